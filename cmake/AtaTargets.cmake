@@ -1,0 +1,47 @@
+# How every native target of the project is compiled.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+endif()
+
+add_library(ata_compile_options INTERFACE)
+target_include_directories(ata_compile_options INTERFACE
+  "${PROJECT_SOURCE_DIR}/native/include" "${PROJECT_SOURCE_DIR}/native/src")
+if(MSVC)
+  target_compile_options(ata_compile_options INTERFACE /W4 /utf-8 $<$<BOOL:${ATA_WARNINGS_AS_ERRORS}>:/WX>)
+else()
+  target_compile_options(ata_compile_options INTERFACE
+    -Wall -Wextra -Wpedantic -Wshadow $<$<BOOL:${ATA_WARNINGS_AS_ERRORS}>:-Werror>)
+endif()
+if(ATA_SANITIZE)
+  target_compile_options(ata_compile_options INTERFACE
+    -fsanitize=${ATA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(ata_compile_options INTERFACE -fsanitize=${ATA_SANITIZE})
+endif()
+
+# ata_add_module(NAME SOURCES ... [DEPENDS ...])
+# A room of the core under native/src: a static library that ends up in libata and in the tests.
+function(ata_add_module name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_library(ata_${name} STATIC ${arg_SOURCES})
+  target_compile_definitions(ata_${name} PRIVATE ATA_BUILDING)
+  target_link_libraries(ata_${name} PUBLIC ata_compile_options ${arg_DEPENDS})
+endfunction()
+
+# ata_add_test(NAME SOURCES ... [DEPENDS ...])
+# A GoogleTest program, tests/native/<name>_test.
+function(ata_add_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name}_test ${arg_SOURCES})
+  target_link_libraries(${name}_test PRIVATE ata_compile_options ${arg_DEPENDS} GTest::gtest_main)
+  target_compile_definitions(${name}_test PRIVATE
+    ATA_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
+  gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+endfunction()

@@ -1,0 +1,907 @@
+/**
+ * @file ata.h
+ * The C API of Ata: action recognition in video with Alignment-guided Temporal Attention
+ * (Zhao, Li, Guo, Lu, NeurIPS 2022, arXiv 2210.00132).
+ *
+ * Rules that hold for every function:
+ *  - Functions that can fail return ::ata_status. On failure out-parameters are untouched and
+ *    ata_last_error() describes what is wrong and how to remedy it. No function throws, aborts or
+ *    exits.
+ *  - Handles are opaque. Who creates a handle releases it with the matching `_release`, which
+ *    returns nothing and accepts NULL. A child handle (a session of a model) keeps what it needs of
+ *    its parent alive.
+ *  - Strings are UTF-8 and zero-terminated. Strings that the library returns belong to the library
+ *    unless the function copies into the caller's buffer.
+ *  - Option structs begin with `struct_size`, which the caller sets to `sizeof` of the struct, or
+ *    fill with the matching `_init`. A NULL options pointer means the defaults.
+ *  - Tensors are row-major and contiguous.
+ *  - Threads: distinct handles may be used from distinct threads at once. One handle may be used by
+ *    one thread at a time, except where its type says otherwise.
+ */
+#ifndef ATA_ATA_H_
+#define ATA_ATA_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#if defined(ATA_BUILDING)
+#define ATA_EXPORT __declspec(dllexport)
+#else
+#define ATA_EXPORT __declspec(dllimport)
+#endif
+#else
+#define ATA_EXPORT __attribute__((visibility("default")))
+#endif
+
+#if defined(__cplusplus)
+#define ATA_NOEXCEPT noexcept
+#define ATA_ENUM(name) enum name : int32_t
+extern "C" {
+#else
+#define ATA_NOEXCEPT
+#define ATA_ENUM(name)  \
+  typedef int32_t name; \
+  enum
+#endif
+
+/** Declares an exported function. */
+#define ATA_API(type) ATA_EXPORT type
+
+/* ---------------------------------------------------------------------------------------------
+ * Errors, versions, logging, threads
+ * ------------------------------------------------------------------------------------------ */
+
+/** Version of the binary interface. It changes when a struct or a function changes incompatibly. */
+#define ATA_ABI_VERSION 1
+
+/** Outcome of a call. */
+ATA_ENUM(ata_status){
+    /** Success. */
+    ATA_OK = 0,
+    /** An argument is out of range or contradicts another. */
+    ATA_INVALID_ARGUMENT = 1,
+    /** Memory could not be allocated. */
+    ATA_OUT_OF_MEMORY = 2,
+    /** A file or directory does not exist. */
+    ATA_NOT_FOUND = 3,
+    /** Reading or writing failed. */
+    ATA_IO_ERROR = 4,
+    /** A model or tensor file is malformed, or contradicts its own configuration. */
+    ATA_BAD_MODEL = 5,
+    /** A video or image is malformed, has no frames, or is shorter than asked. */
+    ATA_BAD_VIDEO = 6,
+    /** The combination asked for is not supported by this build or device. */
+    ATA_UNSUPPORTED = 7,
+    /** A shared library that the call needs cannot be loaded. */
+    ATA_LIBRARY_UNAVAILABLE = 8,
+    /** The device does not exist or cannot be used. */
+    ATA_DEVICE_UNAVAILABLE = 9,
+    /** The call was cancelled through its ::ata_cancellation. */
+    ATA_CANCELLED = 10,
+    /** An assignment problem has no perfect matching: too many pairs are forbidden. */
+    ATA_INFEASIBLE = 11,
+    /** A fault in the library itself; please report it. */
+    ATA_INTERNAL = 12,
+};
+
+/**
+ * Describes the last failure on the calling thread.
+ * @return UTF-8 text, valid until the thread's next call into the library; "" if none failed yet.
+ */
+ATA_API(const char*) ata_last_error(void) ATA_NOEXCEPT;
+
+/** @return The library's version, "major.minor.patch". */
+ATA_API(const char*) ata_version(void) ATA_NOEXCEPT;
+
+/** @return The ::ATA_ABI_VERSION the library was built with. */
+ATA_API(uint32_t) ata_abi_version(void) ATA_NOEXCEPT;
+
+/** One row of the layout table: a struct, or a field of one. */
+typedef struct ata_abi_entry {
+  /** Name of the struct. */
+  const char* struct_name;
+  /** Name of the field, or NULL for the struct as a whole. */
+  const char* field_name;
+  /** Offset of the field in bytes; 0 for the struct. */
+  size_t offset;
+  /** Size in bytes. */
+  size_t size;
+} ata_abi_entry;
+
+/**
+ * Reports size and field offsets of every struct in this header, for bindings to verify.
+ * @param count Receives the number of entries; may not be NULL.
+ * @return A static table.
+ */
+ATA_API(const ata_abi_entry*) ata_abi_layout(size_t* count) ATA_NOEXCEPT;
+
+/** Severity of a log message. */
+ATA_ENUM(ata_log_level){
+    /** Details for developers of Ata. */
+    ATA_LOG_DEBUG = 0,
+    /** Normal progress. */
+    ATA_LOG_INFO = 1,
+    /** Something unexpected that the library could work around. */
+    ATA_LOG_WARNING = 2,
+    /** A failure that no status could report. */
+    ATA_LOG_ERROR = 3,
+    /** Silence. */
+    ATA_LOG_OFF = 4,
+};
+
+/**
+ * Receives log messages. Called from any thread, possibly from several at once; it must not call
+ * back into the library and must not throw.
+ * @param level Severity.
+ * @param message UTF-8 text without a trailing newline, valid during the call.
+ * @param user_data As given to ata_set_log_callback().
+ */
+typedef void (*ata_log_callback)(ata_log_level level, const char* message, void* user_data);
+
+/**
+ * Installs the process-wide receiver of log messages. When it returns, the previous receiver is no
+ * longer being called and will not be called again. Thread-safe.
+ * @param callback The receiver, or NULL for none (the default).
+ * @param user_data Passed to the callback.
+ * @param minimum Messages below this level are dropped.
+ */
+ATA_API(ata_status)
+ata_set_log_callback(ata_log_callback callback, void* user_data,
+                     ata_log_level minimum) ATA_NOEXCEPT;
+
+/**
+ * Sets how many threads one operation uses. Thread-safe; applies to operations that start later.
+ * @param count At least 1, or 0 for the number of available cores (the default).
+ */
+ATA_API(ata_status) ata_set_thread_count(int32_t count) ATA_NOEXCEPT;
+
+/** @return How many threads one operation uses. */
+ATA_API(int32_t) ata_thread_count(void) ATA_NOEXCEPT;
+
+/**
+ * Describes the installation as JSON: version, devices, instruction sets, libraries found with
+ * their versions or the reason they could not be loaded, paths tried, threads, tensor memory.
+ * Thread-safe.
+ * @param buffer Receives zero-terminated JSON; may be NULL when `capacity` is 0.
+ * @param capacity Size of `buffer` in bytes. When too small nothing is written to it.
+ * @param length Receives the length of the JSON without its zero.
+ */
+ATA_API(ata_status)
+ata_diagnose(char* buffer, size_t capacity, size_t* length) ATA_NOEXCEPT;
+
+/** A flag by which one thread stops the work of another. All its functions are thread-safe. */
+typedef struct ata_cancellation ata_cancellation;
+
+/** Creates a flag that is not set. @param cancellation Receives the handle. */
+ATA_API(ata_status) ata_cancellation_create(ata_cancellation** cancellation) ATA_NOEXCEPT;
+
+/**
+ * Sets the flag: calls that were given it return ::ATA_CANCELLED soon (between two blocks of a
+ * model, between two frames of a video).
+ * @param cancellation The handle; NULL is ignored.
+ */
+ATA_API(void) ata_cancellation_cancel(ata_cancellation* cancellation) ATA_NOEXCEPT;
+
+/** Releases the handle; calls still using it are unaffected. @param cancellation May be NULL. */
+ATA_API(void) ata_cancellation_release(ata_cancellation* cancellation) ATA_NOEXCEPT;
+
+/* ---------------------------------------------------------------------------------------------
+ * Tensors
+ * ------------------------------------------------------------------------------------------ */
+
+/** Element types. */
+ATA_ENUM(ata_dtype){
+    /** IEEE single. */
+    ATA_F32 = 0,
+    /** bfloat16. */
+    ATA_BF16 = 1,
+    /** Signed 32-bit. */
+    ATA_I32 = 2,
+    /** Signed 64-bit. */
+    ATA_I64 = 3,
+    /** Unsigned 8-bit. */
+    ATA_U8 = 4,
+};
+
+/** Largest number of axes of a tensor. */
+#define ATA_MAX_RANK 8
+
+/** A contiguous row-major array in host memory. Reading it from several threads at once is safe. */
+typedef struct ata_tensor ata_tensor;
+
+/**
+ * Allocates a zeroed tensor.
+ * @param dtype Element type.
+ * @param shape `rank` extents, each at least 0.
+ * @param rank 0 to ::ATA_MAX_RANK.
+ * @param tensor Receives the handle.
+ */
+ATA_API(ata_status)
+ata_tensor_create(ata_dtype dtype, const int64_t* shape, int32_t rank,
+                  ata_tensor** tensor) ATA_NOEXCEPT;
+
+/**
+ * Makes a tensor over the caller's memory, without copying. The memory must outlive the handle.
+ * @param data Elements, aligned to their size; NULL only for an empty tensor.
+ * @param size Size of the memory in bytes; must equal what dtype and shape need.
+ * @param dtype Element type.
+ * @param shape `rank` extents.
+ * @param rank 0 to ::ATA_MAX_RANK.
+ * @param tensor Receives the handle.
+ */
+ATA_API(ata_status)
+ata_tensor_wrap(void* data, size_t size, ata_dtype dtype, const int64_t* shape, int32_t rank,
+                ata_tensor** tensor) ATA_NOEXCEPT;
+
+/** Releases a handle. @param tensor May be NULL. */
+ATA_API(void) ata_tensor_release(ata_tensor* tensor) ATA_NOEXCEPT;
+
+/** What a tensor is. */
+typedef struct ata_tensor_info {
+  /** The elements; valid while the handle lives. */
+  void* data;
+  /** Size of the elements in bytes. */
+  size_t size;
+  /** Element type. */
+  ata_dtype dtype;
+  /** Number of axes. */
+  int32_t rank;
+  /** Extents; the first `rank` are meaningful, the others 0. */
+  int64_t shape[ATA_MAX_RANK];
+} ata_tensor_info;
+
+/**
+ * Describes a tensor.
+ * @param tensor The tensor.
+ * @param info Receives the description.
+ */
+ATA_API(ata_status)
+ata_tensor_get_info(const ata_tensor* tensor, ata_tensor_info* info) ATA_NOEXCEPT;
+
+/** A set of named tensors with string metadata, as a safetensors file holds. */
+typedef struct ata_tensor_file ata_tensor_file;
+
+/** Creates an empty set, to be filled and saved. @param file Receives the handle. */
+ATA_API(ata_status) ata_tensor_file_create(ata_tensor_file** file) ATA_NOEXCEPT;
+
+/**
+ * Opens a safetensors file. The header is checked in full (size, overlaps, gaps, element counts,
+ * duplicate names); tensors are read when asked for. Element types other than ::ata_dtype's are
+ * ::ATA_BAD_MODEL when read, except F16 and F64, which are converted to f32.
+ * @param path File to read.
+ * @param file Receives the handle.
+ */
+ATA_API(ata_status) ata_tensor_file_open(const char* path, ata_tensor_file** file) ATA_NOEXCEPT;
+
+/** Releases a handle. @param file May be NULL. */
+ATA_API(void) ata_tensor_file_release(ata_tensor_file* file) ATA_NOEXCEPT;
+
+/** @param file The set. @return How many tensors the set holds; 0 for NULL. */
+ATA_API(size_t) ata_tensor_file_count(const ata_tensor_file* file) ATA_NOEXCEPT;
+
+/**
+ * Names a tensor of the set, in the order of the file.
+ * @param file The set.
+ * @param index 0 to count - 1.
+ * @param name Receives the name, valid while the handle lives and no tensor is added.
+ */
+ATA_API(ata_status)
+ata_tensor_file_name(const ata_tensor_file* file, size_t index, const char** name) ATA_NOEXCEPT;
+
+/**
+ * Reads one tensor.
+ * @param file The set.
+ * @param name Name of the tensor.
+ * @param tensor Receives a new tensor.
+ */
+ATA_API(ata_status)
+ata_tensor_file_get(const ata_tensor_file* file, const char* name,
+                    ata_tensor** tensor) ATA_NOEXCEPT;
+
+/**
+ * Adds a tensor, or replaces the one of that name. The set keeps a reference to the tensor's
+ * memory until it is saved or released.
+ * @param file The set.
+ * @param name Name of the tensor.
+ * @param tensor The tensor; the caller keeps its handle.
+ */
+ATA_API(ata_status)
+ata_tensor_file_set(ata_tensor_file* file, const char* name, const ata_tensor* tensor) ATA_NOEXCEPT;
+
+/**
+ * Reads a metadata string.
+ * @param file The set.
+ * @param key Key in `__metadata__`.
+ * @param value Receives the string, valid while the handle lives; NULL if there is none.
+ */
+ATA_API(ata_status)
+ata_tensor_file_get_metadata(const ata_tensor_file* file, const char* key,
+                             const char** value) ATA_NOEXCEPT;
+
+/**
+ * Sets a metadata string.
+ * @param file The set.
+ * @param key Key in `__metadata__`.
+ * @param value UTF-8 text.
+ */
+ATA_API(ata_status)
+ata_tensor_file_set_metadata(ata_tensor_file* file, const char* key,
+                             const char* value) ATA_NOEXCEPT;
+
+/**
+ * Writes the set as a safetensors file: to a temporary file beside `path` that is synced and then
+ * renamed, so that `path` is never half-written.
+ * @param file The set.
+ * @param path File to write.
+ */
+ATA_API(ata_status)
+ata_tensor_file_save(const ata_tensor_file* file, const char* path) ATA_NOEXCEPT;
+
+/* ---------------------------------------------------------------------------------------------
+ * Alignment
+ * ------------------------------------------------------------------------------------------ */
+
+/** How neighbouring frames are aligned; see the table in docs/alignment.md. */
+ATA_ENUM(ata_alignment){
+    /** One-to-one matching of maximum total similarity, solved exactly (Kuhn-Munkres). */
+    ATA_ALIGNMENT_EXACT = 0,
+    /** Identity: every trajectory stays at its position. */
+    ATA_ALIGNMENT_NONE = 1,
+    /** Each trajectory takes the most similar patch of the next frame; many-to-one. */
+    ATA_ALIGNMENT_NEAREST = 2,
+    /** Exact, but a patch moves at most `window_radius` patches in each direction. */
+    ATA_ALIGNMENT_WINDOW = 3,
+    /** Entropic optimal transport rounded to a matching. */
+    ATA_ALIGNMENT_SINKHORN = 4,
+    /** Softmax-weighted average of the next frame's tokens. */
+    ATA_ALIGNMENT_SOFT = 5,
+};
+
+/** Parameters of an alignment. */
+typedef struct ata_alignment_options {
+  /** sizeof(ata_alignment_options). */
+  size_t struct_size;
+  /** The method. Default ::ATA_ALIGNMENT_EXACT. */
+  ata_alignment method;
+  /** `window`: largest move in patches, per axis (Chebyshev distance), at least 0. Default 3. */
+  int32_t window_radius;
+  /** `sinkhorn`, `soft`: temperature on the cosine scale, above 0. Default 0.05. */
+  float temperature;
+  /** `sinkhorn`: number of iterations, at least 1. Default 50. */
+  int32_t iterations;
+  /** Patch rows and columns of a frame; needed by `window` alone. 0 x 0: the grid is square. */
+  int32_t grid_height;
+  /** See `grid_height`. */
+  int32_t grid_width;
+} ata_alignment_options;
+
+/** Fills in the defaults. @param options Receives them. */
+ATA_API(ata_status) ata_alignment_options_init(ata_alignment_options* options) ATA_NOEXCEPT;
+
+/**
+ * Aligns the frames of a batch of clips by cosine similarity of their patch features.
+ * `soft` has no trajectories and is ::ATA_UNSUPPORTED here.
+ * @param features f32 `[B, T, N, D]`: B clips, T frames, N patches, D channels.
+ * @param options The method; NULL for exact.
+ * @param trajectories Receives i32 `[B, T, N]`: the patch of frame t on trajectory n;
+ *   `[b, 0, n] = n`. For `exact`, `none`, `window` and `sinkhorn` each frame is a permutation.
+ * @param similarities Receives f32 `[B, T - 1, N]`: cosine similarity of trajectory n's patches in
+ *   frames t and t + 1. May be NULL.
+ */
+ATA_API(ata_status)
+ata_align(const ata_tensor* features, const ata_alignment_options* options,
+          ata_tensor** trajectories, ata_tensor** similarities) ATA_NOEXCEPT;
+
+/** Parameters of ata_assign(). */
+typedef struct ata_assign_options {
+  /** sizeof(ata_assign_options). */
+  size_t struct_size;
+  /** 1: maximise the total (similarities); 0: minimise it (costs). Default 1. */
+  int32_t maximize;
+  /** 1: refine near-ties in float64 so that the matching is optimal for the exact float32 values,
+   *  not only to about 1e-7 of their range. Default 0. */
+  int32_t polish;
+  /** 1: prove each result by its dual gap, and solve again more precisely if the proof fails.
+   *  Default 0. */
+  int32_t certify;
+} ata_assign_options;
+
+/** Fills in the defaults. @param options Receives them. */
+ATA_API(ata_status) ata_assign_options_init(ata_assign_options* options) ATA_NOEXCEPT;
+
+/**
+ * Solves a batch of dense linear assignment problems exactly, in parallel over the problems.
+ * -infinity (when maximising; +infinity when minimising) forbids a pair; NaN is an error; when no
+ * complete matching avoids the forbidden pairs the call fails with ::ATA_INFEASIBLE naming the
+ * problem.
+ * @param values f32 `[B, N, M]` or `[N, M]`, extents 1 to 4096. Rectangular problems match every
+ *   row of the smaller side.
+ * @param options Options; NULL for the defaults.
+ * @param matching Receives i32 `[B, N]` (or `[N]`): the column of each row, -1 for unmatched rows
+ *   (N > M).
+ * @param totals Receives `B` sums of the matched values, in float64, or NULL.
+ * @param totals_capacity Length of `totals`; at least B when it is not NULL.
+ */
+ATA_API(ata_status)
+ata_assign(const ata_tensor* values, const ata_assign_options* options, ata_tensor** matching,
+           double* totals, size_t totals_capacity) ATA_NOEXCEPT;
+
+/* ---------------------------------------------------------------------------------------------
+ * Models
+ * ------------------------------------------------------------------------------------------ */
+
+/** How a model looks over time. All modes share one set of parameters. */
+ATA_ENUM(ata_temporal_mode){
+    /** Temporal attention along aligned patches, then spatial attention. */
+    ATA_TEMPORAL_ATA = 0,
+    /** Temporal attention at fixed positions, then spatial attention. */
+    ATA_TEMPORAL_DIVIDED = 1,
+    /** One attention over all patches of all frames. */
+    ATA_TEMPORAL_JOINT = 2,
+    /** Frames one by one; class tokens averaged. */
+    ATA_TEMPORAL_SPACE_ONLY = 3,
+};
+
+/** Arithmetic of a model. */
+ATA_ENUM(ata_precision){
+    /** 32-bit floating point. */
+    ATA_PRECISION_F32 = 0,
+    /** bfloat16 products with 32-bit accumulation; residual stream and normalisation in 32 bits. */
+    ATA_PRECISION_BF16 = 1,
+};
+
+/** A model's configuration, as in a checkpoint's `config`. */
+typedef struct ata_model_config {
+  /** sizeof(ata_model_config). */
+  size_t struct_size;
+  /** Height and width of a frame in pixels. */
+  int32_t image_size;
+  /** Height and width of a patch in pixels. */
+  int32_t patch_size;
+  /** Width of a token. */
+  int32_t dim;
+  /** Number of blocks. */
+  int32_t depth;
+  /** Attention heads; divides `dim`. */
+  int32_t heads;
+  /** Hidden width of the MLP over `dim`. */
+  float mlp_ratio;
+  /** Frames of a clip. */
+  int32_t frames;
+  /** Number of classes. */
+  int32_t classes;
+  /** Temporal mode. */
+  ata_temporal_mode temporal;
+  /** Alignment of mode ::ATA_TEMPORAL_ATA. */
+  ata_alignment alignment;
+  /** Per-channel mean that clips are normalised with, on the 0..1 scale. */
+  float mean[3];
+  /** Per-channel standard deviation that clips are normalised with. */
+  float std[3];
+} ata_model_config;
+
+/**
+ * Fills in the configuration of a named architecture: "vit-tiny", "vit-small", "vit-base" or
+ * "vit-large" (patch 16, 224 pixels, 8 frames, 400 classes, mode `ata`).
+ * @param architecture Name.
+ * @param config Receives the configuration.
+ */
+ATA_API(ata_status)
+ata_model_config_init(const char* architecture, ata_model_config* config) ATA_NOEXCEPT;
+
+/** How to load a model. */
+typedef struct ata_model_options {
+  /** sizeof(ata_model_options). */
+  size_t struct_size;
+  /** "cpu" (the default when NULL), "cuda" or "cuda:1". */
+  const char* device;
+  /** Arithmetic. Default ::ATA_PRECISION_F32. */
+  ata_precision precision;
+  /** Temporal mode, or -1 for the checkpoint's. */
+  int32_t temporal;
+  /** Alignment method, or -1 for the checkpoint's. */
+  int32_t alignment;
+  /** Frames of a clip, or 0 for the checkpoint's; embeddings are interpolated. */
+  int32_t frames;
+  /** Frame size in pixels, or 0 for the checkpoint's; embeddings are interpolated. */
+  int32_t image_size;
+  /** 1: interpolate the spatial embedding bicubically instead of by nearest neighbour. */
+  int32_t bicubic_positions;
+  /** 1: keep what ata_session_gradients() and ata_model_save() need; 0 (the default): weights are
+   *  kept only in the form that inference reads. */
+  int32_t trainable;
+} ata_model_options;
+
+/** Fills in the defaults. @param options Receives them. */
+ATA_API(ata_status) ata_model_options_init(ata_model_options* options) ATA_NOEXCEPT;
+
+/** Weights and configuration. Shared and read-only: any number of sessions and threads at once. */
+typedef struct ata_model ata_model;
+
+/**
+ * Loads a checkpoint (safetensors with `__metadata__.config`).
+ * @param path File to read.
+ * @param options Options; NULL for the defaults.
+ * @param model Receives the handle.
+ */
+ATA_API(ata_status)
+ata_model_load(const char* path, const ata_model_options* options, ata_model** model) ATA_NOEXCEPT;
+
+/**
+ * Makes a model with random weights (truncated normal of deviation 0.02; biases, `temporal_fc` and
+ * the time embedding zero; norms one). The result is trainable.
+ * @param config Its configuration.
+ * @param seed Seed; the same seed gives the same weights on every machine.
+ * @param model Receives the handle.
+ */
+ATA_API(ata_status)
+ata_model_create(const ata_model_config* config, uint64_t seed, ata_model** model) ATA_NOEXCEPT;
+
+/** Origin of a foreign checkpoint. */
+ATA_ENUM(ata_source){
+    /** Recognise by the tensors' names. */
+    ATA_SOURCE_AUTO = 0,
+    /** timm's VisionTransformer. */
+    ATA_SOURCE_TIMM = 1,
+    /** The visual tower of CLIP. */
+    ATA_SOURCE_CLIP = 2,
+    /** TimeSformer. */
+    ATA_SOURCE_TIMESFORMER = 3,
+};
+
+/** How to import a foreign checkpoint. */
+typedef struct ata_import_options {
+  /** sizeof(ata_import_options). */
+  size_t struct_size;
+  /** Origin. Default ::ATA_SOURCE_AUTO. */
+  ata_source source;
+  /** Frames of a clip, or 0: the checkpoint's, else 8. */
+  int32_t frames;
+  /** Temporal mode. Default ::ATA_TEMPORAL_ATA. */
+  ata_temporal_mode temporal;
+  /** Classes, or 0: as many as the checkpoint's head, or 400 if it has none. A head of another size
+   *  is replaced by a new one. */
+  int32_t classes;
+  /** Attention heads, or 0: dim / 64. No checkpoint records them. */
+  int32_t heads;
+  /** Seed of what must be initialised. */
+  uint64_t seed;
+} ata_import_options;
+
+/** Fills in the defaults. @param options Receives them. */
+ATA_API(ata_status) ata_import_options_init(ata_import_options* options) ATA_NOEXCEPT;
+
+/**
+ * Reads a foreign checkpoint stored as safetensors. Image weights fill `attn`, `norm1`, ...;
+ * `temporal_attn` and `temporal_norm1` start as copies and `temporal_fc` at zero. The result is
+ * trainable.
+ * @param path File to read.
+ * @param options Options; NULL for the defaults.
+ * @param model Receives the handle.
+ */
+ATA_API(ata_status)
+ata_model_import(const char* path, const ata_import_options* options,
+                 ata_model** model) ATA_NOEXCEPT;
+
+/**
+ * Writes a trainable model's checkpoint; `path` is never half-written.
+ * @param model The model.
+ * @param path File to write.
+ */
+ATA_API(ata_status) ata_model_save(const ata_model* model, const char* path) ATA_NOEXCEPT;
+
+/** Releases a handle; sessions keep the weights alive. @param model May be NULL. */
+ATA_API(void) ata_model_release(ata_model* model) ATA_NOEXCEPT;
+
+/**
+ * Reads a model's configuration.
+ * @param model The model.
+ * @param config Receives it.
+ */
+ATA_API(ata_status)
+ata_model_get_config(const ata_model* model, ata_model_config* config) ATA_NOEXCEPT;
+
+/**
+ * Names a class.
+ * @param model The model.
+ * @param index 0 to classes - 1.
+ * @param label Receives the label, valid while the handle lives; NULL if the model has no labels.
+ */
+ATA_API(ata_status)
+ata_model_get_label(const ata_model* model, int32_t index, const char** label) ATA_NOEXCEPT;
+
+/**
+ * Names the classes of a model that no session uses yet.
+ * @param model The model.
+ * @param labels As many UTF-8 strings as the model has classes.
+ * @param count Their number.
+ */
+ATA_API(ata_status)
+ata_model_set_labels(ata_model* model, const char* const* labels, size_t count) ATA_NOEXCEPT;
+
+/** @param model The model. @return How many parameter tensors it has; 0 for NULL. */
+ATA_API(size_t) ata_model_parameter_count(const ata_model* model) ATA_NOEXCEPT;
+
+/**
+ * Names a parameter tensor.
+ * @param model The model.
+ * @param index 0 to count - 1.
+ * @param name Receives the name as in the checkpoint, valid while the handle lives.
+ */
+ATA_API(ata_status)
+ata_model_parameter_name(const ata_model* model, size_t index, const char** name) ATA_NOEXCEPT;
+
+/** Workspace and stream of one sequence of runs on a model. One thread at a time. */
+typedef struct ata_session ata_session;
+
+/**
+ * Creates a session. It keeps the model's weights alive.
+ * @param model The model.
+ * @param session Receives the handle.
+ */
+ATA_API(ata_status) ata_session_create(const ata_model* model, ata_session** session) ATA_NOEXCEPT;
+
+/** Releases a handle. @param session May be NULL. */
+ATA_API(void) ata_session_release(ata_session* session) ATA_NOEXCEPT;
+
+/**
+ * Classifies clips.
+ * @param session The session.
+ * @param clip f32 `[B, 3, T, H, W]`, normalised; T, H and W as in the model's configuration.
+ * @param cancellation May be NULL.
+ * @param logits Receives B x classes values.
+ * @param logits_count Length of `logits`; must be B x classes.
+ */
+ATA_API(ata_status)
+ata_session_forward(ata_session* session, const ata_tensor* clip,
+                    const ata_cancellation* cancellation, float* logits,
+                    size_t logits_count) ATA_NOEXCEPT;
+
+/**
+ * Classifies clips and computes the mean cross-entropy and its gradient with respect to every
+ * parameter. The model must be trainable.
+ * @param session The session.
+ * @param clip f32 `[B, 3, T, H, W]`.
+ * @param labels i64 `[B]`, each 0 to classes - 1.
+ * @param cancellation May be NULL.
+ * @param logits Receives B x classes values.
+ * @param logits_count Length of `logits`; must be B x classes.
+ * @param loss Receives the loss.
+ */
+ATA_API(ata_status)
+ata_session_gradients(ata_session* session, const ata_tensor* clip, const ata_tensor* labels,
+                      const ata_cancellation* cancellation, float* logits, size_t logits_count,
+                      float* loss) ATA_NOEXCEPT;
+
+/**
+ * Reads a gradient of the last ata_session_gradients().
+ * @param session The session.
+ * @param name Parameter name.
+ * @param gradient Receives a new f32 tensor of the parameter's shape.
+ */
+ATA_API(ata_status)
+ata_session_get_gradient(const ata_session* session, const char* name,
+                         ata_tensor** gradient) ATA_NOEXCEPT;
+
+/**
+ * Reads the trajectories of the last run. ::ATA_UNSUPPORTED unless the model runs in mode
+ * ::ATA_TEMPORAL_ATA with a method that has trajectories.
+ * @param session The session.
+ * @param block 0 to depth - 1.
+ * @param trajectories Receives a new i32 tensor `[B, T, N]`.
+ */
+ATA_API(ata_status)
+ata_session_get_trajectories(const ata_session* session, int32_t block,
+                             ata_tensor** trajectories) ATA_NOEXCEPT;
+
+/**
+ * Computes the patch tokens that enter a block (what alignment sees), class token excluded.
+ * @param session The session.
+ * @param clip f32 `[B, 3, T, H, W]`.
+ * @param block 0 to depth - 1; depth for the output of the last block.
+ * @param cancellation May be NULL.
+ * @param features Receives a new f32 tensor `[B, T, N, D]`.
+ */
+ATA_API(ata_status)
+ata_session_features(ata_session* session, const ata_tensor* clip, int32_t block,
+                     const ata_cancellation* cancellation, ata_tensor** features) ATA_NOEXCEPT;
+
+/* ---------------------------------------------------------------------------------------------
+ * Video
+ * ------------------------------------------------------------------------------------------ */
+
+/** An open video file, or a folder of numbered JPEG or PNG frames. */
+typedef struct ata_video ata_video;
+
+/** How to open a video. */
+typedef struct ata_video_options {
+  /** sizeof(ata_video_options). */
+  size_t struct_size;
+  /** Frames per second of a folder of images. Default 25. */
+  double folder_fps;
+  /** Decoding threads of this reader; 0 (the default) lets the codec choose. */
+  int32_t threads;
+} ata_video_options;
+
+/** Fills in the defaults. @param options Receives them. */
+ATA_API(ata_status) ata_video_options_init(ata_video_options* options) ATA_NOEXCEPT;
+
+/**
+ * Opens a video (any container and codec that FFmpeg's libraries read) or a folder of images.
+ * @param path File or folder.
+ * @param options Options; NULL for the defaults.
+ * @param video Receives the handle.
+ */
+ATA_API(ata_status)
+ata_video_open(const char* path, const ata_video_options* options, ata_video** video) ATA_NOEXCEPT;
+
+/** Releases a handle. @param video May be NULL. */
+ATA_API(void) ata_video_release(ata_video* video) ATA_NOEXCEPT;
+
+/** What a video is. */
+typedef struct ata_video_info {
+  /** Width in pixels as shown: rotation and pixel aspect ratio applied. */
+  int32_t width;
+  /** Height in pixels as shown. */
+  int32_t height;
+  /** Average frame rate in frames per second. */
+  double fps;
+  /** Duration in seconds from the first frame to the end of the last. */
+  double duration;
+  /** Number of frames: exact if the container says, else estimated from duration and rate. */
+  int64_t frame_count;
+  /** Clockwise rotation that was applied: 0, 90, 180 or 270 degrees. */
+  int32_t rotation;
+  /** Bits per colour component in the file. */
+  int32_t bit_depth;
+  /** Name of the codec, zero-terminated. */
+  char codec[32];
+} ata_video_info;
+
+/**
+ * Describes a video.
+ * @param video The video.
+ * @param info Receives the description.
+ */
+ATA_API(ata_status) ata_video_get_info(const ata_video* video, ata_video_info* info) ATA_NOEXCEPT;
+
+/**
+ * Decodes the frames shown at given times: for each time the last frame that starts at or before
+ * it (the first frame for earlier times). Seeks, and decodes only what is needed.
+ * @param video The video.
+ * @param times Seconds from the first frame, ascending.
+ * @param count Number of times, at least 1.
+ * @param cancellation May be NULL.
+ * @param frames Receives u8 `[count, H, W, 3]`, RGB, upright, square pixels.
+ * @param frame_times Receives `count` start times of the decoded frames, or NULL.
+ */
+ATA_API(ata_status)
+ata_video_read(ata_video* video, const double* times, size_t count,
+               const ata_cancellation* cancellation, ata_tensor** frames,
+               double* frame_times) ATA_NOEXCEPT;
+
+/** How the frames of a clip are spread over time. */
+ATA_ENUM(ata_sampling_kind){
+    /** T frames, `stride` apart, starting at an offset. */
+    ATA_SAMPLING_DENSE = 0,
+    /** One frame from each of T equal segments of the whole video (TSN). */
+    ATA_SAMPLING_SEGMENTS = 1,
+};
+
+/** What to do with a video that is shorter than the clip. */
+ATA_ENUM(ata_short_policy){
+    /** Fail with ::ATA_BAD_VIDEO. */
+    ATA_SHORT_ERROR = 0,
+    /** Repeat the last frame. */
+    ATA_SHORT_REPEAT_LAST = 1,
+    /** Start again from the first frame. */
+    ATA_SHORT_LOOP = 2,
+};
+
+/** Interpolation when resizing. */
+ATA_ENUM(ata_interpolation){
+    /** Linear, widened when shrinking (antialiased). */
+    ATA_BILINEAR = 0,
+    /** Catmull-Rom-like cubic (a = -0.5), widened when shrinking (antialiased). */
+    ATA_BICUBIC = 1,
+};
+
+/** Which frames make up a clip and what is done to them. */
+typedef struct ata_clip_options {
+  /** sizeof(ata_clip_options). */
+  size_t struct_size;
+  /** Spread over time. Default ::ATA_SAMPLING_DENSE. */
+  ata_sampling_kind sampling;
+  /** Number of frames T, at least 1. Default 8. */
+  int32_t frames;
+  /** `dense`: distance between frames, in frames of `fps`; above 0. Default 4. */
+  double stride;
+  /** `dense`: rate that `stride` counts in, in frames per second; 0 (the default) for the video's
+   *  own. */
+  double fps;
+  /** `dense`: start of the clip in seconds; negative (the default) to place clip `clip_index` of
+   *  `clip_count` evenly, a single one in the middle. */
+  double offset;
+  /** Which of `clip_count` clips in time. Default 0. */
+  int32_t clip_index;
+  /** Number of clips in time. Default 1. */
+  int32_t clip_count;
+  /** What to do with a short video. Default ::ATA_SHORT_ERROR. */
+  ata_short_policy short_policy;
+  /** The shorter side is resized to this many pixels; 0 (the default) for `size`. */
+  int32_t resize;
+  /** Height and width of the square crop. Default 224. */
+  int32_t size;
+  /** Which of `crop_count` crops, placed evenly along the longer side. Default 0. */
+  int32_t crop_index;
+  /** 1 (the default: centre) or 3 (left, centre, right; top, centre, bottom in portrait). */
+  int32_t crop_count;
+  /** 1: mirror horizontally. */
+  int32_t flip;
+  /** Interpolation. Default ::ATA_BILINEAR. */
+  ata_interpolation interpolation;
+  /** Per-channel mean, on the 0..1 scale. Default 0.45. */
+  float mean[3];
+  /** Per-channel standard deviation. Default 0.225. */
+  float std[3];
+} ata_clip_options;
+
+/** Fills in the defaults. @param options Receives them. */
+ATA_API(ata_status) ata_clip_options_init(ata_clip_options* options) ATA_NOEXCEPT;
+
+/**
+ * Samples a clip exactly as a model sees it.
+ * @param video The video.
+ * @param options Options; NULL for the defaults.
+ * @param cancellation May be NULL.
+ * @param clip Receives f32 `[1, 3, T, size, size]`, normalised.
+ * @param frame_times Receives T start times of the frames in seconds, or NULL.
+ */
+ATA_API(ata_status)
+ata_video_sample(ata_video* video, const ata_clip_options* options,
+                 const ata_cancellation* cancellation, ata_tensor** clip,
+                 double* frame_times) ATA_NOEXCEPT;
+
+/**
+ * Writes an image; `.png` or `.jpg` by the file's extension. `path` is never half-written.
+ * @param path File to write.
+ * @param image u8 `[H, W, 3]`, RGB.
+ */
+ATA_API(ata_status) ata_image_write(const char* path, const ata_tensor* image) ATA_NOEXCEPT;
+
+/** Writes a video file frame by frame. */
+typedef struct ata_video_writer ata_video_writer;
+
+/**
+ * Begins a video file: `.mp4`, `.mkv`, `.webm` or `.avi` by the file's extension. The file appears
+ * under its name when ata_video_writer_finish() succeeds.
+ * @param path File to write.
+ * @param width Width in pixels; even.
+ * @param height Height in pixels; even.
+ * @param fps Frames per second, above 0.
+ * @param writer Receives the handle.
+ */
+ATA_API(ata_status)
+ata_video_writer_create(const char* path, int32_t width, int32_t height, double fps,
+                        ata_video_writer** writer) ATA_NOEXCEPT;
+
+/**
+ * Appends a frame.
+ * @param writer The writer.
+ * @param frame u8 `[H, W, 3]`, RGB.
+ */
+ATA_API(ata_status)
+ata_video_writer_add(ata_video_writer* writer, const ata_tensor* frame) ATA_NOEXCEPT;
+
+/** Completes the file. No frame can be added afterwards. @param writer The writer. */
+ATA_API(ata_status) ata_video_writer_finish(ata_video_writer* writer) ATA_NOEXCEPT;
+
+/** Releases a handle; an unfinished file is removed. @param writer May be NULL. */
+ATA_API(void) ata_video_writer_release(ata_video_writer* writer) ATA_NOEXCEPT;
+
+#if defined(__cplusplus)
+} /* extern "C" */
+#endif
+
+#endif /* ATA_ATA_H_ */

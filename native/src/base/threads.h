@@ -1,0 +1,27 @@
+#ifndef ATA_BASE_THREADS_H_
+#define ATA_BASE_THREADS_H_
+
+#include <cstdint>
+#include <functional>
+
+namespace ata {
+
+/// Number of threads that one parallel region of the library uses (default: the available cores).
+int thread_count();
+
+/// Sets thread_count() for regions that start later. `count` <= 0 restores the default.
+void set_thread_count(int count);
+
+/// Calls `body(begin, end)` over a partition of [0, count) into contiguous ranges of at least
+/// `grain` items. Runs inline when one range suffices. How the work is split must not change the
+/// result: bodies write disjoint outputs. The first exception thrown by a body is rethrown here.
+void parallel_for(int64_t count, int64_t grain,
+                  const std::function<void(int64_t begin, int64_t end)>& body);
+
+/// As parallel_for, but items are handed out one by one; for items of uneven cost.
+/// `body(item, worker)`: `worker` < thread_count() indexes per-thread scratch.
+void parallel_for_dynamic(int64_t count, const std::function<void(int64_t item, int worker)>& body);
+
+}  // namespace ata
+
+#endif  // ATA_BASE_THREADS_H_

@@ -1,0 +1,183 @@
+#include "tensor/tensor.h"
+
+#include <atomic>
+#include <bit>
+#include <cstring>
+#include <limits>
+#include <new>
+
+namespace ata {
+namespace {
+
+constexpr size_t kAlignment = 64;
+
+std::atomic<int64_t> live_bytes{0};
+std::atomic<int64_t> peak_bytes{0};
+
+class HeapAllocator : public Allocator {
+ public:
+  void* allocate(size_t bytes) override {
+    void* block = ::operator new (bytes, std::align_val_t{kAlignment}, std::nothrow);
+    if (!block) {
+      fail(ATA_OUT_OF_MEMORY, "out of memory: a tensor of ", bytes, " bytes cannot be allocated");
+    }
+    const int64_t live = live_bytes += static_cast<int64_t>(bytes);
+    int64_t peak = peak_bytes.load(std::memory_order_relaxed);
+    while (live > peak && !peak_bytes.compare_exchange_weak(peak, live)) {
+    }
+    return block;
+  }
+  void release(void* block, size_t bytes) noexcept override {
+    ::operator delete (block, std::align_val_t{kAlignment});
+    live_bytes -= static_cast<int64_t>(bytes);
+  }
+};
+
+}  // namespace
+
+size_t dtype_size(DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+    case DType::kI32:
+      return 4;
+    case DType::kBF16:
+      return 2;
+    case DType::kI64:
+      return 8;
+    case DType::kU8:
+      return 1;
+  }
+  fail(ATA_INVALID_ARGUMENT, "unknown element type ", static_cast<int>(dtype));
+}
+
+const char* dtype_name(DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+      return "f32";
+    case DType::kBF16:
+      return "bf16";
+    case DType::kI32:
+      return "i32";
+    case DType::kI64:
+      return "i64";
+    case DType::kU8:
+      return "u8";
+  }
+  return "unknown";
+}
+
+float to_float(BFloat16 value) {
+  return std::bit_cast<float>(uint32_t{value.bits} << 16);
+}
+
+BFloat16 to_bfloat16(float value) {
+  const uint32_t bits = std::bit_cast<uint32_t>(value);
+  if ((bits & 0x7fffffff) > 0x7f800000) return {static_cast<uint16_t>((bits >> 16) | 0x40)};
+  return {static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16)};
+}
+
+Shape::Shape(std::span<const int64_t> dims) {
+  require(dims.size() <= kMaxRank, "a tensor has at most ", int{kMaxRank}, " axes, not ",
+          dims.size());
+  rank_ = static_cast<int>(dims.size());
+  int64_t count = 1;
+  for (int axis = 0; axis < rank_; ++axis) {
+    const int64_t extent = dims[static_cast<size_t>(axis)];
+    require(extent >= 0, "axis ", axis, " of a shape is negative: ", extent);
+    dims_[axis] = extent;
+    // Element sizes are at most 8 bytes, so that byte sizes do not overflow either.
+    require(extent == 0 || count <= std::numeric_limits<int64_t>::max() / 8 / extent,
+            "a tensor of shape ", to_string(), " is too large");
+    count *= extent;
+  }
+}
+
+int64_t Shape::count() const {
+  int64_t count = 1;
+  for (int axis = 0; axis < rank_; ++axis) count *= dims_[axis];
+  return count;
+}
+
+bool Shape::operator==(const Shape& other) const {
+  if (rank_ != other.rank_) return false;
+  for (int axis = 0; axis < rank_; ++axis) {
+    if (dims_[axis] != other.dims_[axis]) return false;
+  }
+  return true;
+}
+
+std::string Shape::to_string() const {
+  std::string text = "[";
+  for (int axis = 0; axis < rank_; ++axis) {
+    if (axis > 0) text += ", ";
+    text += std::to_string(dims_[axis]);
+  }
+  return text + "]";
+}
+
+std::shared_ptr<Allocator> heap_allocator() {
+  static const std::shared_ptr<Allocator> instance = std::make_shared<HeapAllocator>();
+  return instance;
+}
+
+MemoryStatistics memory_statistics() {
+  return {live_bytes.load(), peak_bytes.load()};
+}
+
+Tensor::Tensor(Shape shape, DType dtype, const std::shared_ptr<Allocator>& allocator)
+    : shape_(shape), dtype_(dtype) {
+  const size_t size = bytes();
+  data_ = allocator->allocate(size);
+  storage_ = std::shared_ptr<void>(
+      data_, [allocator, size](void* block) { allocator->release(block, size); });
+}
+
+Tensor Tensor::zeros(Shape shape, DType dtype, const std::shared_ptr<Allocator>& allocator) {
+  Tensor tensor(shape, dtype, allocator);
+  std::memset(tensor.raw(), 0, tensor.bytes());
+  return tensor;
+}
+
+Tensor Tensor::wrap(void* data, Shape shape, DType dtype, std::shared_ptr<void> keep_alive) {
+  Tensor tensor;
+  tensor.shape_ = shape;
+  tensor.dtype_ = dtype;
+  tensor.data_ = data;
+  // Defined even over null memory (an empty tensor) and without an owner.
+  tensor.storage_ = keep_alive ? std::shared_ptr<void>(keep_alive, data)
+                               : std::shared_ptr<void>(&live_bytes, [](void*) {});
+  if (!tensor.storage_) tensor.storage_ = std::shared_ptr<void>(&live_bytes, [](void*) {});
+  return tensor;
+}
+
+Tensor Tensor::reshape(Shape shape) const {
+  if (shape.count() != count()) {
+    fail(ATA_INTERNAL, "a tensor of shape ", shape_.to_string(), " cannot take shape ",
+         shape.to_string());
+  }
+  Tensor view = *this;
+  view.shape_ = shape;
+  return view;
+}
+
+Tensor Tensor::slice(int64_t begin, int64_t end) const {
+  if (rank() == 0 || begin < 0 || end < begin || end > dim(0)) {
+    fail(ATA_INTERNAL, "rows ", begin, " to ", end, " of a tensor of shape ", shape_.to_string());
+  }
+  int64_t dims[Shape::kMaxRank];
+  for (int axis = 0; axis < rank(); ++axis) dims[axis] = shape_[axis];
+  const int64_t row = dims[0] > 0 ? count() / dims[0] : 0;
+  dims[0] = end - begin;
+  Tensor view = *this;
+  view.shape_ = Shape(std::span<const int64_t>(dims, static_cast<size_t>(rank())));
+  view.data_ = static_cast<char*>(data_) + static_cast<size_t>(begin * row) * dtype_size(dtype_);
+  return view;
+}
+
+Tensor Tensor::clone(const std::shared_ptr<Allocator>& allocator) const {
+  Tensor copy(shape_, dtype_, allocator);
+  std::memcpy(copy.raw(), raw(), bytes());
+  return copy;
+}
+
+}  // namespace ata
