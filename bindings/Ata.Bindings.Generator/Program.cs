@@ -1,0 +1,3 @@
+using Ata.Bindings.Generator;
+
+return CommandLine.Run(args);
