@@ -164,7 +164,7 @@ Tensor Tensor::slice(int64_t begin, int64_t end) const {
   if (rank() == 0 || begin < 0 || end < begin || end > dim(0)) {
     fail(ATA_INTERNAL, "rows ", begin, " to ", end, " of a tensor of shape ", shape_.to_string());
   }
-  int64_t dims[Shape::kMaxRank];
+  int64_t dims[Shape::kMaxRank] = {};
   for (int axis = 0; axis < rank(); ++axis) dims[axis] = shape_[axis];
   const int64_t row = dims[0] > 0 ? count() / dims[0] : 0;
   dims[0] = end - begin;

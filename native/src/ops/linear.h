@@ -1,0 +1,45 @@
+#ifndef ATA_OPS_LINEAR_H_
+#define ATA_OPS_LINEAR_H_
+
+#include <memory>
+
+#include "ops/context.h"
+
+namespace ata {
+
+enum class Activation { kNone, kGelu };
+
+/// The weights of one linear layer.
+///
+/// Either `weight` (plain f32 `[out, in]`; training, saving) or `packed` (the backend's own layout
+/// and precision; inference) is set; both may be.
+struct LinearWeights {
+  Variable weight;
+  /// f32 `[out]`, or undefined.
+  Variable bias;
+  std::shared_ptr<const PackedMatrix> packed;
+  int64_t out_features = 0;
+  int64_t in_features = 0;
+};
+
+struct LinearOptions {
+  /// Element type of the result; products accumulate in f32 whatever it is.
+  DType out_dtype = DType::kF32;
+  Activation activation = Activation::kNone;
+  /// f32 `[rows, out]` added to the result, or undefined. In inference the result is written over
+  /// it and shares its memory; in training it is left alone.
+  Variable residual;
+  /// f32 `[rows]`, or empty: factor of every row before the residual is added (stochastic depth,
+  /// rows that a trajectory leaves out). A constant for the gradient.
+  Tensor row_scale;
+};
+
+/// `y = residual + row_scale * activation(x W^T + b)`, x f32 or bf16 `[rows, in]` -> `[rows, out]`.
+/// GELU is the exact (erf) form. An activation together with a residual or row_scale is rejected.
+/// With bf16 x the product is computed in bf16 (weights rounded to nearest even).
+Variable linear(const Context& context, const Variable& x, const LinearWeights& weights,
+                const LinearOptions& options = {});
+
+}  // namespace ata
+
+#endif  // ATA_OPS_LINEAR_H_
