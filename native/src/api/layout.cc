@@ -1,0 +1,118 @@
+// The table that lets bindings verify their structs against this build.
+
+#include <cstddef>
+
+#include "ata/ata.h"
+
+#define ATA_STRUCT(type) \
+  { #type, nullptr, 0, sizeof(type) }
+#define ATA_FIELD(type, field) \
+  { #type, #field, offsetof(type, field), sizeof(type::field) }
+
+namespace {
+
+const ata_abi_entry kLayout[] = {
+    ATA_STRUCT(ata_abi_entry),
+    ATA_FIELD(ata_abi_entry, struct_name),
+    ATA_FIELD(ata_abi_entry, field_name),
+    ATA_FIELD(ata_abi_entry, offset),
+    ATA_FIELD(ata_abi_entry, size),
+
+    ATA_STRUCT(ata_tensor_info),
+    ATA_FIELD(ata_tensor_info, data),
+    ATA_FIELD(ata_tensor_info, size),
+    ATA_FIELD(ata_tensor_info, dtype),
+    ATA_FIELD(ata_tensor_info, rank),
+    ATA_FIELD(ata_tensor_info, shape),
+
+    ATA_STRUCT(ata_alignment_options),
+    ATA_FIELD(ata_alignment_options, struct_size),
+    ATA_FIELD(ata_alignment_options, method),
+    ATA_FIELD(ata_alignment_options, window_radius),
+    ATA_FIELD(ata_alignment_options, temperature),
+    ATA_FIELD(ata_alignment_options, iterations),
+    ATA_FIELD(ata_alignment_options, grid_height),
+    ATA_FIELD(ata_alignment_options, grid_width),
+
+    ATA_STRUCT(ata_assign_options),
+    ATA_FIELD(ata_assign_options, struct_size),
+    ATA_FIELD(ata_assign_options, maximize),
+    ATA_FIELD(ata_assign_options, polish),
+    ATA_FIELD(ata_assign_options, certify),
+
+    ATA_STRUCT(ata_model_config),
+    ATA_FIELD(ata_model_config, struct_size),
+    ATA_FIELD(ata_model_config, image_size),
+    ATA_FIELD(ata_model_config, patch_size),
+    ATA_FIELD(ata_model_config, dim),
+    ATA_FIELD(ata_model_config, depth),
+    ATA_FIELD(ata_model_config, heads),
+    ATA_FIELD(ata_model_config, mlp_ratio),
+    ATA_FIELD(ata_model_config, frames),
+    ATA_FIELD(ata_model_config, classes),
+    ATA_FIELD(ata_model_config, temporal),
+    ATA_FIELD(ata_model_config, alignment),
+    ATA_FIELD(ata_model_config, mean),
+    ATA_FIELD(ata_model_config, std),
+
+    ATA_STRUCT(ata_model_options),
+    ATA_FIELD(ata_model_options, struct_size),
+    ATA_FIELD(ata_model_options, device),
+    ATA_FIELD(ata_model_options, precision),
+    ATA_FIELD(ata_model_options, temporal),
+    ATA_FIELD(ata_model_options, alignment),
+    ATA_FIELD(ata_model_options, frames),
+    ATA_FIELD(ata_model_options, image_size),
+    ATA_FIELD(ata_model_options, bicubic_positions),
+    ATA_FIELD(ata_model_options, trainable),
+
+    ATA_STRUCT(ata_import_options),
+    ATA_FIELD(ata_import_options, struct_size),
+    ATA_FIELD(ata_import_options, source),
+    ATA_FIELD(ata_import_options, frames),
+    ATA_FIELD(ata_import_options, temporal),
+    ATA_FIELD(ata_import_options, classes),
+    ATA_FIELD(ata_import_options, heads),
+    ATA_FIELD(ata_import_options, seed),
+
+    ATA_STRUCT(ata_video_options),
+    ATA_FIELD(ata_video_options, struct_size),
+    ATA_FIELD(ata_video_options, folder_fps),
+    ATA_FIELD(ata_video_options, threads),
+
+    ATA_STRUCT(ata_video_info),
+    ATA_FIELD(ata_video_info, width),
+    ATA_FIELD(ata_video_info, height),
+    ATA_FIELD(ata_video_info, fps),
+    ATA_FIELD(ata_video_info, duration),
+    ATA_FIELD(ata_video_info, frame_count),
+    ATA_FIELD(ata_video_info, rotation),
+    ATA_FIELD(ata_video_info, bit_depth),
+    ATA_FIELD(ata_video_info, codec),
+
+    ATA_STRUCT(ata_clip_options),
+    ATA_FIELD(ata_clip_options, struct_size),
+    ATA_FIELD(ata_clip_options, sampling),
+    ATA_FIELD(ata_clip_options, frames),
+    ATA_FIELD(ata_clip_options, stride),
+    ATA_FIELD(ata_clip_options, fps),
+    ATA_FIELD(ata_clip_options, offset),
+    ATA_FIELD(ata_clip_options, clip_index),
+    ATA_FIELD(ata_clip_options, clip_count),
+    ATA_FIELD(ata_clip_options, short_policy),
+    ATA_FIELD(ata_clip_options, resize),
+    ATA_FIELD(ata_clip_options, size),
+    ATA_FIELD(ata_clip_options, crop_index),
+    ATA_FIELD(ata_clip_options, crop_count),
+    ATA_FIELD(ata_clip_options, flip),
+    ATA_FIELD(ata_clip_options, interpolation),
+    ATA_FIELD(ata_clip_options, mean),
+    ATA_FIELD(ata_clip_options, std),
+};
+
+}  // namespace
+
+const ata_abi_entry* ata_abi_layout(size_t* count) noexcept {
+  if (count) *count = sizeof(kLayout) / sizeof(kLayout[0]);
+  return kLayout;
+}
