@@ -69,16 +69,17 @@ internal sealed partial class DocCommentPrinter
         List<string> lines = [.. Element("summary", Format(paragraphs[0], names))];
         if (paragraphs.Count > 1)
         {
-            IEnumerable<string> rest = paragraphs.Skip(1).Select(text => Format(text, names));
-            lines.AddRange(Element(
-                "remarks", paragraphs.Count == 2 ? rest.First() : string.Concat(rest.Select(text => $"<para>{text}</para>"))));
+            List<string> rest = [.. paragraphs.Skip(1).Select(text => Format(text, names))];
+            string remarks = rest.Count == 1 ? rest[0] : string.Join(' ', rest.Select(text => $"<para>{text}</para>"));
+            lines.AddRange(Element("remarks", remarks));
         }
 
         foreach (Parameter parameter in parameters)
         {
             if (!parsed.Parameters.TryGetValue(parameter.Name, out string? text))
             {
-                throw new BindingException($"{declaration.QualifiedName}: parameter {parameter.Name} is not documented.");
+                throw new BindingException(
+                    $"{declaration.QualifiedName}: parameter {parameter.Name} is not documented.");
             }
 
             lines.AddRange(Element($"param name=\"{parameter.Name}\"", Format(text, names)));
@@ -87,7 +88,8 @@ internal sealed partial class DocCommentPrinter
         string? unknown = parsed.Parameters.Keys.FirstOrDefault(name => !names.Contains(name));
         if (unknown is not null)
         {
-            throw new BindingException($"{declaration.QualifiedName} documents '{unknown}', which is not a parameter.");
+            throw new BindingException(
+                $"{declaration.QualifiedName} documents '{unknown}', which is not a parameter.");
         }
 
         if (parsed.Returns is not null)

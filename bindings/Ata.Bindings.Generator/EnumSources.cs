@@ -27,7 +27,7 @@ internal sealed class EnumSources(
     {
         NewLine();
         WriteDocs(@enum);
-        WriteLine($"public enum {@enum.Name} : {Types.Print(@enum.BuiltinType)}");
+        WriteLine($"public enum {@enum.Name} : {Types.Print(@enum.Type, @enum)}");
         WriteOpenBraceAndIndent();
         foreach (Enumeration.Item item in @enum.Items)
         {

@@ -57,11 +57,11 @@ internal sealed class FunctionSources(
         }
 
         IEnumerable<string> parameters = function.Parameters.Select(
-            parameter => $"{Types.Print(parameter.Type)} {SafeIdentifier(parameter.Name)}");
+            parameter => $"{Types.Print(parameter.Type, function)} {SafeIdentifier(parameter.Name)}");
         WriteDocs(function);
         WriteLine($"[DllImport(\"{Library}\", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]");
         WriteLine(
-            $"public static extern {Types.Print(function.ReturnType.Type)} {function.Name}("
+            $"public static extern {Types.Print(function.ReturnType.Type, function)} {function.Name}("
             + $"{string.Join(", ", parameters)});");
         return true;
     }

@@ -37,12 +37,11 @@ internal sealed class RawTypePrinter(BindingContext context) : CSharpTypePrinter
             throw new BindingException($"{field.QualifiedName}: bit fields have no portable layout.");
         }
 
-        if (field.Type.Desugar() is not ArrayType)
+        if (field.Type.Desugar() is not ArrayType array)
         {
-            return $"{Print(field.Type)} {name}";
+            return $"{Print(field.Type, field)} {name}";
         }
 
-        ArrayType array = (ArrayType)field.Type.Desugar();
         if (array.SizeType != ArrayType.ArraySize.Constant)
         {
             throw new BindingException($"{field.QualifiedName}: arrays in structs need a constant length.");
@@ -51,17 +50,30 @@ internal sealed class RawTypePrinter(BindingContext context) : CSharpTypePrinter
         // C# has fixed buffers of numbers only; an enum's underlying type has the same layout.
         string element = array.Type.Desugar() switch
         {
-            BuiltinType => Print(array.Type),
-            TagType { Declaration: Enumeration @enum } => Print(@enum.BuiltinType),
+            BuiltinType => Print(array.Type, field),
+            TagType { Declaration: Enumeration @enum } => Print(@enum.Type, @enum),
             _ => throw new BindingException($"{field.QualifiedName}: only arrays of numbers are supported."),
         };
         return $"fixed {element} {name}[{array.Size}]";
     }
 
-    /// <summary>Prints a type.</summary>
+    /// <summary>Prints a type of a declaration.</summary>
     /// <param name="type">The type.</param>
+    /// <param name="owner">The declaration, to be named if the type is not supported.</param>
     /// <returns>The C# type.</returns>
-    public string Print(CppSharp.AST.Type type) => type.Visit(this).Type;
+    public string Print(CppSharp.AST.Type type, Declaration owner)
+    {
+        try
+        {
+            return Print(type);
+        }
+        catch (BindingException failure)
+        {
+            throw new BindingException($"{owner.QualifiedName}: {failure.Message}");
+        }
+    }
+
+    private string Print(CppSharp.AST.Type type) => type.Visit(this).Type;
 
     /// <inheritdoc/>
     public override TypePrinterResult VisitTagType(TagType tag, TypeQualifiers quals) =>
@@ -112,6 +124,6 @@ internal sealed class RawTypePrinter(BindingContext context) : CSharpTypePrinter
             PrimitiveType.Float => "float",
             PrimitiveType.Double => "double",
             _ => throw new BindingException(
-                $"The C type {primitive} has no fixed size or is not blittable; use a type of stdint.h."),
+                $"the C type {primitive} has no fixed size or is not blittable; use a type of stdint.h."),
         };
 }

@@ -29,9 +29,9 @@ internal sealed class StructSources(
             return false;
         }
 
-        if (@class.IsUnion)
+        if (@class.IsUnion || @class.Classes.Count > 0)
         {
-            throw new BindingException($"{@class.Name}: unions are not supported.");
+            throw new BindingException($"{@class.Name}: unions and nested structs are not supported.");
         }
 
         NewLine();
