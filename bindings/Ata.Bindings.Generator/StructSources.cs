@@ -29,7 +29,7 @@ internal sealed class StructSources(
             return false;
         }
 
-        if (@class.IsUnion || @class.Classes.Count > 0)
+        if (@class.IsUnion || @class.Classes.Any())
         {
             throw new BindingException($"{@class.Name}: unions and nested structs are not supported.");
         }
