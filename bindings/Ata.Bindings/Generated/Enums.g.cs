@@ -123,6 +123,15 @@ public enum ata_source : int
     ATA_SOURCE_TIMESFORMER = 3,
 }
 
+/// <summary>Update rules.</summary>
+public enum ata_optimizer : int
+{
+    /// <summary>Adam with decoupled weight decay (Loshchilov and Hutter, 2019).</summary>
+    ATA_OPTIMIZER_ADAMW = 0,
+    /// <summary>Stochastic gradient descent with momentum; decay is added to the gradient.</summary>
+    ATA_OPTIMIZER_SGD = 1,
+}
+
 /// <summary>How the frames of a clip are spread over time.</summary>
 public enum ata_sampling_kind : int
 {

@@ -403,6 +403,87 @@ public static unsafe partial class NativeMethods
     /// <summary>Fills in the defaults.</summary>
     /// <param name="options">Receives them.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_train_options_init(ata_train_options* options);
+
+    /// <summary>Creates a trainer, which updates the model's weights in place and keeps them alive.</summary>
+    /// <param name="model">A trainable model.</param>
+    /// <param name="options">Options; NULL for the defaults.</param>
+    /// <param name="trainer">Receives the handle.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_trainer_create(ata_model* model, ata_train_options* options, ata_trainer** trainer);
+
+    /// <summary>Releases a handle.</summary>
+    /// <param name="trainer">May be NULL.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern void ata_trainer_release(ata_trainer* trainer);
+
+    /// <summary>
+    /// Runs forward and backward on one batch and adds <paramref name="weight"/> times the gradient of its mean
+    /// loss to what has been accumulated since the last update. On failure nothing is accumulated.
+    /// </summary>
+    /// <param name="trainer">The trainer.</param>
+    /// <param name="clips">f32 <c>[B, 3, T, H, W]</c>, normalised.</param>
+    /// <param name="targets">
+    /// i64 <c>[B]</c> labels, or f32 <c>[B, classes]</c> probabilities (mixup, cutmix).
+    /// </param>
+    /// <param name="weight">Factor of this batch, e.g. 1 / number of batches accumulated.</param>
+    /// <param name="cancellation">May be NULL.</param>
+    /// <param name="logits">Receives B x classes values, or NULL.</param>
+    /// <param name="logits_count">Length of <paramref name="logits"/>; B x classes when it is not NULL.</param>
+    /// <param name="loss">Receives the mean cross-entropy of the batch.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_trainer_accumulate(ata_trainer* trainer, ata_tensor* clips, ata_tensor* targets, float weight, ata_cancellation* cancellation, float* logits, nuint logits_count, float* loss);
+
+    /// <summary>
+    /// Clips the accumulated gradient, updates the weights and their average, and clears the gradient. A gradient
+    /// that is not finite is <see cref="ata_status.ATA_INVALID_ARGUMENT"/> naming the parameter; it is cleared
+    /// and the weights stay as they were.
+    /// </summary>
+    /// <param name="trainer">The trainer.</param>
+    /// <param name="learning_rate">Rate of this update, at least 0.</param>
+    /// <param name="gradient_norm">Receives the global norm before clipping, or NULL.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_trainer_update(ata_trainer* trainer, double learning_rate, double* gradient_norm);
+
+    /// <summary>How many updates were made; 0 for NULL.</summary>
+    /// <param name="trainer">The trainer.</param>
+    /// <returns>How many updates were made; 0 for NULL.</returns>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern long ata_trainer_update_count(ata_trainer* trainer);
+
+    /// <summary>
+    /// Copies the moving average of the weights into a new trainable model, or the weights themselves if no
+    /// average is kept.
+    /// </summary>
+    /// <param name="trainer">The trainer.</param>
+    /// <param name="model">Receives the handle.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_trainer_averaged_model(ata_trainer* trainer, ata_model** model);
+
+    /// <summary>
+    /// Writes everything that training needs to continue bit for bit: weights, moments, average, counters, random
+    /// state. A safetensors file; <paramref name="path"/> is never half-written.
+    /// </summary>
+    /// <param name="trainer">The trainer.</param>
+    /// <param name="path">File to write.</param>
+    /// <param name="state">
+    /// The caller's own state, stored as metadata <paramref name="state"/>; NULL for none.
+    /// </param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_trainer_save(ata_trainer* trainer, byte* path, byte* state);
+
+    /// <summary>
+    /// Restores what <see cref="NativeMethods.ata_trainer_save"/> wrote into a trainer of an equal model and
+    /// equal options. On failure the trainer is unchanged.
+    /// </summary>
+    /// <param name="trainer">The trainer.</param>
+    /// <param name="path">File to read.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_trainer_load(ata_trainer* trainer, byte* path);
+
+    /// <summary>Fills in the defaults.</summary>
+    /// <param name="options">Receives them.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_video_options_init(ata_video_options* options);
 
     /// <summary>

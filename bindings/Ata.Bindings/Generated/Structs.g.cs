@@ -56,6 +56,14 @@ public partial struct ata_session
 {
 }
 
+/// <summary>
+/// Trains a model: gradients, optimizer, average of weights. One thread at a time; while a step runs, no
+/// session of the model may run.
+/// </summary>
+public partial struct ata_trainer
+{
+}
+
 /// <summary>An open video file, or a folder of numbered JPEG or PNG frames.</summary>
 public partial struct ata_video
 {
@@ -247,6 +255,94 @@ public unsafe partial struct ata_import_options
     public ulong seed;
 }
 
+/// <summary>How a model is trained.</summary>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe partial struct ata_train_options
+{
+    /// <summary>sizeof(ata_train_options).</summary>
+    public nuint struct_size;
+
+    /// <summary>Update rule. Default <see cref="ata_optimizer.ATA_OPTIMIZER_ADAMW"/>.</summary>
+    public ata_optimizer optimizer;
+
+    /// <summary>AdamW: decay of the first moment, in [0, 1). Default 0.9.</summary>
+    public float beta1;
+
+    /// <summary>AdamW: decay of the second moment, in [0, 1). Default 0.999.</summary>
+    public float beta2;
+
+    /// <summary>AdamW: added to the root of the second moment, above 0. Default 1e-8.</summary>
+    public float epsilon;
+
+    /// <summary>SGD: momentum in [0, 1). Default 0.9.</summary>
+    public float momentum;
+
+    /// <summary>SGD: 1 for Nesterov's form. Default 0.</summary>
+    public int nesterov;
+
+    /// <summary>
+    /// Weight decay, at least 0, applied to matrices and kernels but not to biases, norms, <c>cls_token</c>,
+    /// <c>pos_embed</c> and <c>time_embed</c>. Default 0.05.
+    /// </summary>
+    public float weight_decay;
+
+    /// <summary>
+    /// Factor of the learning rate from one block to the one before it, in (0, 1]; 1 for none. The head has the
+    /// full rate, the embeddings the smallest. Default 1.
+    /// </summary>
+    public float layer_decay;
+
+    /// <summary>Factor of the learning rate of new parameters, above 0. Default 1.</summary>
+    public float new_parameter_scale;
+
+    /// <summary>
+    /// Comma-separated patterns (<c>*</c>, <c>?</c>) of the new parameters; NULL (the default) for
+    /// "*temporal_*,time_embed,head.*".
+    /// </summary>
+    public byte* new_parameters;
+
+    /// <summary>
+    /// Comma-separated patterns of parameters that are not trained; NULL (the default) for none.
+    /// </summary>
+    public byte* frozen;
+
+    /// <summary>Largest global norm of the gradient; 0 for no clipping. Default 1.</summary>
+    public float clip_norm;
+
+    /// <summary>Label smoothing in [0, 1). Default 0.</summary>
+    public float label_smoothing;
+
+    /// <summary>
+    /// Stochastic depth (Huang et al., 2016): probability in [0, 1) of dropping a sample's residual branches in
+    /// the last block, growing linearly from 0 in the first. Default 0.
+    /// </summary>
+    public float stochastic_depth;
+
+    /// <summary>
+    /// Dropout probability in [0, 1) after attention projections, in the MLP and before the head. Default 0.
+    /// </summary>
+    public float dropout;
+
+    /// <summary>
+    /// Decay of the exponential moving average of weights, in [0, 1); 0 for no average. Default 0.
+    /// </summary>
+    public float ema_decay;
+
+    /// <summary>
+    /// Arithmetic of forward and backward; master weights are always f32. Default
+    /// <see cref="ata_precision.ATA_PRECISION_F32"/>.
+    /// </summary>
+    public ata_precision precision;
+
+    /// <summary>
+    /// 1: keep only each block's input and compute the rest again in the backward pass. Default 0.
+    /// </summary>
+    public int recompute;
+
+    /// <summary>Seed of dropout and stochastic depth. Default 0.</summary>
+    public ulong seed;
+}
+
 /// <summary>How to open a video.</summary>
 [StructLayout(LayoutKind.Sequential)]
 public unsafe partial struct ata_video_options
@@ -338,6 +434,13 @@ public unsafe partial struct ata_clip_options
 
     /// <summary>1 (the default: centre) or 3 (left, centre, right; top, centre, bottom in portrait).</summary>
     public int crop_count;
+
+    /// <summary>
+    /// Left, top, width and height of a crop as fractions of the frame, resized to <c>size</c> x <c>size</c>
+    /// (random resized crops of training). All zero (the default): <c>resize</c> and <c>crop_index</c> apply
+    /// instead.
+    /// </summary>
+    public fixed float crop_rectangle[4];
 
     /// <summary>1: mirror horizontally.</summary>
     public int flip;

@@ -708,6 +708,146 @@ ata_session_features(ata_session* session, const ata_tensor* clip, int32_t block
                      const ata_cancellation* cancellation, ata_tensor** features) ATA_NOEXCEPT;
 
 /* ---------------------------------------------------------------------------------------------
+ * Training
+ * ------------------------------------------------------------------------------------------ */
+
+/** Update rules. */
+ATA_ENUM(ata_optimizer){
+    /** Adam with decoupled weight decay (Loshchilov and Hutter, 2019). */
+    ATA_OPTIMIZER_ADAMW = 0,
+    /** Stochastic gradient descent with momentum; decay is added to the gradient. */
+    ATA_OPTIMIZER_SGD = 1,
+};
+
+/** How a model is trained. */
+typedef struct ata_train_options {
+  /** sizeof(ata_train_options). */
+  size_t struct_size;
+  /** Update rule. Default ::ATA_OPTIMIZER_ADAMW. */
+  ata_optimizer optimizer;
+  /** AdamW: decay of the first moment, in [0, 1). Default 0.9. */
+  float beta1;
+  /** AdamW: decay of the second moment, in [0, 1). Default 0.999. */
+  float beta2;
+  /** AdamW: added to the root of the second moment, above 0. Default 1e-8. */
+  float epsilon;
+  /** SGD: momentum in [0, 1). Default 0.9. */
+  float momentum;
+  /** SGD: 1 for Nesterov's form. Default 0. */
+  int32_t nesterov;
+  /** Weight decay, at least 0, applied to matrices and kernels but not to biases, norms,
+   *  `cls_token`, `pos_embed` and `time_embed`. Default 0.05. */
+  float weight_decay;
+  /** Factor of the learning rate from one block to the one before it, in (0, 1]; 1 for none. The
+   *  head has the full rate, the embeddings the smallest. Default 1. */
+  float layer_decay;
+  /** Factor of the learning rate of new parameters, above 0. Default 1. */
+  float new_parameter_scale;
+  /** Comma-separated patterns (`*`, `?`) of the new parameters; NULL (the default) for
+   *  "*temporal_*,time_embed,head.*". */
+  const char* new_parameters;
+  /** Comma-separated patterns of parameters that are not trained; NULL (the default) for none. */
+  const char* frozen;
+  /** Largest global norm of the gradient; 0 for no clipping. Default 1. */
+  float clip_norm;
+  /** Label smoothing in [0, 1). Default 0. */
+  float label_smoothing;
+  /** Stochastic depth (Huang et al., 2016): probability in [0, 1) of dropping a sample's residual
+   *  branches in the last block, growing linearly from 0 in the first. Default 0. */
+  float stochastic_depth;
+  /** Dropout probability in [0, 1) after attention projections, in the MLP and before the head.
+   *  Default 0. */
+  float dropout;
+  /** Decay of the exponential moving average of weights, in [0, 1); 0 for no average. Default 0. */
+  float ema_decay;
+  /** Arithmetic of forward and backward; master weights are always f32. Default
+   *  ::ATA_PRECISION_F32. */
+  ata_precision precision;
+  /** 1: keep only each block's input and compute the rest again in the backward pass. Default 0. */
+  int32_t recompute;
+  /** Seed of dropout and stochastic depth. Default 0. */
+  uint64_t seed;
+} ata_train_options;
+
+/** Fills in the defaults. @param options Receives them. */
+ATA_API(ata_status) ata_train_options_init(ata_train_options* options) ATA_NOEXCEPT;
+
+/** Trains a model: gradients, optimizer, average of weights. One thread at a time; while a step
+ *  runs, no session of the model may run. */
+typedef struct ata_trainer ata_trainer;
+
+/**
+ * Creates a trainer, which updates the model's weights in place and keeps them alive.
+ * @param model A trainable model.
+ * @param options Options; NULL for the defaults.
+ * @param trainer Receives the handle.
+ */
+ATA_API(ata_status)
+ata_trainer_create(ata_model* model, const ata_train_options* options,
+                   ata_trainer** trainer) ATA_NOEXCEPT;
+
+/** Releases a handle. @param trainer May be NULL. */
+ATA_API(void) ata_trainer_release(ata_trainer* trainer) ATA_NOEXCEPT;
+
+/**
+ * Runs forward and backward on one batch and adds `weight` times the gradient of its mean loss to
+ * what has been accumulated since the last update. On failure nothing is accumulated.
+ * @param trainer The trainer.
+ * @param clips f32 `[B, 3, T, H, W]`, normalised.
+ * @param targets i64 `[B]` labels, or f32 `[B, classes]` probabilities (mixup, cutmix).
+ * @param weight Factor of this batch, e.g. 1 / number of batches accumulated.
+ * @param cancellation May be NULL.
+ * @param logits Receives B x classes values, or NULL.
+ * @param logits_count Length of `logits`; B x classes when it is not NULL.
+ * @param loss Receives the mean cross-entropy of the batch.
+ */
+ATA_API(ata_status)
+ata_trainer_accumulate(ata_trainer* trainer, const ata_tensor* clips, const ata_tensor* targets,
+                       float weight, const ata_cancellation* cancellation, float* logits,
+                       size_t logits_count, float* loss) ATA_NOEXCEPT;
+
+/**
+ * Clips the accumulated gradient, updates the weights and their average, and clears the gradient.
+ * A gradient that is not finite is ::ATA_INVALID_ARGUMENT naming the parameter; it is cleared and
+ * the weights stay as they were.
+ * @param trainer The trainer.
+ * @param learning_rate Rate of this update, at least 0.
+ * @param gradient_norm Receives the global norm before clipping, or NULL.
+ */
+ATA_API(ata_status)
+ata_trainer_update(ata_trainer* trainer, double learning_rate, double* gradient_norm) ATA_NOEXCEPT;
+
+/** @param trainer The trainer. @return How many updates were made; 0 for NULL. */
+ATA_API(int64_t) ata_trainer_update_count(const ata_trainer* trainer) ATA_NOEXCEPT;
+
+/**
+ * Copies the moving average of the weights into a new trainable model, or the weights themselves if
+ * no average is kept.
+ * @param trainer The trainer.
+ * @param model Receives the handle.
+ */
+ATA_API(ata_status)
+ata_trainer_averaged_model(const ata_trainer* trainer, ata_model** model) ATA_NOEXCEPT;
+
+/**
+ * Writes everything that training needs to continue bit for bit: weights, moments, average,
+ * counters, random state. A safetensors file; `path` is never half-written.
+ * @param trainer The trainer.
+ * @param path File to write.
+ * @param state The caller's own state, stored as metadata `state`; NULL for none.
+ */
+ATA_API(ata_status)
+ata_trainer_save(const ata_trainer* trainer, const char* path, const char* state) ATA_NOEXCEPT;
+
+/**
+ * Restores what ata_trainer_save() wrote into a trainer of an equal model and equal options. On
+ * failure the trainer is unchanged.
+ * @param trainer The trainer.
+ * @param path File to read.
+ */
+ATA_API(ata_status) ata_trainer_load(ata_trainer* trainer, const char* path) ATA_NOEXCEPT;
+
+/* ---------------------------------------------------------------------------------------------
  * Video
  * ------------------------------------------------------------------------------------------ */
 
@@ -837,6 +977,10 @@ typedef struct ata_clip_options {
   int32_t crop_index;
   /** 1 (the default: centre) or 3 (left, centre, right; top, centre, bottom in portrait). */
   int32_t crop_count;
+  /** Left, top, width and height of a crop as fractions of the frame, resized to `size` x `size`
+   *  (random resized crops of training). All zero (the default): `resize` and `crop_index` apply
+   *  instead. */
+  float crop_rectangle[4];
   /** 1: mirror horizontally. */
   int32_t flip;
   /** Interpolation. Default ::ATA_BILINEAR. */
