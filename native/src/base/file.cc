@@ -24,12 +24,17 @@ std::string system_message(int code) {
   return std::generic_category().message(code);
 }
 
+}  // namespace
+
 std::filesystem::path native_path(const std::string& utf8) {
   return std::filesystem::path(
       std::u8string(reinterpret_cast<const char8_t*>(utf8.data()), utf8.size()));
 }
 
-}  // namespace
+std::string utf8_path(const std::filesystem::path& path) {
+  const std::u8string text = path.u8string();
+  return std::string(reinterpret_cast<const char*>(text.data()), text.size());
+}
 
 InputFile::InputFile(const std::string& path) : path_(path) {
   std::error_code code;

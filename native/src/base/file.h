@@ -4,10 +4,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <string>
 
 namespace ata {
+
+/// Strings of the library are UTF-8 on every system; these convert to and from the system's paths.
+std::filesystem::path native_path(const std::string& utf8);
+std::string utf8_path(const std::filesystem::path& path);
 
 /// A read-only file with positioned reads; safe to use from several threads at once.
 class InputFile {
