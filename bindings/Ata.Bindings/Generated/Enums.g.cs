@@ -86,6 +86,17 @@ public enum ata_alignment : int
     ATA_ALIGNMENT_SOFT = 5,
 }
 
+/// <summary>Estimators of mutual information.</summary>
+public enum ata_mi_estimator : int
+{
+    /// <summary>Closed form for jointly Gaussian variables, from their covariances.</summary>
+    ATA_MI_GAUSSIAN = 0,
+    /// <summary>k nearest neighbours (Kraskov, Stoegbauer, Grassberger, 2004).</summary>
+    ATA_MI_KSG = 1,
+    /// <summary>Lower bound by contrast (van den Oord, Li, Vinyals, 2018), at most log of the batch.</summary>
+    ATA_MI_INFONCE = 2,
+}
+
 /// <summary>How a model looks over time. All modes share one set of parameters.</summary>
 public enum ata_temporal_mode : int
 {

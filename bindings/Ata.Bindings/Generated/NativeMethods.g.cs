@@ -243,6 +243,69 @@ public static unsafe partial class NativeMethods
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_assign(ata_tensor* values, ata_assign_options* options, ata_tensor** matching, double* totals, nuint totals_capacity);
 
+    /// <summary>Creates an aligner without frames.</summary>
+    /// <param name="patches">Patches of a frame, N.</param>
+    /// <param name="channels">Channels of a patch, D.</param>
+    /// <param name="options">
+    /// The method; NULL for exact. <c>soft</c> is <see cref="ata_status.ATA_UNSUPPORTED"/>.
+    /// </param>
+    /// <param name="aligner">Receives the handle.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_online_aligner_create(long patches, long channels, ata_alignment_options* options, ata_online_aligner** aligner);
+
+    /// <summary>Releases a handle.</summary>
+    /// <param name="aligner">May be NULL.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern void ata_online_aligner_release(ata_online_aligner* aligner);
+
+    /// <summary>
+    /// Adds a frame and extends every trajectory by it. The positions equal those that
+    /// <see cref="NativeMethods.ata_align"/> gives for all frames at once.
+    /// </summary>
+    /// <param name="aligner">The aligner.</param>
+    /// <param name="frame">f32 <c>[N, D]</c>.</param>
+    /// <param name="positions">Receives N values: the patch of this frame on trajectory n.</param>
+    /// <param name="similarities">
+    /// Receives N cosine similarities of trajectory n's patches in the previous frame and this one (1 for the
+    /// first frame), or NULL.
+    /// </param>
+    /// <param name="capacity">
+    /// Length of <paramref name="positions"/> and of <paramref name="similarities"/>; must be N.
+    /// </param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_online_aligner_add(ata_online_aligner* aligner, ata_tensor* frame, int* positions, float* similarities, nuint capacity);
+
+    /// <summary>Forgets all frames, as after a cut.</summary>
+    /// <param name="aligner">The aligner.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_online_aligner_reset(ata_online_aligner* aligner);
+
+    /// <summary>Fills in the defaults.</summary>
+    /// <param name="options">Receives them.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_mi_options_init(ata_mi_options* options);
+
+    /// <summary>Estimates the mutual information of paired samples.</summary>
+    /// <param name="x">f32 <c>[S, D]</c>, S pairs, at least 16.</param>
+    /// <param name="y">f32 <c>[S, E]</c>.</param>
+    /// <param name="options">Options; NULL for the defaults.</param>
+    /// <param name="nats">Receives the estimate in nats.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_mutual_information(ata_tensor* x, ata_tensor* y, ata_mi_options* options, double* nats);
+
+    /// <summary>
+    /// Estimates the mutual information between the patches of neighbouring frames, I(X_t; X_t+1), over all
+    /// clips, frames and patches: at the same position, or along trajectories.
+    /// </summary>
+    /// <param name="features">f32 <c>[B, T, N, D]</c>, T at least 2.</param>
+    /// <param name="trajectories">
+    /// i32 <c>[B, T, N]</c> as <see cref="NativeMethods.ata_align"/> gives, or NULL for the same position.
+    /// </param>
+    /// <param name="options">Options; NULL for the defaults.</param>
+    /// <param name="nats">Receives the estimate in nats.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_temporal_information(ata_tensor* features, ata_tensor* trajectories, ata_mi_options* options, double* nats);
+
     /// <summary>
     /// Fills in the configuration of a named architecture: "vit-tiny", "vit-small", "vit-base" or "vit-large"
     /// (patch 16, 224 pixels, 8 frames, 400 classes, mode <c>ata</c>).

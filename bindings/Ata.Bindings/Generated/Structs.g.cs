@@ -44,6 +44,11 @@ public partial struct ata_tensor_file
 {
 }
 
+/// <summary>Aligns live video: frames are added one at a time. One thread at a time.</summary>
+public partial struct ata_online_aligner
+{
+}
+
 /// <summary>
 /// Weights and configuration. Shared and read-only: any number of sessions and threads at once.
 /// </summary>
@@ -144,6 +149,32 @@ public unsafe partial struct ata_assign_options
     /// 1: prove each result by its dual gap, and solve again more precisely if the proof fails. Default 0.
     /// </summary>
     public int certify;
+}
+
+/// <summary>How mutual information is estimated.</summary>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe partial struct ata_mi_options
+{
+    /// <summary>sizeof(ata_mi_options).</summary>
+    public nuint struct_size;
+
+    /// <summary>Estimator. Default <see cref="ata_mi_estimator.ATA_MI_GAUSSIAN"/>.</summary>
+    public ata_mi_estimator estimator;
+
+    /// <summary>
+    /// Both sides are projected to this many principal components of their union; 0 for none, and none when there
+    /// are not more channels than that. Default 8.
+    /// </summary>
+    public int components;
+
+    /// <summary><c>ksg</c>: number of neighbours, at least 1. Default 4.</summary>
+    public int neighbours;
+
+    /// <summary>At most this many pairs are used, drawn at random; at least 16. Default 4096.</summary>
+    public int max_pairs;
+
+    /// <summary>Seed of the draw and of InfoNCE's training. Default 0.</summary>
+    public ulong seed;
 }
 
 /// <summary>A model's configuration, as in a checkpoint's <c>config</c>.</summary>

@@ -427,6 +427,93 @@ ATA_API(ata_status)
 ata_assign(const ata_tensor* values, const ata_assign_options* options, ata_tensor** matching,
            double* totals, size_t totals_capacity) ATA_NOEXCEPT;
 
+/** Aligns live video: frames are added one at a time. One thread at a time. */
+typedef struct ata_online_aligner ata_online_aligner;
+
+/**
+ * Creates an aligner without frames.
+ * @param patches Patches of a frame, N.
+ * @param channels Channels of a patch, D.
+ * @param options The method; NULL for exact. `soft` is ::ATA_UNSUPPORTED.
+ * @param aligner Receives the handle.
+ */
+ATA_API(ata_status)
+ata_online_aligner_create(int64_t patches, int64_t channels, const ata_alignment_options* options,
+                          ata_online_aligner** aligner) ATA_NOEXCEPT;
+
+/** Releases a handle. @param aligner May be NULL. */
+ATA_API(void) ata_online_aligner_release(ata_online_aligner* aligner) ATA_NOEXCEPT;
+
+/**
+ * Adds a frame and extends every trajectory by it. The positions equal those that ata_align() gives
+ * for all frames at once.
+ * @param aligner The aligner.
+ * @param frame f32 `[N, D]`.
+ * @param positions Receives N values: the patch of this frame on trajectory n.
+ * @param similarities Receives N cosine similarities of trajectory n's patches in the previous
+ *   frame and this one (1 for the first frame), or NULL.
+ * @param capacity Length of `positions` and of `similarities`; must be N.
+ */
+ATA_API(ata_status)
+ata_online_aligner_add(ata_online_aligner* aligner, const ata_tensor* frame, int32_t* positions,
+                       float* similarities, size_t capacity) ATA_NOEXCEPT;
+
+/** Forgets all frames, as after a cut. @param aligner The aligner. */
+ATA_API(ata_status) ata_online_aligner_reset(ata_online_aligner* aligner) ATA_NOEXCEPT;
+
+/** Estimators of mutual information. */
+ATA_ENUM(ata_mi_estimator){
+    /** Closed form for jointly Gaussian variables, from their covariances. */
+    ATA_MI_GAUSSIAN = 0,
+    /** k nearest neighbours (Kraskov, Stoegbauer, Grassberger, 2004). */
+    ATA_MI_KSG = 1,
+    /** Lower bound by contrast (van den Oord, Li, Vinyals, 2018), at most log of the batch. */
+    ATA_MI_INFONCE = 2,
+};
+
+/** How mutual information is estimated. */
+typedef struct ata_mi_options {
+  /** sizeof(ata_mi_options). */
+  size_t struct_size;
+  /** Estimator. Default ::ATA_MI_GAUSSIAN. */
+  ata_mi_estimator estimator;
+  /** Both sides are projected to this many principal components of their union; 0 for none, and
+   *  none when there are not more channels than that. Default 8. */
+  int32_t components;
+  /** `ksg`: number of neighbours, at least 1. Default 4. */
+  int32_t neighbours;
+  /** At most this many pairs are used, drawn at random; at least 16. Default 4096. */
+  int32_t max_pairs;
+  /** Seed of the draw and of InfoNCE's training. Default 0. */
+  uint64_t seed;
+} ata_mi_options;
+
+/** Fills in the defaults. @param options Receives them. */
+ATA_API(ata_status) ata_mi_options_init(ata_mi_options* options) ATA_NOEXCEPT;
+
+/**
+ * Estimates the mutual information of paired samples.
+ * @param x f32 `[S, D]`, S pairs, at least 16.
+ * @param y f32 `[S, E]`.
+ * @param options Options; NULL for the defaults.
+ * @param nats Receives the estimate in nats.
+ */
+ATA_API(ata_status)
+ata_mutual_information(const ata_tensor* x, const ata_tensor* y, const ata_mi_options* options,
+                       double* nats) ATA_NOEXCEPT;
+
+/**
+ * Estimates the mutual information between the patches of neighbouring frames, I(X_t; X_t+1), over
+ * all clips, frames and patches: at the same position, or along trajectories.
+ * @param features f32 `[B, T, N, D]`, T at least 2.
+ * @param trajectories i32 `[B, T, N]` as ata_align() gives, or NULL for the same position.
+ * @param options Options; NULL for the defaults.
+ * @param nats Receives the estimate in nats.
+ */
+ATA_API(ata_status)
+ata_temporal_information(const ata_tensor* features, const ata_tensor* trajectories,
+                         const ata_mi_options* options, double* nats) ATA_NOEXCEPT;
+
 /* ---------------------------------------------------------------------------------------------
  * Models
  * ------------------------------------------------------------------------------------------ */

@@ -40,6 +40,14 @@ const ata_abi_entry kLayout[] = {
     ATA_FIELD(ata_assign_options, polish),
     ATA_FIELD(ata_assign_options, certify),
 
+    ATA_STRUCT(ata_mi_options),
+    ATA_FIELD(ata_mi_options, struct_size),
+    ATA_FIELD(ata_mi_options, estimator),
+    ATA_FIELD(ata_mi_options, components),
+    ATA_FIELD(ata_mi_options, neighbours),
+    ATA_FIELD(ata_mi_options, max_pairs),
+    ATA_FIELD(ata_mi_options, seed),
+
     ATA_STRUCT(ata_model_config),
     ATA_FIELD(ata_model_config, struct_size),
     ATA_FIELD(ata_model_config, image_size),
