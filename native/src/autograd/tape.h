@@ -12,7 +12,8 @@ namespace ata {
 /// A tensor that takes part in differentiation. Copies refer to the same variable.
 ///
 /// `gradient()` is an f32 tensor of the value's shape, empty until something was accumulated.
-/// Operations read and accumulate it in their backward; nothing overwrites it.
+/// Operations accumulate into their inputs' gradients in their backward and release the gradients
+/// of their outputs, so that afterwards only the leaves (parameters, inputs) hold one.
 class Variable {
  public:
   Variable() = default;
@@ -26,6 +27,11 @@ class Variable {
   const Tensor& gradient() const { return state_->gradient; }
   /// The gradient, zeroed on first use; for kernels that accumulate (`+=`) into it.
   Tensor& mutable_gradient(const std::shared_ptr<Allocator>& allocator) const;
+  /// Makes `gradient` the gradient of a variable that has none yet. The variable takes it over: no
+  /// one else writes to its memory from then on.
+  void set_gradient(Tensor gradient) const;
+  /// Moves the gradient out and leaves none.
+  Tensor take_gradient() const;
   void clear_gradient() const { state_->gradient = Tensor(); }
 
  private:
@@ -43,11 +49,12 @@ class Tape {
  public:
   using Backward = std::function<void()>;
 
-  /// `backward` reads the gradient of the operation's outputs and accumulates into its inputs'.
+  /// `backward` takes the gradient of the operation's output and accumulates into its inputs'.
   void record(Backward backward) { nodes_.push_back(std::move(backward)); }
 
   /// Seeds `loss` (one element) with gradient 1 and runs every node once, newest first, freeing
-  /// each node (and the activations it holds) as it goes. The tape is empty afterwards.
+  /// each node (and the activations it holds) as it goes. The tape is empty afterwards, also when
+  /// a node throws.
   void backward(const Variable& loss, const std::shared_ptr<Allocator>& allocator);
 
   bool empty() const { return nodes_.empty(); }

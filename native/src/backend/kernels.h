@@ -3,26 +3,140 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 
 #include "tensor/tensor.h"
 
 namespace ata {
 
-/// A weight matrix in the layout and precision that a backend's product wants. Immutable.
+struct TokenLayout;
+
+/// A weight matrix in the layout and precision that a backend's product wants. Immutable; any
+/// number of threads may multiply by it at once.
 class PackedMatrix {
  public:
   virtual ~PackedMatrix() = default;
+  /// Precision of the products: f32 or bf16.
+  virtual DType dtype() const = 0;
 };
 
+/// How the trajectories of a batch of clips cover its patches.
+enum class Coverage {
+  /// Each frame is a permutation: every patch is visited once.
+  kPermutation,
+  /// Some patches are visited several times or never.
+  kPartial,
+  /// An index lies outside 0..N-1.
+  kOutOfRange,
+};
+
+/// Version of the table below, checked when a plugin is loaded.
+constexpr uint32_t kKernelsVersion = 1;
+
 /// The operations of one device: the table every backend fills. Entries check nothing; the ops in
-/// native/src/ops check shapes and types first. The entry order is the plugin interface: change
-/// kKernelsVersion with it.
+/// native/src/ops check shapes and types first, and document what is computed. The entry order is
+/// the plugin interface: change kKernelsVersion with it.
 ///
-/// Backward entries accumulate (`+=`) into the gradients of parameters and overwrite (`=`)
-/// temporary outputs, as their comments say.
+/// Results overwrite their destination (`=`) unless the comment says that they are added to it
+/// (`+=`). Gradients are f32 whatever the type of the value. Tensors named `[...] or empty` may be
+/// undefined. `scratch` is where an entry takes temporary memory. Entries are thread-safe.
 struct Kernels {
-  // Filled in by the ops helper.
+  uint32_t version;
+  /// "cpu", "cuda".
+  const char* device;
+
+  // --- Elementwise and rows -------------------------------------------------------------------
+
+  /// f32 to bf16 (nearest even), bf16 to f32, or a copy between equal types; equal counts.
+  void (*convert)(const Tensor& from, Tensor& to);
+  /// f32 y += x.
+  void (*add)(const Tensor& x, Tensor& y);
+  /// f32 y = residual + scale * x, scale `[rows]` or empty (1), residual `[rows, D]` or empty (0).
+  /// y may be x or residual.
+  void (*scale_rows)(const Tensor& x, const Tensor& scale, const Tensor& residual, Tensor& y);
+  /// f32 y `[groups, D]` = means of runs of `count` rows of x.
+  void (*mean_rows)(const Tensor& x, int64_t count, Tensor& y);
+  /// dx += each row of dy / count, for each of the `count` rows it came from.
+  void (*mean_rows_gradient)(const Tensor& dy, int64_t count, Tensor& dx);
+  /// f32 y(r) = sum over k of weight(r, k) * x(index(r, k)); index i32 and weight f32 `[R, K]`.
+  void (*gather_rows)(const Tensor& x, const Tensor& index, const Tensor& weight, Tensor& y);
+  /// dx(index(r, k)) += weight(r, k) * dy(r).
+  void (*gather_rows_gradient)(const Tensor& dy, const Tensor& index, const Tensor& weight,
+                               Tensor& dx);
+
+  // --- Linear ---------------------------------------------------------------------------------
+
+  /// Packs f32 `[out, in]` for products in `dtype`. Throws ATA_UNSUPPORTED when the device cannot.
+  std::shared_ptr<const PackedMatrix> (*pack_linear)(const Tensor& weight, DType dtype);
+  /// y (+)= x W^T + bias, then GELU when `gelu`. The product is computed in x's type. W is `packed`
+  /// or, when that is null, f32 `weight`. `accumulate` (f32 y only, without gelu): `+=`.
+  void (*linear)(const Tensor& x, const Tensor& weight, const PackedMatrix* packed,
+                 const Tensor& bias, bool gelu, bool accumulate, Tensor& y,
+                 const std::shared_ptr<Allocator>& scratch);
+  /// f32 dx = dy W, computed in `compute` (dy and W are rounded when it is bf16).
+  void (*linear_input_gradient)(const Tensor& dy, const Tensor& weight, DType compute, Tensor& dx,
+                                const std::shared_ptr<Allocator>& scratch);
+  /// dweight += dy^T x, computed in x's type.
+  void (*linear_weight_gradient)(const Tensor& dy, const Tensor& x, Tensor& dweight,
+                                 const std::shared_ptr<Allocator>& scratch);
+  /// dbias += column sums of dy.
+  void (*linear_bias_gradient)(const Tensor& dy, Tensor& dbias);
+  /// y = GELU(x), the erf form; one type.
+  void (*gelu)(const Tensor& x, Tensor& y);
+  /// f32 dx = GELU'(x) dy; dx may be dy.
+  void (*gelu_gradient)(const Tensor& x, const Tensor& dy, Tensor& dx);
+
+  // --- Layer norm -----------------------------------------------------------------------------
+
+  /// mean and rstd f32 `[rows]`, or empty when nobody wants them.
+  void (*layer_norm)(const Tensor& x, const Tensor& gamma, const Tensor& beta, float epsilon,
+                     Tensor& y, Tensor& mean, Tensor& rstd);
+  /// dx (+)= ..., dgamma += ..., dbeta += ...; each may be empty. `accumulate` concerns dx.
+  void (*layer_norm_gradient)(const Tensor& dy, const Tensor& x, const Tensor& gamma,
+                              const Tensor& mean, const Tensor& rstd, bool accumulate, Tensor& dx,
+                              Tensor& dgamma, Tensor& dbeta);
+
+  // --- Attention ------------------------------------------------------------------------------
+
+  /// Both or neither of: log_sum f32 `[groups * frames, heads, 1 + patches]`, the logarithm of each
+  /// query's softmax denominator (class token first); class_rows f32 `[groups * frames, D]`, each
+  /// frame's result for the class token.
+  void (*attention)(const Tensor& qkv, const TokenLayout& layout, int heads, Tensor& y,
+                    Tensor& log_sum, Tensor& class_rows, const std::shared_ptr<Allocator>& scratch);
+  /// f32 dqkv = ...
+  void (*attention_gradient)(const Tensor& dy, const Tensor& qkv, const Tensor& y,
+                             const Tensor& log_sum, const Tensor& class_rows,
+                             const TokenLayout& layout, int heads, Tensor& dqkv,
+                             const std::shared_ptr<Allocator>& scratch);
+  /// Fills i32 visits `[B, T, N]`: how many trajectories meet in each patch. Nothing is promised
+  /// about visits when the result is kOutOfRange.
+  Coverage (*count_visits)(const Tensor& trajectories, Tensor& visits);
+  /// trajectories i32 `[B, T, N]` or empty (identity); visits as from count_visits, or empty when
+  /// each frame is a permutation. qkv `[B*T*N, 3D]`.
+  void (*temporal_attention)(const Tensor& qkv, int64_t batch, int64_t frames, int64_t patches,
+                             int heads, const Tensor& trajectories, const Tensor& visits, Tensor& y,
+                             const std::shared_ptr<Allocator>& scratch);
+  /// f32 dqkv = ...
+  void (*temporal_attention_gradient)(const Tensor& dy, const Tensor& qkv, int64_t batch,
+                                      int64_t frames, int64_t patches, int heads,
+                                      const Tensor& trajectories, const Tensor& visits,
+                                      Tensor& dqkv, const std::shared_ptr<Allocator>& scratch);
+
+  // --- Ends of the model ----------------------------------------------------------------------
+
+  void (*extract_patches)(const Tensor& clip, int64_t patch_size, Tensor& y);
+  /// dclip += ...
+  void (*extract_patches_gradient)(const Tensor& dy, int64_t patch_size, Tensor& dclip);
+  /// y `[B*T*N + class_rows, D]`; time_embed may be empty.
+  void (*embed_tokens)(const Tensor& patches, const Tensor& cls_token, const Tensor& pos_embed,
+                       const Tensor& time_embed, int64_t batch, int64_t frames, Tensor& y);
+  /// dcls_token, dpos_embed, dtime_embed += ...; each may be empty. (The patches' gradient is dy's
+  /// patch rows.)
+  void (*embed_tokens_gradient)(const Tensor& dy, int64_t batch, int64_t frames, int64_t patches,
+                                Tensor& dcls_token, Tensor& dpos_embed, Tensor& dtime_embed);
+  /// loss f32 `[1]`; dlogits `[B, C]` or empty: the gradient of the loss. False when a class index
+  /// is outside 0..C-1.
+  bool (*softmax_cross_entropy)(const Tensor& logits, const Tensor& targets, float label_smoothing,
+                                Tensor& loss, Tensor& dlogits);
 };
 
 /// The CPU's table; always available.
