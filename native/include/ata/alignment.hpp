@@ -1,0 +1,124 @@
+/// @file alignment.hpp
+/// Part of ata.hpp: alignment, assignment, mutual information.
+#ifndef ATA_ALIGNMENT_HPP_
+#define ATA_ALIGNMENT_HPP_
+
+#include <ata/tensor.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ata {
+inline namespace hpp1 {
+
+/// Result of align().
+struct Alignment {
+  Tensor trajectories;  ///< i32 `[B, T, N]`: the patch of frame t on trajectory n.
+  Tensor similarities;  ///< f32 `[B, T - 1, N]`: cosine similarity along each step.
+};
+
+/// Aligns the frames of clips by their patch features f32 `[B, T, N, D]`; see ata_align().
+inline Alignment align(const Tensor& features,
+                       const ata_alignment_options& options = defaults<ata_alignment_options>()) {
+  ata_tensor* trajectories = nullptr;
+  ata_tensor* similarities = nullptr;
+  detail::check(ata_align(features.get(), &options, &trajectories, &similarities));
+  detail::Handle<ata_tensor, ata_tensor_release> second(similarities);
+  Tensor first(trajectories);
+  return {std::move(first), Tensor(second.release())};
+}
+
+/// Result of assign().
+struct Assignment {
+  Tensor matching;             ///< i32 `[B, N]` or `[N]`: the column of each row, or -1.
+  std::vector<double> totals;  ///< The sum of the matched values, one a problem.
+};
+
+/// Solves linear assignment problems f32 `[B, N, M]` or `[N, M]` exactly; see ata_assign().
+inline Assignment assign(const Tensor& values,
+                         const ata_assign_options& options = defaults<ata_assign_options>()) {
+  std::vector<double> totals(values.rank() == 3 ? static_cast<size_t>(values.shape()[0]) : 1);
+  Tensor matching(detail::make<ata_tensor>([&](ata_tensor** out) {
+    return ata_assign(values.get(), &options, out, totals.data(), totals.size());
+  }));
+  return {std::move(matching), std::move(totals)};
+}
+
+/// Aligns live video: frames are added one at a time. One thread at a time.
+class OnlineAligner {
+ public:
+  /// For frames of `patches` patches of `channels` channels; see ata_online_aligner_create().
+  OnlineAligner(int64_t patches, int64_t channels,
+                const ata_alignment_options& options = defaults<ata_alignment_options>())
+      : handle_(detail::make<ata_online_aligner>([&](ata_online_aligner** out) {
+          return ata_online_aligner_create(patches, channels, &options, out);
+        })),
+        patches_(static_cast<size_t>(patches)) {}
+
+  /// Where the trajectories are in the frame just added.
+  struct Step {
+    std::vector<int32_t> positions;   ///< The patch on each trajectory.
+    std::vector<float> similarities;  ///< Its cosine similarity to the patch before it.
+  };
+
+  /// Adds a frame f32 `[N, D]` and extends every trajectory by it.
+  Step add(const Tensor& frame) {
+    Step step{std::vector<int32_t>(patches_), std::vector<float>(patches_)};
+    add(frame, step.positions, step.similarities);
+    return step;
+  }
+
+  /// The same into the caller's memory of N values each.
+  void add(const Tensor& frame, std::span<int32_t> positions, std::span<float> similarities) {
+    if (positions.size() != similarities.size()) {
+      throw Error(ATA_INVALID_ARGUMENT, "positions and similarities differ in length: " +
+                                            std::to_string(positions.size()) + " and " +
+                                            std::to_string(similarities.size()));
+    }
+    detail::check(ata_online_aligner_add(handle_.get(), frame.get(), positions.data(),
+                                         similarities.data(), positions.size()));
+  }
+
+  /// Forgets all frames, as after a cut.
+  void reset() { detail::check(ata_online_aligner_reset(handle_.get())); }
+
+  ata_online_aligner* get() const noexcept { return handle_.get(); }
+
+ private:
+  detail::Handle<ata_online_aligner, ata_online_aligner_release> handle_;
+  size_t patches_;
+};
+
+/// Mutual information in nats of paired samples f32 `[S, D]` and `[S, E]`; see
+/// ata_mutual_information().
+inline double mutual_information(const Tensor& x, const Tensor& y,
+                                 const ata_mi_options& options = defaults<ata_mi_options>()) {
+  double nats = 0;
+  detail::check(ata_mutual_information(x.get(), y.get(), &options, &nats));
+  return nats;
+}
+
+/// Mutual information in nats between the patches of neighbouring frames of features f32
+/// `[B, T, N, D]`, at the same position.
+inline double temporal_information(const Tensor& features,
+                                   const ata_mi_options& options = defaults<ata_mi_options>()) {
+  double nats = 0;
+  detail::check(ata_temporal_information(features.get(), nullptr, &options, &nats));
+  return nats;
+}
+
+/// The same along trajectories i32 `[B, T, N]`, as align() gives.
+inline double temporal_information(const Tensor& features, const Tensor& trajectories,
+                                   const ata_mi_options& options = defaults<ata_mi_options>()) {
+  double nats = 0;
+  detail::check(ata_temporal_information(features.get(), trajectories.get(), &options, &nats));
+  return nats;
+}
+
+}  // namespace hpp1
+}  // namespace ata
+
+#endif  // ATA_ALIGNMENT_HPP_

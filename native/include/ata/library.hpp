@@ -1,0 +1,179 @@
+/// @file library.hpp
+/// Part of ata.hpp: errors, options, logging, threads, cancellation.
+#ifndef ATA_LIBRARY_HPP_
+#define ATA_LIBRARY_HPP_
+
+#include <ata/ata.h>
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace ata {
+inline namespace hpp1 {
+
+/// A failure that the library reported.
+class Error : public std::runtime_error {
+ public:
+  Error(ata_status status, const std::string& message)
+      : std::runtime_error(message), status_(status) {}
+
+  /// What kind of failure it is. what() says which thing is wrong and how to remedy it.
+  ata_status status() const noexcept { return status_; }
+
+ private:
+  ata_status status_;
+};
+
+namespace detail {
+
+inline void check(ata_status status) {
+  if (status != ATA_OK) throw Error(status, ata_last_error());
+}
+
+template <auto Release>
+struct Releaser {
+  template <typename T>
+  void operator()(T* handle) const noexcept {
+    Release(handle);
+  }
+};
+
+template <typename T, auto Release>
+using Handle = std::unique_ptr<T, Releaser<Release>>;
+
+/// Calls `create(&raw)` and takes ownership of what it makes.
+template <typename T, typename Create>
+T* make(Create&& create) {
+  T* raw = nullptr;
+  check(create(&raw));
+  return raw;
+}
+
+inline ata_status init(ata_alignment_options* options) {
+  return ata_alignment_options_init(options);
+}
+inline ata_status init(ata_assign_options* options) {
+  return ata_assign_options_init(options);
+}
+inline ata_status init(ata_mi_options* options) {
+  return ata_mi_options_init(options);
+}
+inline ata_status init(ata_model_options* options) {
+  return ata_model_options_init(options);
+}
+inline ata_status init(ata_import_options* options) {
+  return ata_import_options_init(options);
+}
+inline ata_status init(ata_train_options* options) {
+  return ata_train_options_init(options);
+}
+inline ata_status init(ata_video_options* options) {
+  return ata_video_options_init(options);
+}
+inline ata_status init(ata_clip_options* options) {
+  return ata_clip_options_init(options);
+}
+
+}  // namespace detail
+
+/// An options struct of ata.h with the library's defaults: `auto o =
+/// ata::defaults<ata_clip_options>();`.
+template <typename Options>
+Options defaults() {
+  Options options;
+  detail::check(detail::init(&options));
+  return options;
+}
+
+/// The version of the library that is loaded, "major.minor.patch".
+inline std::string version() {
+  return ata_version();
+}
+
+/// Throws Error(ATA_LIBRARY_UNAVAILABLE) if the library that is loaded has another binary interface
+/// than the header the program was compiled with. Worth calling once at start-up.
+inline void require_matching_library() {
+  if (ata_abi_version() != ATA_ABI_VERSION) {
+    throw Error(ATA_LIBRARY_UNAVAILABLE,
+                "this program was compiled for binary interface " +
+                    std::to_string(ATA_ABI_VERSION) + " of libata, but libata " + version() +
+                    " has interface " + std::to_string(ata_abi_version()) +
+                    "; compile the program against the headers of the library that it loads");
+  }
+}
+
+/// How many threads one operation uses. Thread-safe.
+inline int thread_count() {
+  return ata_thread_count();
+}
+
+/// Sets how many threads one operation uses; 0 for the number of available cores. Thread-safe.
+inline void set_thread_count(int count) {
+  detail::check(ata_set_thread_count(count));
+}
+
+/// Describes the installation as JSON; see ata_diagnose(). Thread-safe.
+inline std::string diagnose() {
+  std::string json;
+  for (;;) {
+    size_t length = 0;
+    detail::check(ata_diagnose(json.data(), json.empty() ? 0 : json.size() + 1, &length));
+    if (length <= json.size()) {
+      json.resize(length);
+      return json;
+    }
+    json.resize(length);
+  }
+}
+
+/// Receives log messages; see ::ata_log_callback. An exception that it throws is dropped.
+using LogHandler = std::function<void(ata_log_level level, const char* message)>;
+
+/// Installs the process-wide receiver of log messages; an empty one for none. When it returns, the
+/// previous receiver is no longer being called. Thread-safe.
+inline void set_log_handler(LogHandler handler, ata_log_level minimum = ATA_LOG_INFO) {
+  // The handler in force is deliberately not destroyed at exit: other threads may still log.
+  static std::mutex mutex;
+  static LogHandler* current = nullptr;
+  std::lock_guard lock(mutex);
+  auto next = handler ? std::make_unique<LogHandler>(std::move(handler)) : nullptr;
+  const ata_log_callback callback = [](ata_log_level level, const char* message, void* user_data) {
+    try {
+      (*static_cast<LogHandler*>(user_data))(level, message);
+    } catch (...) {
+    }
+  };
+  detail::check(ata_set_log_callback(next ? callback : nullptr, next.get(), minimum));
+  delete std::exchange(current, next.release());
+}
+
+/// A flag by which one thread stops the work of another. Thread-safe.
+class Cancellation {
+ public:
+  Cancellation() : handle_(detail::make<ata_cancellation>(ata_cancellation_create)) {}
+
+  /// Sets the flag: calls that were given it throw Error(ATA_CANCELLED) soon.
+  void cancel() noexcept { ata_cancellation_cancel(handle_.get()); }
+
+  ata_cancellation* get() const noexcept { return handle_.get(); }
+
+ private:
+  detail::Handle<ata_cancellation, ata_cancellation_release> handle_;
+};
+
+namespace detail {
+
+inline const ata_cancellation* raw(const Cancellation* cancellation) {
+  return cancellation ? cancellation->get() : nullptr;
+}
+
+}  // namespace detail
+
+}  // namespace hpp1
+}  // namespace ata
+
+#endif  // ATA_LIBRARY_HPP_

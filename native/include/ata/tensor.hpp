@@ -1,0 +1,192 @@
+/// @file tensor.hpp
+/// Part of ata.hpp: tensors and files of tensors.
+#ifndef ATA_TENSOR_HPP_
+#define ATA_TENSOR_HPP_
+
+#include <algorithm>
+#include <ata/library.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace ata {
+inline namespace hpp1 {
+
+/// Storage of one bfloat16 element: the upper half of an IEEE single.
+struct BFloat16 {
+  uint16_t bits;
+
+  /// The value; exact.
+  explicit operator float() const {
+    const uint32_t word = static_cast<uint32_t>(bits) << 16;
+    float value;
+    std::memcpy(&value, &word, sizeof value);
+    return value;
+  }
+};
+
+/// The ::ata_dtype of a C++ element type: float, BFloat16, int32_t, int64_t or uint8_t.
+template <typename T>
+constexpr ata_dtype dtype_of() {
+  if constexpr (std::is_same_v<T, float>) {
+    return ATA_F32;
+  } else if constexpr (std::is_same_v<T, BFloat16>) {
+    return ATA_BF16;
+  } else if constexpr (std::is_same_v<T, int32_t>) {
+    return ATA_I32;
+  } else if constexpr (std::is_same_v<T, int64_t>) {
+    return ATA_I64;
+  } else {
+    static_assert(std::is_same_v<T, uint8_t>, "not an element type of Ata");
+    return ATA_U8;
+  }
+}
+
+/// A contiguous row-major array in host memory. Reading from several threads at once is safe.
+class Tensor {
+ public:
+  using Shape = std::vector<int64_t>;
+
+  /// Takes ownership of a handle of the C API.
+  explicit Tensor(ata_tensor* handle) : handle_(handle) {
+    detail::check(ata_tensor_get_info(handle, &info_));
+  }
+
+  /// A tensor of zeros.
+  template <typename T>
+  static Tensor zeros(const Shape& shape) {
+    return Tensor(detail::make<ata_tensor>([&](ata_tensor** out) {
+      return ata_tensor_create(dtype_of<T>(), shape.data(), static_cast<int32_t>(shape.size()),
+                               out);
+    }));
+  }
+
+  /// A tensor with a copy of `values`, as many as `shape` holds.
+  template <typename T>
+  static Tensor copy_of(std::span<const T> values, const Shape& shape) {
+    Tensor tensor = zeros<T>(shape);
+    if (values.size_bytes() != tensor.size_bytes()) {
+      throw Error(ATA_INVALID_ARGUMENT, "a tensor of " + std::to_string(tensor.size_bytes()) +
+                                            " bytes cannot be filled from " +
+                                            std::to_string(values.size_bytes()) + " bytes");
+    }
+    std::copy(values.begin(), values.end(), tensor.data<T>().begin());
+    return tensor;
+  }
+
+  /// A tensor over the caller's memory, which must outlive it; nothing is copied.
+  template <typename T>
+  static Tensor wrap(std::span<T> memory, const Shape& shape) {
+    return Tensor(detail::make<ata_tensor>([&](ata_tensor** out) {
+      return ata_tensor_wrap(memory.data(), memory.size_bytes(), dtype_of<T>(), shape.data(),
+                             static_cast<int32_t>(shape.size()), out);
+    }));
+  }
+
+  ata_dtype dtype() const noexcept { return info_.dtype; }
+  size_t size_bytes() const noexcept { return info_.size; }
+  int rank() const noexcept { return info_.rank; }
+
+  /// The extents; valid while the tensor lives.
+  std::span<const int64_t> shape() const noexcept {
+    return {info_.shape, static_cast<size_t>(info_.rank)};
+  }
+
+  /// The elements; valid while the tensor lives. Throws Error unless T is the element type.
+  template <typename T>
+  std::span<T> data() {
+    return elements<T>();
+  }
+  template <typename T>
+  std::span<const T> data() const {
+    return elements<T>();
+  }
+
+  ata_tensor* get() const noexcept { return handle_.get(); }
+
+  /// Gives up ownership of the handle.
+  ata_tensor* release() noexcept { return handle_.release(); }
+
+ private:
+  template <typename T>
+  std::span<T> elements() const {
+    if (dtype_of<std::remove_const_t<T>>() != info_.dtype) {
+      throw Error(ATA_INVALID_ARGUMENT,
+                  "the tensor's element type is " + std::to_string(info_.dtype) + ", not " +
+                      std::to_string(dtype_of<std::remove_const_t<T>>()) + " (see ata_dtype)");
+    }
+    return {static_cast<T*>(info_.data), info_.size / sizeof(T)};
+  }
+
+  detail::Handle<ata_tensor, ata_tensor_release> handle_;
+  ata_tensor_info info_{};
+};
+
+/// A set of named tensors with string metadata: a safetensors file.
+class TensorFile {
+ public:
+  /// An empty set, to be filled and saved.
+  TensorFile() : handle_(detail::make<ata_tensor_file>(ata_tensor_file_create)) {}
+
+  /// Opens a safetensors file; see ata_tensor_file_open().
+  static TensorFile open(const std::string& path) {
+    return TensorFile(detail::make<ata_tensor_file>(
+        [&](ata_tensor_file** out) { return ata_tensor_file_open(path.c_str(), out); }));
+  }
+
+  /// Names of the tensors, in the order of the file.
+  std::vector<std::string> names() const {
+    std::vector<std::string> result(ata_tensor_file_count(handle_.get()));
+    for (size_t i = 0; i < result.size(); ++i) {
+      const char* name = nullptr;
+      detail::check(ata_tensor_file_name(handle_.get(), i, &name));
+      result[i] = name;
+    }
+    return result;
+  }
+
+  /// Reads one tensor.
+  Tensor read(const std::string& name) const {
+    return Tensor(detail::make<ata_tensor>(
+        [&](ata_tensor** out) { return ata_tensor_file_get(handle_.get(), name.c_str(), out); }));
+  }
+
+  /// Adds or replaces a tensor. Memory that it wraps must live until the set is saved or destroyed.
+  void set(const std::string& name, const Tensor& tensor) {
+    detail::check(ata_tensor_file_set(handle_.get(), name.c_str(), tensor.get()));
+  }
+
+  /// A metadata string, if there is one under `key`.
+  std::optional<std::string> metadata(const std::string& key) const {
+    const char* value = nullptr;
+    detail::check(ata_tensor_file_get_metadata(handle_.get(), key.c_str(), &value));
+    return value ? std::optional<std::string>(value) : std::nullopt;
+  }
+
+  void set_metadata(const std::string& key, const std::string& value) {
+    detail::check(ata_tensor_file_set_metadata(handle_.get(), key.c_str(), value.c_str()));
+  }
+
+  /// Writes the set; `path` is never half-written.
+  void save(const std::string& path) const {
+    detail::check(ata_tensor_file_save(handle_.get(), path.c_str()));
+  }
+
+  ata_tensor_file* get() const noexcept { return handle_.get(); }
+
+ private:
+  explicit TensorFile(ata_tensor_file* handle) : handle_(handle) {}
+
+  detail::Handle<ata_tensor_file, ata_tensor_file_release> handle_;
+};
+
+}  // namespace hpp1
+}  // namespace ata
+
+#endif  // ATA_TENSOR_HPP_

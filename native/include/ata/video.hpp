@@ -1,0 +1,106 @@
+/// @file video.hpp
+/// Part of ata.hpp: reading, sampling and writing videos.
+#ifndef ATA_VIDEO_HPP_
+#define ATA_VIDEO_HPP_
+
+#include <algorithm>
+#include <ata/model.hpp>
+#include <cstdint>
+#include <iterator>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ata {
+inline namespace hpp1 {
+
+/// Frames and when each of them starts, in seconds from the video's first frame.
+struct TimedFrames {
+  Tensor frames;
+  std::vector<double> times;
+};
+
+/// An open video file, or a folder of numbered JPEG or PNG frames. One thread at a time.
+class VideoReader {
+ public:
+  explicit VideoReader(const std::string& path,
+                       const ata_video_options& options = defaults<ata_video_options>())
+      : handle_(detail::make<ata_video>(
+            [&](ata_video** out) { return ata_video_open(path.c_str(), &options, out); })) {}
+
+  ata_video_info info() const {
+    ata_video_info info;
+    detail::check(ata_video_get_info(handle_.get(), &info));
+    return info;
+  }
+
+  /// Decodes the frames shown at `times` (seconds from the first frame, ascending): u8
+  /// `[count, H, W, 3]`, RGB.
+  TimedFrames read(std::span<const double> times, const Cancellation* cancellation = nullptr) {
+    std::vector<double> starts(times.size());
+    Tensor frames(detail::make<ata_tensor>([&](ata_tensor** out) {
+      return ata_video_read(handle_.get(), times.data(), times.size(), detail::raw(cancellation),
+                            out, starts.data());
+    }));
+    return {std::move(frames), std::move(starts)};
+  }
+
+  /// Samples a clip as a model sees it: f32 `[1, 3, T, size, size]`, normalised.
+  TimedFrames sample(const ata_clip_options& options = defaults<ata_clip_options>(),
+                     const Cancellation* cancellation = nullptr) {
+    std::vector<double> starts(static_cast<size_t>(std::max(options.frames, 0)));
+    Tensor clip(detail::make<ata_tensor>([&](ata_tensor** out) {
+      return ata_video_sample(handle_.get(), &options, detail::raw(cancellation), out,
+                              starts.data());
+    }));
+    return {std::move(clip), std::move(starts)};
+  }
+
+  ata_video* get() const noexcept { return handle_.get(); }
+
+ private:
+  detail::Handle<ata_video, ata_video_release> handle_;
+};
+
+/// The clip options by which `model` sees a video: its frames, frame size and normalisation.
+inline ata_clip_options clip_options(const Model& model) {
+  const ata_model_config config = model.config();
+  auto options = defaults<ata_clip_options>();
+  options.frames = config.frames;
+  options.size = config.image_size;
+  std::copy(std::begin(config.mean), std::end(config.mean), options.mean);
+  std::copy(std::begin(config.std), std::end(config.std), options.std);
+  return options;
+}
+
+/// Writes an image u8 `[H, W, 3]`, RGB, as `.png` or `.jpg`.
+inline void write_image(const std::string& path, const Tensor& image) {
+  detail::check(ata_image_write(path.c_str(), image.get()));
+}
+
+/// Writes a video file frame by frame. Destroyed before finish(), it leaves no file.
+class VideoWriter {
+ public:
+  /// See ata_video_writer_create(); width and height are even.
+  VideoWriter(const std::string& path, int32_t width, int32_t height, double fps)
+      : handle_(detail::make<ata_video_writer>([&](ata_video_writer** out) {
+          return ata_video_writer_create(path.c_str(), width, height, fps, out);
+        })) {}
+
+  /// Appends a frame u8 `[H, W, 3]`, RGB.
+  void add(const Tensor& frame) { detail::check(ata_video_writer_add(handle_.get(), frame.get())); }
+
+  /// Completes the file; no frame can be added afterwards.
+  void finish() { detail::check(ata_video_writer_finish(handle_.get())); }
+
+  ata_video_writer* get() const noexcept { return handle_.get(); }
+
+ private:
+  detail::Handle<ata_video_writer, ata_video_writer_release> handle_;
+};
+
+}  // namespace hpp1
+}  // namespace ata
+
+#endif  // ATA_VIDEO_HPP_
