@@ -1,0 +1,318 @@
+#include "model/config.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/error.h"
+#include "base/log.h"
+
+namespace ata {
+namespace {
+
+// In the order of the C API's enumerations.
+constexpr const char* kTemporalModes[] = {"ata", "divided", "joint", "space_only"};
+constexpr const char* kAlignments[] = {"exact", "none", "nearest", "window", "sinkhorn", "soft"};
+
+struct Architecture {
+  const char* name;
+  int32_t dim;
+  int32_t depth;
+  int32_t heads;
+};
+constexpr Architecture kArchitectures[] = {{"vit-tiny", 192, 12, 3},
+                                           {"vit-small", 384, 12, 6},
+                                           {"vit-base", 768, 12, 12},
+                                           {"vit-large", 1024, 24, 16}};
+
+// Limits that keep every product of extents far from overflow and a lying file from asking for
+// absurd amounts of memory.
+constexpr int32_t kMaxImageSize = 8192;
+constexpr int32_t kMaxDim = 16384;
+constexpr int32_t kMaxDepth = 1024;
+constexpr int32_t kMaxFrames = 8192;
+constexpr int32_t kMaxClasses = 1'000'000;
+constexpr double kMaxMlpRatio = 64.0;
+
+template <size_t count>
+int32_t index_of(const char* const (&names)[count], const std::string& name) {
+  const auto found = std::find(std::begin(names), std::end(names), name);
+  return found == std::end(names) ? -1 : static_cast<int32_t>(found - std::begin(names));
+}
+
+std::string quoted_list(const char* const* names, size_t count) {
+  std::string list;
+  for (size_t i = 0; i < count; ++i) {
+    list += concat(i == 0 ? "" : i + 1 == count ? " and " : ", ", "'", names[i], "'");
+  }
+  return list;
+}
+
+// Reads the members of one configuration, naming what is wrong with each.
+class Fields {
+ public:
+  Fields(const nlohmann::json& json, const std::string& origin) : json_(json), origin_(origin) {}
+
+  template <typename... Args>
+  [[noreturn]] void bad(const Args&... args) const {
+    fail(ATA_BAD_MODEL, origin_, ": the model configuration ", args...);
+  }
+
+  const nlohmann::json* find(const char* name) {
+    known_.insert(name);
+    const auto found = json_.find(name);
+    return found == json_.end() ? nullptr : &*found;
+  }
+
+  void required(const char* name, int32_t* value) {
+    const nlohmann::json* field = find(name);
+    if (field == nullptr) bad("has no '", name, "'");
+    if (!field->is_number_integer() || *field < INT32_MIN || *field > INT32_MAX) {
+      bad("has '", name, "' that is not an integer");
+    }
+    *value = field->get<int32_t>();
+  }
+
+  // One of `names`; required.
+  template <size_t count>
+  int32_t choice(const char* name, const char* const (&names)[count]) {
+    const nlohmann::json* field = find(name);
+    if (field == nullptr) bad("has no '", name, "'");
+    const int32_t index =
+        field->is_string() ? index_of(names, field->get_ref<const std::string&>()) : -1;
+    if (index < 0) {
+      bad("has ", name, " ", field->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
+          "; valid are ", quoted_list(names, count));
+    }
+    return index;
+  }
+
+  void optional(const char* name, float* value) {
+    const nlohmann::json* field = find(name);
+    if (field == nullptr) return;
+    if (!field->is_number()) bad("has '", name, "' that is not a number");
+    *value = field->get<float>();
+  }
+
+  void optional_channels(const char* name, float (&values)[3]) {
+    const nlohmann::json* field = find(name);
+    if (field == nullptr) return;
+    const bool numbers = field->is_array() && field->size() == 3 &&
+                         std::all_of(field->begin(), field->end(),
+                                     [](const nlohmann::json& value) { return value.is_number(); });
+    if (!numbers) bad("has '", name, "' that is not a list of three numbers");
+    for (size_t i = 0; i < 3; ++i) values[i] = (*field)[i].get<float>();
+  }
+
+  void optional(const char* name, std::vector<std::string>* values) {
+    const nlohmann::json* field = find(name);
+    if (field == nullptr || field->is_null()) return;
+    const bool strings = field->is_array() &&
+                         std::all_of(field->begin(), field->end(),
+                                     [](const nlohmann::json& value) { return value.is_string(); });
+    if (!strings) bad("has '", name, "' that is not a list of strings");
+    *values = field->get<std::vector<std::string>>();
+  }
+
+  // A misspelt optional field would otherwise go unnoticed.
+  void warn_of_unknown() const {
+    for (const auto& [name, value] : json_.items()) {
+      if (known_.count(name) == 0) {
+        log(ATA_LOG_WARNING,
+            concat(origin_, ": unknown field '", name, "' of the model configuration is ignored"));
+      }
+    }
+  }
+
+ private:
+  const nlohmann::json& json_;
+  const std::string& origin_;
+  std::set<std::string> known_;
+};
+
+nlohmann::json parse(const std::string& text, const std::string& origin) {
+  std::set<std::string> keys;
+  const auto check = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
+    if (depth > 8) fail(ATA_BAD_MODEL, origin, ": the model configuration is nested too deeply");
+    if (event == nlohmann::json::parse_event_t::key && depth == 1 &&
+        !keys.insert(value.get<std::string>()).second) {
+      fail(ATA_BAD_MODEL, origin, ": the model configuration has '", value.get<std::string>(),
+           "' twice");
+    }
+    return true;
+  };
+  try {
+    nlohmann::json json = nlohmann::json::parse(text, check);
+    if (!json.is_object()) {
+      fail(ATA_BAD_MODEL, origin, ": the model configuration is not a JSON object");
+    }
+    return json;
+  } catch (const nlohmann::json::parse_error& error) {
+    fail(ATA_BAD_MODEL, origin, ": the model configuration is not valid JSON (near byte ",
+         error.byte, ")");
+  }
+}
+
+// The shortest decimal that reads back as the same float: 0.45, not 0.44999998807907104.
+double decimal(float value) {
+  char text[32];
+  const auto written = std::to_chars(text, text + sizeof(text), value);
+  double result = 0;
+  std::from_chars(text, written.ptr, result);
+  return result;
+}
+
+}  // namespace
+
+const char* temporal_mode_name(ata_temporal_mode mode) {
+  require(mode >= 0 && mode < static_cast<int32_t>(std::size(kTemporalModes)), "temporal mode ",
+          static_cast<int32_t>(mode), " is not one of ata_temporal_mode");
+  return kTemporalModes[mode];
+}
+
+const char* alignment_name(ata_alignment alignment) {
+  require(alignment >= 0 && alignment < static_cast<int32_t>(std::size(kAlignments)), "alignment ",
+          static_cast<int32_t>(alignment), " is not one of ata_alignment");
+  return kAlignments[alignment];
+}
+
+int64_t ModelConfig::hidden_dim() const {
+  return std::llround(static_cast<double>(dim) * mlp_ratio);
+}
+
+void ModelConfig::validate(ata_status status, const std::string& origin) const {
+  const auto check = [&](bool condition, const auto&... args) {
+    if (!condition) fail(status, origin, ": ", args...);
+  };
+  const auto check_range = [&](const char* name, int32_t value, int32_t largest) {
+    check(value >= 1 && value <= largest, name, " is ", value, "; it must be 1 to ", largest);
+  };
+  check_range("image_size", image_size, kMaxImageSize);
+  check_range("patch_size", patch_size, kMaxImageSize);
+  check_range("dim", dim, kMaxDim);
+  check_range("depth", depth, kMaxDepth);
+  check_range("heads", heads, kMaxDim);
+  check_range("frames", frames, kMaxFrames);
+  check_range("classes", classes, kMaxClasses);
+  check(image_size % patch_size == 0, "image_size ", image_size,
+        " is not a multiple of patch_size ", patch_size);
+  check(dim % heads == 0, "heads ", heads, " does not divide dim ", dim);
+  check(mlp_ratio > 0 && mlp_ratio <= kMaxMlpRatio, "mlp_ratio is ", mlp_ratio,
+        "; it must be above 0 and at most ", kMaxMlpRatio);
+  const double hidden = static_cast<double>(dim) * mlp_ratio;
+  check(hidden_dim() >= 1 && std::abs(hidden - std::round(hidden)) < 1e-3 * hidden, "mlp_ratio ",
+        mlp_ratio, " x dim ", dim, " is not a whole number");
+  temporal_mode_name(temporal);
+  alignment_name(alignment);
+  for (int channel = 0; channel < 3; ++channel) {
+    check(std::isfinite(mean[channel]), "mean is not finite");
+    check(std::isfinite(std[channel]) && std[channel] > 0, "std is not above 0");
+  }
+  check(labels.empty() || labels.size() == static_cast<size_t>(classes), "there are ",
+        labels.size(), " labels for ", classes, " classes");
+}
+
+std::string ModelConfig::to_json() const {
+  nlohmann::ordered_json json = {{"architecture", "vit"},
+                                 {"image_size", image_size},
+                                 {"patch_size", patch_size},
+                                 {"dim", dim},
+                                 {"depth", depth},
+                                 {"heads", heads},
+                                 {"mlp_ratio", decimal(mlp_ratio)},
+                                 {"frames", frames},
+                                 {"classes", classes},
+                                 {"temporal", temporal_mode_name(temporal)},
+                                 {"alignment", alignment_name(alignment)},
+                                 {"mean", {decimal(mean[0]), decimal(mean[1]), decimal(mean[2])}},
+                                 {"std", {decimal(std[0]), decimal(std[1]), decimal(std[2])}}};
+  if (!labels.empty()) json["labels"] = labels;
+  try {
+    return json.dump();
+  } catch (const nlohmann::json::exception&) {
+    fail(ATA_INVALID_ARGUMENT, "a label is not valid UTF-8");
+  }
+}
+
+ModelConfig ModelConfig::from_json(const std::string& text, const std::string& origin) {
+  const nlohmann::json json = parse(text, origin);
+  Fields fields(json, origin);
+  constexpr const char* kKnownArchitectures[] = {"vit"};
+  fields.choice("architecture", kKnownArchitectures);
+  ModelConfig config;
+  fields.required("image_size", &config.image_size);
+  fields.required("patch_size", &config.patch_size);
+  fields.required("dim", &config.dim);
+  fields.required("depth", &config.depth);
+  fields.required("heads", &config.heads);
+  fields.optional("mlp_ratio", &config.mlp_ratio);
+  fields.required("frames", &config.frames);
+  fields.required("classes", &config.classes);
+  config.temporal = static_cast<ata_temporal_mode>(fields.choice("temporal", kTemporalModes));
+  if (fields.find("alignment") != nullptr) {
+    config.alignment = static_cast<ata_alignment>(fields.choice("alignment", kAlignments));
+  }
+  fields.optional_channels("mean", config.mean);
+  fields.optional_channels("std", config.std);
+  fields.optional("labels", &config.labels);
+  fields.warn_of_unknown();
+  config.validate(ATA_BAD_MODEL, origin);
+  return config;
+}
+
+ModelConfig ModelConfig::named(const std::string& architecture) {
+  std::vector<const char*> names;
+  for (const Architecture& known : kArchitectures) {
+    if (architecture == known.name) {
+      ModelConfig config;
+      config.dim = known.dim;
+      config.depth = known.depth;
+      config.heads = known.heads;
+      return config;
+    }
+    names.push_back(known.name);
+  }
+  fail(ATA_INVALID_ARGUMENT, "unknown architecture '", architecture, "'; valid are ",
+       quoted_list(names.data(), names.size()));
+}
+
+ata_model_config ModelConfig::to_c() const {
+  ata_model_config result = {};
+  result.struct_size = sizeof(result);
+  result.image_size = image_size;
+  result.patch_size = patch_size;
+  result.dim = dim;
+  result.depth = depth;
+  result.heads = heads;
+  result.mlp_ratio = mlp_ratio;
+  result.frames = frames;
+  result.classes = classes;
+  result.temporal = temporal;
+  result.alignment = alignment;
+  std::copy(std::begin(mean), std::end(mean), result.mean);
+  std::copy(std::begin(std), std::end(std), result.std);
+  return result;
+}
+
+ModelConfig ModelConfig::from_c(const ata_model_config& config) {
+  ModelConfig result;
+  result.image_size = config.image_size;
+  result.patch_size = config.patch_size;
+  result.dim = config.dim;
+  result.depth = config.depth;
+  result.heads = config.heads;
+  result.mlp_ratio = config.mlp_ratio;
+  result.frames = config.frames;
+  result.classes = config.classes;
+  result.temporal = config.temporal;
+  result.alignment = config.alignment;
+  std::copy(std::begin(config.mean), std::end(config.mean), result.mean);
+  std::copy(std::begin(config.std), std::end(config.std), result.std);
+  result.validate(ATA_INVALID_ARGUMENT, "model configuration");
+  return result;
+}
+
+}  // namespace ata

@@ -1,0 +1,139 @@
+#include "model/config.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+
+namespace ata {
+namespace {
+
+constexpr char kExample[] =
+    R"({"architecture":"vit","image_size":224,"patch_size":16,"dim":768,"depth":12,"heads":12,)"
+    R"("mlp_ratio":4,"frames":8,"classes":400,"temporal":"ata","alignment":"exact"})";
+
+// The example with one piece of text replaced.
+std::string with(const std::string& piece, const std::string& replacement) {
+  std::string json = kExample;
+  const size_t at = json.find(piece);
+  EXPECT_NE(at, std::string::npos) << piece;
+  return json.replace(at, piece.size(), replacement);
+}
+
+std::string rejection(const std::string& json) {
+  try {
+    ModelConfig::from_json(json, "model.safetensors");
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), ATA_BAD_MODEL);
+    EXPECT_EQ(std::string(error.what()).rfind("model.safetensors: ", 0), 0u) << error.what();
+    return error.what();
+  }
+  ADD_FAILURE() << "accepted " << json;
+  return "";
+}
+
+#define EXPECT_MENTIONS(message, part) \
+  EXPECT_NE((message).find(part), std::string::npos) << "message: " << (message)
+
+TEST(ConfigTest, ReadsTheSpecificationsExample) {
+  const ModelConfig config = ModelConfig::from_json(kExample, "x");
+  EXPECT_EQ(config.image_size, 224);
+  EXPECT_EQ(config.patch_size, 16);
+  EXPECT_EQ(config.dim, 768);
+  EXPECT_EQ(config.depth, 12);
+  EXPECT_EQ(config.heads, 12);
+  EXPECT_EQ(config.mlp_ratio, 4.0f);
+  EXPECT_EQ(config.hidden_dim(), 3072);
+  EXPECT_EQ(config.patches(), 196);
+  EXPECT_EQ(config.frames, 8);
+  EXPECT_EQ(config.classes, 400);
+  EXPECT_EQ(config.temporal, ATA_TEMPORAL_ATA);
+  EXPECT_EQ(config.alignment, ATA_ALIGNMENT_EXACT);
+  EXPECT_TRUE(config.labels.empty());
+}
+
+TEST(ConfigTest, JsonRoundTrip) {
+  ModelConfig config = ModelConfig::named("vit-small");
+  config.classes = 2;
+  config.labels = {"jump \"high\"", "l\xc3\xa4uft"};
+  config.mean[1] = 0.1f;
+  config.std[2] = 0.3f;
+  config.temporal = ATA_TEMPORAL_SPACE_ONLY;
+  config.alignment = ATA_ALIGNMENT_SINKHORN;
+  config.mlp_ratio = 2.5f;
+  const std::string json = config.to_json();
+  const ModelConfig read = ModelConfig::from_json(json, "x");
+  EXPECT_EQ(read.to_json(), json);
+  EXPECT_EQ(read.labels, config.labels);
+  EXPECT_EQ(read.mean[1], 0.1f);
+  EXPECT_EQ(read.std[2], 0.3f);
+  EXPECT_EQ(read.temporal, ATA_TEMPORAL_SPACE_ONLY);
+  EXPECT_EQ(read.alignment, ATA_ALIGNMENT_SINKHORN);
+  EXPECT_EQ(read.mlp_ratio, 2.5f);
+  EXPECT_EQ(json.find("0.4499"), std::string::npos) << "floats are written in their short form";
+}
+
+TEST(ConfigTest, NamedArchitectures) {
+  const ModelConfig large = ModelConfig::named("vit-large");
+  EXPECT_EQ(large.dim, 1024);
+  EXPECT_EQ(large.depth, 24);
+  EXPECT_EQ(large.heads, 16);
+  for (const char* name : {"vit-tiny", "vit-small", "vit-base"}) {
+    EXPECT_EQ(ModelConfig::named(name).dim / ModelConfig::named(name).heads, 64) << name;
+  }
+  try {
+    ModelConfig::named("resnet");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), ATA_INVALID_ARGUMENT);
+    EXPECT_STREQ(error.what(),
+                 "unknown architecture 'resnet'; valid are 'vit-tiny', 'vit-small', 'vit-base' and "
+                 "'vit-large'");
+  }
+}
+
+TEST(ConfigTest, RejectsWhatCannotBeAModel) {
+  EXPECT_MENTIONS(rejection(with("\"vit\"", "\"mvit\"")), "valid are 'vit'");
+  EXPECT_MENTIONS(rejection(with("\"ata\"", "\"at\"")),
+                  "'ata', 'divided', 'joint' and 'space_only'");
+  EXPECT_MENTIONS(rejection(with("\"exact\"", "3")), "'nearest'");
+  EXPECT_MENTIONS(rejection(with(":224", ":225")), "not a multiple of patch_size");
+  EXPECT_MENTIONS(rejection(with("\"heads\":12", "\"heads\":11")), "does not divide");
+  EXPECT_MENTIONS(rejection(with("\"heads\":12", "\"heads\":0")), "heads is 0");
+  EXPECT_MENTIONS(rejection(with("\"depth\":12", "\"depth\":-1")), "depth is -1");
+  EXPECT_MENTIONS(rejection(with(":768", ":99999999")), "dim");
+  EXPECT_MENTIONS(rejection(with(":768", ":1e30")), "'dim' that is not an integer");
+  EXPECT_MENTIONS(rejection(with(":768", ":9999999999999")), "'dim' that is not an integer");
+  EXPECT_MENTIONS(rejection(with(":768", ":\"768\"")), "'dim' that is not an integer");
+  EXPECT_MENTIONS(rejection(with("\"dim\":768,", "")), "has no 'dim'");
+  EXPECT_MENTIONS(rejection(with("\"dim\":768,", "\"dim\":768,\"dim\":768,")), "twice");
+  EXPECT_MENTIONS(rejection(with("_ratio\":4", "_ratio\":0.0001")), "whole number");
+  EXPECT_MENTIONS(rejection(with("_ratio\":4", "_ratio\":-4")), "mlp_ratio");
+  EXPECT_MENTIONS(rejection(with("_ratio\":4", "_ratio\":1e39")), "mlp_ratio");
+  EXPECT_MENTIONS(rejection(with("\"frames\":8", "\"frames\":8,\"mean\":[1,2]")), "three numbers");
+  EXPECT_MENTIONS(rejection(with("\"frames\":8", "\"frames\":8,\"std\":[1,0,1]")), "std");
+  EXPECT_MENTIONS(rejection(with("\"frames\":8", "\"frames\":8,\"labels\":[\"a\"]")),
+                  "1 labels for 400 classes");
+  EXPECT_MENTIONS(rejection(with("\"frames\":8", "\"frames\":8,\"labels\":[1]")), "strings");
+  EXPECT_MENTIONS(rejection("{"), "JSON");
+  EXPECT_MENTIONS(rejection("[]"), "object");
+  EXPECT_MENTIONS(rejection(std::string(1'000'000, '[')), "nested");
+}
+
+TEST(ConfigTest, CStructRoundTrip) {
+  ModelConfig config = ModelConfig::named("vit-tiny");
+  config.frames = 16;
+  config.temporal = ATA_TEMPORAL_JOINT;
+  EXPECT_EQ(ModelConfig::from_c(config.to_c()).to_json(), config.to_json());
+  ata_model_config wrong = config.to_c();
+  wrong.temporal = static_cast<ata_temporal_mode>(9);
+  EXPECT_THROW(ModelConfig::from_c(wrong), Error);
+  wrong = config.to_c();
+  wrong.std[0] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_THROW(ModelConfig::from_c(wrong), Error);
+}
+
+}  // namespace
+}  // namespace ata
