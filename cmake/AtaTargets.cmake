@@ -11,6 +11,14 @@ if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
 endif()
 
+# Libraries in <build>/lib and programs in <build>/bin, as they are installed: plugins are looked for
+# beside libata.
+set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
+set(CMAKE_INSTALL_RPATH "$ORIGIN")
+
 add_library(ata_compile_options INTERFACE)
 target_include_directories(ata_compile_options INTERFACE
   "${PROJECT_SOURCE_DIR}/native/include" "${PROJECT_SOURCE_DIR}/native/src")
@@ -20,11 +28,7 @@ else()
   target_compile_options(ata_compile_options INTERFACE
     -Wall -Wextra -Wpedantic -Wshadow $<$<BOOL:${ATA_WARNINGS_AS_ERRORS}>:-Werror>)
 endif()
-if(ATA_SANITIZE)
-  target_compile_options(ata_compile_options INTERFACE
-    -fsanitize=${ATA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
-  target_link_options(ata_compile_options INTERFACE -fsanitize=${ATA_SANITIZE})
-endif()
+include(AtaSanitizers)
 
 # ata_add_module(NAME SOURCES ... [DEPENDS ...])
 # A room of the core under native/src: a static library that ends up in libata and in the tests.

@@ -1,0 +1,16 @@
+# The libraries of the native core. A missing one is named together with its remedy.
+
+# ata_find_package(NAME DEBIAN_PACKAGE VCPKG_PORT [arguments of find_package...])
+macro(ata_find_package name debian vcpkg)
+  find_package(${name} ${ARGN} QUIET)
+  if(NOT ${name}_FOUND)
+    message(FATAL_ERROR "${name} was not found. On Debian and Ubuntu run './build.sh setup' "
+      "(package ${debian}); with vcpkg install the port ${vcpkg}; elsewhere install it and add "
+      "its prefix to CMAKE_PREFIX_PATH.")
+  endif()
+endmacro()
+
+ata_find_package(OpenMP g++ "(part of the compiler)" COMPONENTS CXX)
+ata_find_package(dnnl libdnnl-dev onednn)
+ata_find_package(hwy libhwy-dev highway)
+ata_find_package(nlohmann_json nlohmann-json3-dev nlohmann-json 3.10)
