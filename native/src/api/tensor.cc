@@ -79,7 +79,7 @@ ata_status ata_tensor_file_open(const char* path, ata_tensor_file** file) noexce
   return guard([&] {
     require_pointer(path, "path");
     require_pointer(file, "file");
-    *file = new ata_tensor_file{ata::TensorFile::open(path)};
+    *file = new ata_tensor_file{ata::TensorFile(path)};
   });
 }
 
@@ -88,7 +88,7 @@ void ata_tensor_file_release(ata_tensor_file* file) noexcept {
 }
 
 size_t ata_tensor_file_count(const ata_tensor_file* file) noexcept {
-  return file ? file->file.names().size() : 0;
+  return file ? file->file.count() : 0;
 }
 
 ata_status ata_tensor_file_name(const ata_tensor_file* file, size_t index,
@@ -96,10 +96,9 @@ ata_status ata_tensor_file_name(const ata_tensor_file* file, size_t index,
   return guard([&] {
     require_pointer(file, "file");
     require_pointer(name, "name");
-    const auto& names = file->file.names();
-    ata::require(index < names.size(), "index is ", index, "; the file has ", names.size(),
-                 " tensors");
-    *name = names[index].c_str();
+    ata::require(index < file->file.count(), "index is ", index, "; the file has ",
+                 file->file.count(), " tensors");
+    *name = file->file.name(index).c_str();
   });
 }
 

@@ -1,0 +1,121 @@
+#include "video/video.h"
+
+#include "api/boundary.h"
+#include "video/sampling.h"
+
+using ata::api::flag_of;
+using ata::api::guard;
+using ata::api::init_options;
+using ata::api::make_handle;
+using ata::api::options_or_default;
+using ata::api::require_enum;
+using ata::api::require_pointer;
+
+struct ata_video {
+  std::unique_ptr<ata::VideoReader> reader;
+};
+
+struct ata_video_writer {
+  ata::VideoWriter writer;
+};
+
+ata_status ata_video_options_init(ata_video_options* options) noexcept {
+  return init_options(options, ata::default_video_options(), "ata_video_options");
+}
+
+ata_status ata_video_open(const char* path, const ata_video_options* options,
+                          ata_video** video) noexcept {
+  return guard([&] {
+    require_pointer(path, "path");
+    require_pointer(video, "video");
+    const ata_video_options checked =
+        options_or_default(options, ata_video_options_init, "ata_video_options");
+    *video = new ata_video{ata::VideoReader::open(path, checked)};
+  });
+}
+
+void ata_video_release(ata_video* video) noexcept {
+  delete video;
+}
+
+ata_status ata_video_get_info(const ata_video* video, ata_video_info* info) noexcept {
+  return guard([&] {
+    require_pointer(video, "video");
+    require_pointer(info, "info");
+    *info = video->reader->info();
+  });
+}
+
+ata_status ata_video_read(ata_video* video, const double* times, size_t count,
+                          const ata_cancellation* cancellation, ata_tensor** frames,
+                          double* frame_times) noexcept {
+  return guard([&] {
+    require_pointer(video, "video");
+    require_pointer(times, "times");
+    require_pointer(frames, "frames");
+    ata::require(count > 0, "count is 0; ask for at least one frame");
+    std::vector<double> starts;
+    auto handle =
+        make_handle(video->reader->read(std::span(times, count), flag_of(cancellation), &starts));
+    if (frame_times) std::copy(starts.begin(), starts.end(), frame_times);
+    *frames = handle.release();
+  });
+}
+
+ata_status ata_clip_options_init(ata_clip_options* options) noexcept {
+  return init_options(options, ata::default_clip_options(), "ata_clip_options");
+}
+
+ata_status ata_video_sample(ata_video* video, const ata_clip_options* options,
+                            const ata_cancellation* cancellation, ata_tensor** clip,
+                            double* frame_times) noexcept {
+  return guard([&] {
+    require_pointer(video, "video");
+    require_pointer(clip, "clip");
+    const ata_clip_options checked =
+        options_or_default(options, ata_clip_options_init, "ata_clip_options");
+    require_enum(checked.sampling, ATA_SAMPLING_SEGMENTS, "ata_clip_options.sampling");
+    require_enum(checked.short_policy, ATA_SHORT_LOOP, "ata_clip_options.short_policy");
+    require_enum(checked.interpolation, ATA_BICUBIC, "ata_clip_options.interpolation");
+    std::vector<double> starts;
+    auto handle = make_handle(video->reader->sample(checked, flag_of(cancellation), &starts));
+    if (frame_times) std::copy(starts.begin(), starts.end(), frame_times);
+    *clip = handle.release();
+  });
+}
+
+ata_status ata_image_write(const char* path, const ata_tensor* image) noexcept {
+  return guard([&] {
+    require_pointer(path, "path");
+    require_pointer(image, "image");
+    ata::write_image(path, image->tensor);
+  });
+}
+
+ata_status ata_video_writer_create(const char* path, int32_t width, int32_t height, double fps,
+                                   ata_video_writer** writer) noexcept {
+  return guard([&] {
+    require_pointer(path, "path");
+    require_pointer(writer, "writer");
+    *writer = new ata_video_writer{ata::VideoWriter(path, width, height, fps)};
+  });
+}
+
+ata_status ata_video_writer_add(ata_video_writer* writer, const ata_tensor* frame) noexcept {
+  return guard([&] {
+    require_pointer(writer, "writer");
+    require_pointer(frame, "frame");
+    writer->writer.add(frame->tensor);
+  });
+}
+
+ata_status ata_video_writer_finish(ata_video_writer* writer) noexcept {
+  return guard([&] {
+    require_pointer(writer, "writer");
+    writer->writer.finish();
+  });
+}
+
+void ata_video_writer_release(ata_video_writer* writer) noexcept {
+  delete writer;
+}
