@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -96,12 +97,47 @@ void InputFile::read(uint64_t offset, void* data, size_t size) const {
   }
 }
 
-AtomicFile::AtomicFile(const std::string& path) : path_(path) {
+std::string temporary_path_beside(const std::string& path) {
+  static std::atomic<uint64_t> counter{0};
 #if defined(_WIN32)
-  temporary_path_ = concat(path, ".", GetCurrentProcessId(), ".tmp");
+  const uint64_t process = GetCurrentProcessId();
+#else
+  const uint64_t process = static_cast<uint64_t>(::getpid());
+#endif
+  return concat(path, ".", process, ".", counter++, ".tmp");
+}
+
+void replace_file(const std::string& temporary_path, const std::string& path) {
+  const std::filesystem::path temporary = native_path(temporary_path);
+#if defined(_WIN32)
+  const int handle = _wopen(temporary.c_str(), _O_RDWR | _O_BINARY);
+  bool ok = handle >= 0 && _commit(handle) == 0;
+  std::string reason = ok ? std::string() : system_message(errno);
+  if (handle >= 0) _close(handle);
+#else
+  const int handle = ::open(temporary.c_str(), O_RDONLY | O_CLOEXEC);
+  bool ok = handle >= 0 && ::fsync(handle) == 0;
+  std::string reason = ok ? std::string() : system_message(errno);
+  if (handle >= 0) ::close(handle);
+#endif
+  if (ok) {
+    std::error_code code;
+    std::filesystem::rename(temporary, native_path(path), code);
+    ok = !code;
+    reason = code.message();
+  }
+  if (!ok) {
+    std::error_code ignored;
+    std::filesystem::remove(temporary, ignored);
+    fail(ATA_IO_ERROR, "cannot write '", path, "': ", reason);
+  }
+}
+
+AtomicFile::AtomicFile(const std::string& path)
+    : path_(path), temporary_path_(temporary_path_beside(path)) {
+#if defined(_WIN32)
   file_ = _wfopen(native_path(temporary_path_).c_str(), L"wb");
 #else
-  temporary_path_ = concat(path, ".", ::getpid(), ".tmp");
   file_ = std::fopen(temporary_path_.c_str(), "wb");
 #endif
   if (!file_) fail(ATA_IO_ERROR, "cannot write '", path, "': ", system_message(errno));
@@ -121,25 +157,15 @@ void AtomicFile::write(const void* data, size_t size) {
 }
 
 void AtomicFile::commit() {
-  bool ok = std::fflush(file_) == 0;
-#if defined(_WIN32)
-  ok = ok && _commit(_fileno(file_)) == 0;
-#else
-  ok = ok && ::fsync(::fileno(file_)) == 0;
-#endif
-  if (!ok) fail(ATA_IO_ERROR, "cannot write '", path_, "': ", system_message(errno));
-  std::FILE* file = file_;
+  std::FILE* const file = file_;
   file_ = nullptr;
-  const bool closed = std::fclose(file) == 0;
-  const int close_error = errno;
-  std::error_code code;
-  if (closed) std::filesystem::rename(native_path(temporary_path_), native_path(path_), code);
-  if (!closed || code) {
+  if (std::fclose(file) != 0) {
+    const std::string reason = system_message(errno);
     std::error_code ignored;
     std::filesystem::remove(native_path(temporary_path_), ignored);
-    fail(ATA_IO_ERROR, "cannot write '", path_,
-         "': ", closed ? code.message() : system_message(close_error));
+    fail(ATA_IO_ERROR, "cannot write '", path_, "': ", reason);
   }
+  replace_file(temporary_path_, path_);
 }
 
 }  // namespace ata

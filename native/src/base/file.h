@@ -34,6 +34,14 @@ class InputFile {
   uint64_t size_ = 0;
 };
 
+/// A path in the directory of `path` that no other call has returned in this process, for content
+/// that will become `path` by replace_file().
+std::string temporary_path_beside(const std::string& path);
+
+/// Makes the file at `temporary_path` durable and gives it the name `path`, replacing what is
+/// there. On failure removes it and throws ATA_IO_ERROR naming `path`.
+void replace_file(const std::string& temporary_path, const std::string& path);
+
 /// Writes a file so that `path` holds either its old content or all of the new: bytes go to a
 /// temporary file beside it, which commit() syncs and renames. Destroying an uncommitted object
 /// removes the temporary file. Failures throw ATA_IO naming the path and the cause.

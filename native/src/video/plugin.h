@@ -1,0 +1,85 @@
+#ifndef ATA_VIDEO_PLUGIN_H_
+#define ATA_VIDEO_PLUGIN_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ata/ata.h"
+#include "base/plugin_loader.h"
+
+// What libata and libata_video, the plugin that links FFmpeg's libraries, say to each other. Errors
+// cross as ata::Error. Nothing here mentions FFmpeg, so that libata builds and loads without it.
+
+namespace ata {
+
+/// A decoded frame as shown: u8 RGB, upright, square pixels, `info().width * 3` bytes a row.
+struct DecodedFrame {
+  const uint8_t* rgb;  ///< Valid during the call that received it.
+  double time;         ///< Start in seconds from the first frame.
+  size_t first;        ///< Index of the first of the times asked for that this frame answers...
+  size_t count;        ///< ... and how many in a row it answers.
+};
+using FrameSink = std::function<void(const DecodedFrame&)>;
+
+/// An open video. One thread at a time.
+class ATA_EXPORT FrameDecoder {
+ public:
+  virtual ~FrameDecoder() = default;
+  virtual const ata_video_info& info() const = 0;
+  /// Hands each frame that `times` (finite, ascending seconds) ask for to `sink`, once, in order:
+  /// the last frame that starts at or before a time; the first frame for earlier times, the last
+  /// for times past the end. Containers round the starts of frames, so a start counts as "at" a
+  /// time up to half a millisecond after it. `cancelled` may be null.
+  virtual void read(std::span<const double> times, const std::atomic<bool>* cancelled,
+                    const FrameSink& sink) = 0;
+};
+
+/// A video file being written. One thread at a time.
+class ATA_EXPORT FrameEncoder {
+ public:
+  virtual ~FrameEncoder() = default;
+  /// Appends a frame of `width * 3` bytes a row.
+  virtual void add(const uint8_t* rgb) = 0;
+  /// Writes what the codec still holds and the end of the file, and closes it.
+  virtual void finish() = 0;
+};
+
+struct EncoderOptions {
+  std::string file;       ///< File to write; its name's ending is not looked at.
+  std::string shown_as;   ///< The path to name in errors.
+  std::string container;  ///< "mp4", "mkv", "webm" or "avi".
+  int width = 0;          ///< Even.
+  int height = 0;         ///< Even.
+  double fps = 0;         ///< Above 0.
+};
+
+enum class ImageFormat { kPng, kJpeg };
+
+constexpr uint32_t kVideoPluginVersion = 1;
+constexpr const char* kVideoPluginName = "ata_video";
+constexpr const char* kVideoPluginEntry = "ata_video_plugin";
+
+/// Filled by the plugin; what its entry function returns points to `header`.
+struct VideoPlugin {
+  PluginHeader header;
+  /// FFmpeg's libraries and their versions: "libavcodec 59.37.100, ...".
+  std::string (*library_versions)();
+  std::unique_ptr<FrameDecoder> (*open_file)(const std::string& path,
+                                             const ata_video_options& options);
+  /// Shows each of `files` (at least one) for 1 / folder_fps seconds.
+  std::unique_ptr<FrameDecoder> (*open_images)(std::vector<std::string> files,
+                                               const ata_video_options& options);
+  std::unique_ptr<FrameEncoder> (*create_encoder)(const EncoderOptions& options);
+  /// Encodes `height` rows of `width * 3` bytes.
+  std::vector<uint8_t> (*encode_image)(ImageFormat format, const uint8_t* rgb, int width,
+                                       int height);
+};
+
+}  // namespace ata
+
+#endif  // ATA_VIDEO_PLUGIN_H_

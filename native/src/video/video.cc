@@ -1,0 +1,281 @@
+#include "video/video.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <mutex>
+#include <system_error>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/threads.h"
+#include "video/image_folder.h"
+#include "video/sampling.h"
+#include "video/transform.h"
+
+namespace ata {
+namespace {
+
+struct LoadedPlugin {
+  PluginLoad load;
+  const VideoPlugin* plugin = nullptr;
+};
+
+/// Success is final; a failure is tried again by the next caller, who may have installed FFmpeg.
+LoadedPlugin load_video_plugin() {
+  static std::mutex mutex;
+  static LoadedPlugin loaded;
+  std::lock_guard lock(mutex);
+  if (!loaded.plugin) {
+    loaded.load = load_plugin(kVideoPluginName, kVideoPluginEntry, kVideoPluginVersion);
+    loaded.plugin = reinterpret_cast<const VideoPlugin*>(loaded.load.table);
+  }
+  return loaded;
+}
+
+const VideoPlugin& video_plugin() {
+  const LoadedPlugin loaded = load_video_plugin();
+  if (!loaded.plugin) {
+    fail(ATA_LIBRARY_UNAVAILABLE, "videos and images need ", plugin_file_name(kVideoPluginName),
+         ", which cannot be loaded: ", loaded.load.reason(),
+         "; install FFmpeg's libraries (libavformat, libavcodec, libavutil, libswscale) of the "
+         "version that Ata was built with, and Ata's video plugin beside its library");
+  }
+  return *loaded.plugin;
+}
+
+void check_times(std::span<const double> times) {
+  require(!times.empty(), "no times were given; ask for at least one frame");
+  for (size_t i = 0; i < times.size(); ++i) {
+    require(std::isfinite(times[i]), "times[", i, "] is ", times[i],
+            "; it must be a finite number of seconds");
+    require(i == 0 || times[i] >= times[i - 1], "times[", i, "] is ", times[i], ", before times[",
+            i - 1, "], ", times[i - 1], "; times must be ascending");
+  }
+}
+
+std::string lower_extension(const std::string& path) {
+  std::string extension = utf8_path(native_path(path).extension());
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return extension;
+}
+
+void check_image(const Tensor& image, const char* what) {
+  require(image.defined() && image.dtype() == DType::kU8 && image.rank() == 3 &&
+              image.dim(2) == 3 && image.dim(0) > 0 && image.dim(1) > 0,
+          what, " must be a u8 tensor [height, width, 3]",
+          image.defined()
+              ? concat(", not ", dtype_name(image.dtype()), " ", image.shape().to_string())
+              : std::string());
+}
+
+/// Transforms frames into the slots of a clip that they answer, several at once.
+class ClipBuilder {
+ public:
+  ClipBuilder(const ata_clip_options& options, const ata_video_info& info,
+              const std::vector<size_t>& slots)
+      : transform_(options, info.height, info.width),
+        slots_(slots),
+        frame_bytes_(static_cast<size_t>(info.height) * static_cast<size_t>(info.width) * 3),
+        plane_(int64_t{options.size} * options.size),
+        clip_({1, 3, options.frames, options.size, options.size}, DType::kF32) {
+    // Frames wait until every thread has one, in at most 256 MiB (but at least one).
+    const size_t affordable = std::max<size_t>(1, (size_t{256} << 20) / frame_bytes_);
+    capacity_ = std::min({static_cast<size_t>(thread_count()), slots.size(), affordable});
+  }
+
+  void add(const DecodedFrame& frame) {
+    if (waiting_.size() == capacity_) flush();
+    if (buffers_.size() <= waiting_.size()) buffers_.emplace_back(frame_bytes_);
+    std::memcpy(buffers_[waiting_.size()].data(), frame.rgb, frame_bytes_);
+    waiting_.push_back({nullptr, frame.time, frame.first, frame.count});
+  }
+
+  Tensor finish() {
+    flush();
+    return clip_;
+  }
+
+ private:
+  void flush() {
+    const int64_t channel_stride = plane_ * clip_.dim(2);
+    parallel_for_dynamic(static_cast<int64_t>(waiting_.size()), [&](int64_t item, int) {
+      const DecodedFrame& frame = waiting_[static_cast<size_t>(item)];
+      float* const data = clip_.data<float>();
+      float* const source = data + static_cast<int64_t>(slots_[frame.first]) * plane_;
+      transform_.apply(buffers_[static_cast<size_t>(item)].data(), source, channel_stride);
+      for (size_t i = frame.first + 1; i < frame.first + frame.count; ++i) {
+        float* const target = data + static_cast<int64_t>(slots_[i]) * plane_;
+        for (int c = 0; c < 3; ++c) {
+          std::memcpy(target + c * channel_stride, source + c * channel_stride,
+                      static_cast<size_t>(plane_) * sizeof(float));
+        }
+      }
+    });
+    waiting_.clear();
+  }
+
+  FrameTransform transform_;
+  const std::vector<size_t>& slots_;  // of the clip, by position in the ascending times
+  size_t frame_bytes_;
+  int64_t plane_;
+  Tensor clip_;
+  size_t capacity_;
+  std::vector<std::vector<uint8_t>> buffers_;
+  std::vector<DecodedFrame> waiting_;
+};
+
+}  // namespace
+
+ata_video_options default_video_options() {
+  ata_video_options options = {};
+  options.struct_size = sizeof(options);
+  options.folder_fps = 25;
+  options.threads = 0;
+  return options;
+}
+
+std::unique_ptr<VideoReader> VideoReader::open(const std::string& path,
+                                               const ata_video_options& options) {
+  constexpr int32_t kMaxThreads = 256;
+  require(options.threads >= 0 && options.threads <= kMaxThreads, "threads is ", options.threads,
+          "; valid values are 0 (the codec chooses) to ", kMaxThreads);
+  require(std::isfinite(options.folder_fps) && options.folder_fps > 0 && options.folder_fps <= 1e6,
+          "folder_fps is ", options.folder_fps, "; it must be above 0 and at most 1e6");
+  std::error_code code;
+  const auto status = std::filesystem::status(native_path(path), code);
+  if (!std::filesystem::exists(status)) {
+    fail(ATA_NOT_FOUND, "no such video file or folder of frames: '", path, "'");
+  }
+  std::unique_ptr<FrameDecoder> decoder =
+      std::filesystem::is_directory(status)
+          ? video_plugin().open_images(list_frame_files(path), options)
+          : video_plugin().open_file(path, options);
+  return std::unique_ptr<VideoReader>(new VideoReader(path, std::move(decoder)));
+}
+
+Tensor VideoReader::read(std::span<const double> times, const std::atomic<bool>* cancelled,
+                         std::vector<double>* frame_times) {
+  check_times(times);
+  const int64_t height = info().height, width = info().width;
+  Tensor frames({static_cast<int64_t>(times.size()), height, width, 3}, DType::kU8);
+  std::vector<double> starts(times.size());
+  const size_t frame_bytes = static_cast<size_t>(height * width * 3);
+  uint8_t* const data = frames.data<uint8_t>();
+  decoder_->read(times, cancelled, [&](const DecodedFrame& frame) {
+    for (size_t i = frame.first; i < frame.first + frame.count; ++i) {
+      std::memcpy(data + i * frame_bytes, frame.rgb, frame_bytes);
+      starts[i] = frame.time;
+    }
+  });
+  if (frame_times) *frame_times = std::move(starts);
+  return frames;
+}
+
+Tensor VideoReader::sample(const ata_clip_options& options, const std::atomic<bool>* cancelled,
+                           std::vector<double>* frame_times) {
+  const std::vector<double> times = clip_times(options, info(), path_);
+  // The decoder wants ascending times; slots[i] is where the i-th of them goes.
+  std::vector<size_t> slots(times.size());
+  for (size_t i = 0; i < slots.size(); ++i) slots[i] = i;
+  std::stable_sort(slots.begin(), slots.end(),
+                   [&](size_t a, size_t b) { return times[a] < times[b]; });
+  std::vector<double> ascending(times.size());
+  for (size_t i = 0; i < slots.size(); ++i) ascending[i] = times[slots[i]];
+
+  ClipBuilder builder(options, info(), slots);
+  std::vector<double> starts(times.size());
+  decoder_->read(ascending, cancelled, [&](const DecodedFrame& frame) {
+    builder.add(frame);
+    for (size_t i = frame.first; i < frame.first + frame.count; ++i) starts[slots[i]] = frame.time;
+  });
+  Tensor clip = builder.finish();
+  if (frame_times) *frame_times = std::move(starts);
+  return clip;
+}
+
+void write_image(const std::string& path, const Tensor& image) {
+  const std::string extension = lower_extension(path);
+  const bool png = extension == ".png";
+  require(png || extension == ".jpg" || extension == ".jpeg", "'", path,
+          "' does not end in .png, .jpg or .jpeg; the ending selects the format");
+  check_image(image, "an image");
+  constexpr int64_t kMaxSide = 65535;  // JPEG's limit
+  require(image.dim(0) <= kMaxSide && image.dim(1) <= kMaxSide, "an image of ", image.dim(1), " x ",
+          image.dim(0), " pixels is too large; the limit is ", kMaxSide, " a side");
+  const std::vector<uint8_t> bytes = video_plugin().encode_image(
+      png ? ImageFormat::kPng : ImageFormat::kJpeg, image.data<uint8_t>(),
+      static_cast<int>(image.dim(1)), static_cast<int>(image.dim(0)));
+  AtomicFile file(path);
+  file.write(bytes.data(), bytes.size());
+  file.commit();
+}
+
+VideoWriter::VideoWriter(const std::string& path, int width, int height, double fps)
+    : path_(path), width_(width), height_(height) {
+  const std::string extension = lower_extension(path);
+  require(extension == ".mp4" || extension == ".mkv" || extension == ".webm" || extension == ".avi",
+          "'", path, "' does not end in .mp4, .mkv, .webm or .avi; the ending selects the format");
+  constexpr int kMaxSide = 8192;
+  for (const int side : {width, height}) {
+    require(side >= 16 && side <= kMaxSide && side % 2 == 0, "a video of ", width, " x ", height,
+            " pixels cannot be written; width and height must be even, 16 to ", kMaxSide);
+  }
+  require(std::isfinite(fps) && fps >= 0.01 && fps <= 1000, "a video of ", fps,
+          " frames per second cannot be written; the rate must be 0.01 to 1000");
+  temporary_path_ = temporary_path_beside(path);
+  const VideoPlugin& plugin = video_plugin();
+  try {
+    encoder_ =
+        plugin.create_encoder({temporary_path_, path, extension.substr(1), width, height, fps});
+  } catch (...) {
+    close();
+    throw;
+  }
+}
+
+VideoWriter::~VideoWriter() {
+  close();
+}
+
+void VideoWriter::close() noexcept {
+  encoder_.reset();
+  if (temporary_path_.empty()) return;
+  std::error_code ignored;
+  std::filesystem::remove(native_path(temporary_path_), ignored);
+  temporary_path_.clear();
+}
+
+void VideoWriter::add(const Tensor& frame) {
+  require(encoder_ != nullptr, "'", path_, "' is complete; no frame can be added");
+  check_image(frame, "a frame");
+  require(frame.dim(0) == height_ && frame.dim(1) == width_, "a frame of ", frame.dim(1), " x ",
+          frame.dim(0), " pixels does not fit the video '", path_, "' of ", width_, " x ", height_);
+  encoder_->add(frame.data<uint8_t>());
+  ++frame_count_;
+}
+
+void VideoWriter::finish() {
+  require(encoder_ != nullptr, "'", path_, "' is complete already");
+  require(frame_count_ > 0, "'", path_, "' has no frames; add at least one");
+  encoder_->finish();
+  encoder_.reset();
+  replace_file(temporary_path_, path_);
+  temporary_path_.clear();
+}
+
+VideoSupport video_support() {
+  const LoadedPlugin loaded = load_video_plugin();
+  VideoSupport support;
+  support.available = loaded.plugin != nullptr;
+  support.path = loaded.load.path;
+  if (loaded.plugin) support.library_versions = loaded.plugin->library_versions();
+  support.reason = loaded.load.reason();
+  support.attempts = loaded.load.attempts;
+  return support;
+}
+
+}  // namespace ata
