@@ -1,0 +1,312 @@
+#!/usr/bin/env bash
+# Builds, tests and shows Ata; './build.sh help' lists the verbs. build.ps1 is its twin for Windows.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+exec </dev/null # Nothing here asks questions, and nothing may wait for an answer.
+
+readonly BUILD=out/release
+readonly RESULTS="$PWD/out/test-results"
+readonly VERSION="$(<VERSION)"
+export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_CLI_UI_LANGUAGE=en
+export DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 MSBUILDDISABLENODEREUSE=1
+jobs="$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)"
+readonly jobs
+
+usage() {
+  cat <<'TEXT'
+./build.sh VERB
+
+  setup            install the system packages that are missing (Debian, Ubuntu)
+  build            build the native library and, with the .NET SDK, the managed part
+  test             build, then run every test and check the formatting
+  demo             build, then make a video, align it and run a model over it
+  bench            build, then run the benchmarks
+  sanitize NAME    build and run the native tests under a sanitizer: asan or tsan
+  format           format all sources; with --check only report what is not formatted
+  pack             write the NuGet packages and the C++ package to artifacts/
+  clean            remove everything that was built
+TEXT
+}
+
+say() { printf '[%4d s] %s\n' "$SECONDS" "$*"; }
+die() {
+  printf 'build.sh: %s\n' "$*" >&2
+  exit 1
+}
+
+# --- setup ----------------------------------------------------------------------------------------
+
+# Debian and Ubuntu packages, each with the program that shows it is there; '-' asks dpkg instead.
+readonly PACKAGES="
+  g++:c++ cmake:cmake ninja-build:ninja pkg-config:pkg-config binutils:nm
+  libdnnl-dev:- ocl-icd-opencl-dev:- libhwy-dev:- nlohmann-json3-dev:-
+  libavcodec-dev:- libavformat-dev:- libavutil-dev:- libswscale-dev:-
+  libgtest-dev:- libbenchmark-dev:- ffmpeg:ffmpeg clang-format-14:clang-format-14"
+readonly TSAN_PACKAGES="clang:clang++ libomp-dev:- libclang-rt-dev:-"
+
+is_installed() { # PACKAGE PROGRAM
+  if [[ $2 != - ]]; then
+    command -v "$2" >/dev/null
+  else
+    [[ "$(dpkg-query -W -f='${Status}' "$1" 2>/dev/null)" == "install ok installed" ]]
+  fi
+}
+
+setup() { # [PACKAGE:PROGRAM...]
+  if ! command -v dpkg-query >/dev/null; then
+    say "this is neither Debian nor Ubuntu: install the equivalents of these packages yourself:" \
+      $(sed 's/:[^ ]*//g' <<<"$PACKAGES")
+    return
+  fi
+  local missing=() entry
+  for entry in ${*:-$PACKAGES}; do
+    is_installed "${entry%%:*}" "${entry##*:}" || missing+=("${entry%%:*}")
+  done
+  if ((${#missing[@]} == 0)); then return; fi
+
+  local as_root=() line="apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+  if ((EUID != 0)); then
+    if ! { command -v sudo && sudo -n true; } >/dev/null 2>&1; then
+      die "system packages are missing and may not be installed by this user. Run" \
+        $'\n\n'"  sudo sh -c '$line'"$'\n\n'"and start again."
+    fi
+    as_root=(sudo)
+  fi
+  say "installing ${missing[*]}"
+  if ! { "${as_root[@]}" apt-get update -qq &&
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null; }; then
+    die "apt-get failed (see above; without a network it cannot work). What is needed:" \
+      $'\n\n'"  ${as_root[*]:+sudo }sh -c '$line'"
+  fi
+}
+
+# Finds the .NET SDK 10 or newer; false without one.
+have_dotnet() {
+  local directory
+  if ! command -v dotnet >/dev/null; then
+    for directory in "${DOTNET_ROOT:-}" "$HOME/.dotnet" /usr/share/dotnet /usr/lib/dotnet; do
+      [[ -n $directory && -x $directory/dotnet ]] && export PATH="$directory:$PATH" && break
+    done
+  fi
+  command -v dotnet >/dev/null && dotnet --list-sdks 2>/dev/null | grep -qE '^[1-9][0-9]\.'
+}
+
+say_without_dotnet() {
+  say "the .NET SDK 10 was not found: the managed part is left out" \
+    "(https://dotnet.microsoft.com/download)"
+}
+
+# --- build ----------------------------------------------------------------------------------------
+
+build_native() { # [PRESET [TARGET]]
+  local preset="${1:-release}" launcher=()
+  if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
+  say "native: configure and build ($preset, $jobs jobs)"
+  cmake --preset "$preset" "${launcher[@]}" -Wno-dev >out/configure.log 2>&1 ||
+    { cat out/configure.log >&2 && die "CMake could not configure; see above"; }
+  cmake --build --preset "$preset" -j "$jobs"
+}
+
+build_managed() {
+  say "managed: restore and build"
+  dotnet build Ata.sln -c Release -v quiet
+}
+
+build() {
+  mkdir -p out
+  setup
+  build_native
+  if have_dotnet; then build_managed; else say_without_dotnet; fi
+}
+
+# Puts the `ata` command that was built on the PATH.
+use_cli() {
+  have_dotnet || die "the ata command needs the .NET SDK 10 (https://dotnet.microsoft.com/download)"
+  build
+  export PATH="$PWD/managed/Ata.Cli/bin/Release/net10.0:$PATH"
+}
+
+# --- test -----------------------------------------------------------------------------------------
+
+passed=0 failed=0 failures=()
+
+# Adds the results of a test program that reported its own counts.
+count() { # NAME PASSED FAILED
+  passed=$((passed + $2)) failed=$((failed + $3))
+  if (($3 > 0)); then failures+=("$1: $3 failed"); fi
+}
+
+# Runs one check and counts it as one test.
+check() { # NAME COMMAND...
+  local name="$1" status=0
+  shift
+  say "$name"
+  # A subshell, so that 'die' ends the check and not the run.
+  (set -e; "$@") || status=$?
+  if ((status == 0)); then
+    count "$name" 1 0
+  else
+    say "FAILED: $name"
+    count "$name" 0 1
+  fi
+}
+
+# The number that an attribute of the first matching XML element holds; 0 if there is none.
+xml_number() { # FILE ELEMENT ATTRIBUTE
+  local value
+  value="$(tr '\n' ' ' <"$1" | grep -o "<$2 [^>]*>" | head -n 1 | sed -n "s/.* $3=\"\([0-9]*\)\".*/\1/p")"
+  echo "${value:-0}"
+}
+
+test_native() {
+  say "native: tests"
+  local report="$RESULTS/native.xml" status=0
+  ctest --preset release -j "$jobs" --progress --output-junit "$report" || status=$?
+  if [[ ! -f $report ]]; then count "native tests" 0 1 && return; fi
+  local total bad skipped
+  total="$(xml_number "$report" testsuite tests)"
+  bad="$(xml_number "$report" testsuite failures)"
+  skipped="$(($(xml_number "$report" testsuite skipped) + $(xml_number "$report" testsuite disabled)))"
+  if ((status != 0 && bad == 0)); then bad=1; fi
+  count "native tests" $((total - bad - skipped)) "$bad"
+}
+
+test_managed() {
+  say "managed: tests"
+  local status=0 report bad=0 good=0
+  dotnet test Ata.sln -c Release --no-build -v quiet --logger trx \
+    --results-directory "$RESULTS" || status=$?
+  for report in "$RESULTS"/*.trx; do
+    [[ -f $report ]] || continue
+    good=$((good + $(xml_number "$report" Counters passed)))
+    bad=$((bad + $(xml_number "$report" Counters failed) + $(xml_number "$report" Counters error)))
+  done
+  if (((status != 0 || good == 0) && bad == 0)); then bad=1; fi
+  count "managed tests" "$good" "$bad"
+}
+
+run_tests() {
+  rm -rf "$RESULTS"
+  mkdir -p "$RESULTS"
+  trap finish_tests EXIT
+  setup
+  build_native
+  test_native
+  if have_dotnet; then
+    build_managed
+    test_managed
+  fi
+  check "format" format --check
+  check "C++ package: install, find_package, pkg-config, run" tests/package/cpp/run.sh "$BUILD"
+  if have_dotnet; then
+    check "NuGet packages: pack, restore, run" tests/package/dotnet/run.sh
+    check "README: every example" tests/readme/run.sh "$BUILD"
+  fi
+  complete=1
+}
+
+# Closes a test run, however it ended.
+finish_tests() {
+  local status=$? failure
+  if [[ -z ${complete:-} ]]; then count "the run stopped before its end" 0 1; fi
+  echo
+  have_dotnet || say_without_dotnet
+  for failure in "${failures[@]}"; do say "FAILED: $failure"; done
+  say "finished"
+  echo "$passed passed, $failed failed"
+  if ((failed > 0 && status == 0)); then status=1; fi
+  exit "$status"
+}
+
+sanitize() {
+  case "${1:-}" in
+    asan) ;;
+    tsan) setup $TSAN_PACKAGES ;;
+    *) die "sanitize needs a name: asan or tsan" ;;
+  esac
+  mkdir -p out
+  setup
+  build_native "$1"
+  ctest --preset "$1" -j "$jobs"
+}
+
+# --- format ---------------------------------------------------------------------------------------
+
+native_sources() {
+  find native tests -type d \( -name bin -o -name obj \) -prune -o -type f \
+    \( -name '*.h' -o -name '*.hpp' -o -name '*.cc' -o -name '*.c' -o -name '*.cu' \) -print
+}
+
+format() {
+  local mode=(-i) verify=() status=0
+  case "${1:-}" in
+    --check) mode=(--dry-run -Werror) verify=(--verify-no-changes) ;;
+    "") ;;
+    *) die "format takes only --check" ;;
+  esac
+  local formatter=clang-format-14
+  command -v $formatter >/dev/null || formatter=clang-format
+  if ! command -v $formatter >/dev/null || [[ "$($formatter --version)" != *" 14."* ]]; then
+    say "clang-format 14 was not found (other versions format differently):" \
+      "C++ formatting is left to those who have it"
+  else
+    native_sources | xargs $formatter "${mode[@]}" || status=1
+  fi
+  if have_dotnet; then dotnet format Ata.sln --no-restore "${verify[@]}" || status=1; fi
+  if ((status != 0)); then say "not formatted; './build.sh format' does it"; fi
+  return "$status"
+}
+
+# --- bench, pack, demo, clean ---------------------------------------------------------------------
+
+bench() {
+  build
+  local program
+  for program in "$BUILD"/bin/*_bench; do
+    [[ -x $program ]] || die "no benchmark was built in $BUILD/bin"
+    say "$program"
+    "$program" "$@"
+  done
+}
+
+pack() {
+  build
+  local target
+  target="ata-$VERSION-$(uname -s | tr '[:upper:]' '[:lower:]')-$(uname -m)"
+  rm -rf artifacts
+  mkdir -p artifacts
+  cmake --install "$BUILD" --prefix "artifacts/$target" --strip >/dev/null
+  tar -C artifacts -czf "artifacts/$target.tar.gz" "$target"
+  rm -rf "artifacts/$target"
+  if have_dotnet; then dotnet pack Ata.sln -c Release --no-build -v quiet -o artifacts; fi
+  ls -l artifacts
+}
+
+demo() {
+  use_cli
+  demo/run.sh out/demo
+}
+
+clean() {
+  rm -rf out artifacts
+  find bindings managed tests -type d \( -name bin -o -name obj \) -prune -exec rm -rf {} +
+}
+
+main() {
+  local verb="${1:-help}"
+  if (($# > 0)); then shift; fi
+  case "$verb" in
+    setup | build | pack | demo | clean) (($# == 0)) || die "$verb takes no arguments" ;;&
+    setup) setup && say "all system packages are there" ;;
+    build | bench | sanitize | format | pack | demo | clean) "$verb" "$@" ;;
+    test) run_tests "$@" ;;
+    help | -h | --help) usage ;;
+    *)
+      usage >&2
+      die "there is no verb '$verb'"
+      ;;
+  esac
+}
+
+main "$@"

@@ -1,0 +1,129 @@
+// Makes a clip and a tiny model, then classifies the clip and aligns its frames, through the
+// installed package alone. Exit code 0 if everything holds.
+
+#include <ata/ata.hpp>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace {
+
+constexpr int kWidth = 96;
+constexpr int kHeight = 64;
+constexpr int kFrames = 24;
+
+void require(bool condition, const char* what) {
+  if (condition) return;
+  std::fprintf(stderr, "the C++ consumer found that this does not hold: %s\n", what);
+  std::exit(1);
+}
+
+// A bright square that moves over a gradient.
+void write_clip(const std::string& path) {
+  ata::VideoWriter writer(path, kWidth, kHeight, 12.0);
+  std::vector<uint8_t> pixels(static_cast<size_t>(kWidth) * kHeight * 3);
+  for (int t = 0; t < kFrames; ++t) {
+    for (int y = 0; y < kHeight; ++y) {
+      for (int x = 0; x < kWidth; ++x) {
+        const bool inside = std::abs(x - 16 - 2 * t) < 8 && std::abs(y - 32) < 8;
+        uint8_t* pixel = &pixels[static_cast<size_t>(y * kWidth + x) * 3];
+        pixel[0] = static_cast<uint8_t>(inside ? 240 : 2 * x);
+        pixel[1] = static_cast<uint8_t>(inside ? 220 : 3 * y);
+        pixel[2] = 60;
+      }
+    }
+    writer.add(ata::Tensor::wrap(std::span<uint8_t>(pixels), {kHeight, kWidth, 3}));
+  }
+  writer.finish();
+}
+
+ata_model_config tiny_config() {
+  ata_model_config config = ata::architecture("vit-tiny");
+  config.image_size = 64;
+  config.patch_size = 16;
+  config.dim = 64;
+  config.depth = 2;
+  config.heads = 2;
+  config.frames = 4;
+  config.classes = 3;
+  return config;
+}
+
+void classify(const std::string& clip_path, const std::string& model_path) {
+  ata::Model made = ata::Model::create(tiny_config(), 7);
+  made.set_labels({"left", "right", "still"});
+  made.save(model_path);
+
+  const ata::Model model = ata::Model::load(model_path);
+  require(model.config().classes == 3, "the checkpoint keeps the number of classes");
+  require(model.label(1) == "right", "the checkpoint keeps the labels");
+
+  ata::VideoReader video(clip_path);
+  const ata_video_info info = video.info();
+  require(info.width == kWidth && info.height == kHeight, "the clip has the size it was given");
+
+  const ata::TimedFrames clip = video.sample(ata::clip_options(model));
+  require(clip.frames.shape().size() == 5 && clip.frames.shape()[2] == 4, "4 frames are sampled");
+
+  ata::Session session(model);
+  const std::vector<float> logits = session.forward(clip.frames);
+  require(logits.size() == 3, "there is one logit a class");
+  const std::vector<ata::Prediction> best = ata::top_k(logits, 2);
+  require(best.size() == 2 && best[0].probability >= best[1].probability, "top_k sorts");
+  for (const ata::Prediction& prediction : best) {
+    require(std::isfinite(prediction.probability), "the probabilities are finite");
+    std::printf("%-6s %.3f\n", model.label(prediction.index)->c_str(), prediction.probability);
+  }
+  require(ata::Session(made).forward(clip.frames).size() == 3, "a model just made runs");
+
+  // Each frame of an exact alignment visits every patch once.
+  const ata::Tensor features = session.features(clip.frames, 0);
+  const ata::Alignment alignment = ata::align(features);
+  const auto trajectories = alignment.trajectories.data<int32_t>();
+  const size_t patches = 16;
+  require(trajectories.size() == 4 * patches, "trajectories are [1, 4, 16]");
+  for (size_t t = 0; t < 4; ++t) {
+    const auto frame = trajectories.subspan(t * patches, patches);
+    require(std::set<int32_t>(frame.begin(), frame.end()).size() == patches,
+            "each frame of a trajectory is a permutation");
+  }
+
+  ata::Cancellation cancellation;
+  cancellation.cancel();
+  try {
+    session.forward(clip.frames, &cancellation);
+    require(false, "a cancelled run fails");
+  } catch (const ata::Error& error) {
+    require(error.status() == ATA_CANCELLED, "a cancelled run says so");
+  }
+}
+
+}  // namespace
+
+int main() try {
+  ata::require_matching_library();
+  const auto folder = std::filesystem::current_path();
+  write_clip((folder / "clip.mp4").string());
+  classify((folder / "clip.mp4").string(), (folder / "tiny.safetensors").string());
+
+  try {
+    ata::VideoReader missing("no-such-clip.mp4");
+    require(false, "a missing file is an error");
+  } catch (const ata::Error& error) {
+    require(error.status() == ATA_NOT_FOUND, "a missing file is reported as such");
+    require(std::string(error.what()).find("no-such-clip.mp4") != std::string::npos,
+            "the message names the file");
+  }
+  std::printf("libata %s from C++\n", ata::version().c_str());
+  return 0;
+} catch (const ata::Error& error) {
+  std::fprintf(stderr, "ata::Error %d: %s\n", error.status(), error.what());
+  return 1;
+}
