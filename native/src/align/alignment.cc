@@ -1,0 +1,250 @@
+#include "align/alignment.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/threads.h"
+
+namespace ata {
+namespace {
+
+// Similarity matrices of this many bytes are held at once.
+constexpr int64_t kGroupBytes = int64_t{64} << 20;
+// Rows of one similarity task.
+constexpr int64_t kRowChunk = 96;
+
+// The match of every patch of the first frame of a pair, by the method asked for.
+void match_pair(const float* similarity, int64_t patches, const AlignmentOptions& options,
+                AssignmentWorkspace& workspace, int64_t pair, double* column_duals,
+                int32_t* match) {
+  const int n = static_cast<int>(patches);
+  switch (options.method) {
+    case AlignmentMethod::kExact:
+      solve_assignment(similarity, n, n, {}, workspace, match, column_duals, pair);
+      return;
+    case AlignmentMethod::kNearest:
+      for (int64_t i = 0; i < patches; ++i) {
+        const float* row = similarity + i * patches;
+        match[i] = static_cast<int32_t>(std::max_element(row, row + patches) - row);
+      }
+      return;
+    default:
+      fail(ATA_INTERNAL, "alignment method ", static_cast<int>(options.method),
+           " does not match patches");
+  }
+}
+
+// Follows the matches of one clip from frame to frame.
+void chain(const int32_t* matches, int64_t frames, int64_t patches, int32_t* trajectories) {
+  std::iota(trajectories, trajectories + patches, 0);
+  for (int64_t t = 0; t + 1 < frames; ++t) {
+    const int32_t* now = trajectories + t * patches;
+    int32_t* next = trajectories + (t + 1) * patches;
+    for (int64_t n = 0; n < patches; ++n) next[n] = matches[t * patches + now[n]];
+  }
+}
+
+double dot(const float* a, const float* b, int64_t count) {
+  double sum = 0;
+  for (int64_t k = 0; k < count; ++k) sum += static_cast<double>(a[k]) * b[k];
+  return sum;
+}
+
+// Similarities along fixed positions, for `none`.
+void position_similarities(const float* features, const FeatureShape& shape, float* out) {
+  const int64_t frame_size = shape.patches * shape.channels;
+  parallel_for(shape.pairs(), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t pair = begin; pair < end; ++pair) {
+      const int64_t frame = pair / (shape.frames - 1) * shape.frames + pair % (shape.frames - 1);
+      const float* now = features + frame * frame_size;
+      const float* next = now + frame_size;
+      for (int64_t n = 0; n < shape.patches; ++n) {
+        const float* a = now + n * shape.channels;
+        const float* b = next + n * shape.channels;
+        const double norms =
+            std::sqrt(dot(a, a, shape.channels)) * std::sqrt(dot(b, b, shape.channels));
+        require(std::isfinite(norms), "features of frame ", frame % shape.frames, ", patch ", n,
+                ", or the frame after it contain NaN or infinity; alignment needs finite features");
+        out[pair * shape.patches + n] =
+            norms > 0 ? static_cast<float>(dot(a, b, shape.channels) / norms) : 0;
+      }
+    }
+  });
+}
+
+// Matches the pairs [first, last), whose similarity matrices fit the workspace together.
+class PairGroup {
+ public:
+  PairGroup(const float* features, const FeatureShape& shape, const AlignmentOptions& options,
+            AlignmentWorkspace& workspace, int64_t first, int64_t last)
+      : features_(features),
+        shape_(shape),
+        options_(options),
+        workspace_(workspace),
+        first_(first),
+        last_(last),
+        first_frame_(frame_of(first)),
+        frame_count_(frame_of(last - 1) + 2 - first_frame_) {}
+
+  void match(int32_t* matches, float* similarities, double* column_duals) {
+    normalize();
+    multiply();
+    const int64_t patches = shape_.patches;
+    parallel_for_dynamic(last_ - first_, [&](int64_t index, int worker) {
+      const int64_t pair = first_ + index;
+      const float* similarity = matrix(index);
+      int32_t* match = matches + pair * patches;
+      double* duals = column_duals != nullptr ? column_duals + pair * patches : nullptr;
+      match_pair(similarity, patches, options_, workspace_.assignments[static_cast<size_t>(worker)],
+                 pair, duals, match);
+      if (similarities == nullptr) return;
+      for (int64_t n = 0; n < patches; ++n) {
+        similarities[pair * patches + n] = similarity[n * patches + match[n]];
+      }
+    });
+  }
+
+ private:
+  // Frames are counted through all clips.
+  int64_t frame_of(int64_t pair) const {
+    return pair / (shape_.frames - 1) * shape_.frames + pair % (shape_.frames - 1);
+  }
+  float* matrix(int64_t index) {
+    return workspace_.similarity.data() + index * shape_.patches * shape_.patches;
+  }
+
+  void normalize() {
+    auto& frames = workspace_.frames;
+    frames.resize(std::max(frames.size(), static_cast<size_t>(frame_count_)));
+    const int64_t frame_size = shape_.patches * shape_.channels;
+    parallel_for_dynamic(frame_count_, [&](int64_t index, int) {
+      const int64_t frame = first_frame_ + index;
+      frames[static_cast<size_t>(index)].assign(features_ + frame * frame_size, shape_.patches,
+                                                shape_.channels, shape_.channels,
+                                                frame % shape_.frames);
+    });
+  }
+
+  void multiply() {
+    const int64_t patches = shape_.patches;
+    workspace_.similarity.reserve(static_cast<size_t>((last_ - first_) * patches * patches));
+    const int64_t chunks = (patches + kRowChunk - 1) / kRowChunk;
+    parallel_for_dynamic((last_ - first_) * chunks, [&](int64_t task, int) {
+      const int64_t index = task / chunks;
+      const int64_t begin = task % chunks * kRowChunk;
+      const auto current = static_cast<size_t>(frame_of(first_ + index) - first_frame_);
+      cosine_similarity(workspace_.frames[current], begin, std::min(begin + kRowChunk, patches),
+                        workspace_.frames[current + 1], matrix(index) + begin * patches);
+    });
+  }
+
+  const float* features_;
+  const FeatureShape& shape_;
+  const AlignmentOptions& options_;
+  AlignmentWorkspace& workspace_;
+  const int64_t first_;
+  const int64_t last_;
+  const int64_t first_frame_;
+  const int64_t frame_count_;
+};
+
+// Reorders similarities [pair, patch of frame t] to trajectories [pair, n].
+void follow_trajectories(const FeatureShape& shape, const int32_t* trajectories,
+                         float* similarities) {
+  std::vector<float> row(static_cast<size_t>(shape.patches));
+  for (int64_t pair = 0; pair < shape.pairs(); ++pair) {
+    const int64_t frame = pair / (shape.frames - 1) * shape.frames + pair % (shape.frames - 1);
+    float* line = similarities + pair * shape.patches;
+    std::copy_n(line, shape.patches, row.data());
+    for (int64_t n = 0; n < shape.patches; ++n) {
+      line[n] = row[static_cast<size_t>(trajectories[frame * shape.patches + n])];
+    }
+  }
+}
+
+}  // namespace
+
+PatchGrid window_grid(const AlignmentOptions& options, int64_t patches) {
+  PatchGrid grid{options.grid_height, options.grid_width};
+  if (grid.height == 0 && grid.width == 0) {
+    grid.height = grid.width =
+        static_cast<int>(std::lrint(std::sqrt(static_cast<double>(patches))));
+  }
+  require(static_cast<int64_t>(grid.height) * grid.width == patches, "window alignment: ", patches,
+          " patches do not form a grid of ", grid.height, " x ", grid.width,
+          "; set grid_height and grid_width");
+  return grid;
+}
+
+void validate(const AlignmentOptions& options, int64_t patches) {
+  const int method = static_cast<int>(options.method);
+  require(method >= ATA_ALIGNMENT_EXACT && method <= ATA_ALIGNMENT_SOFT, "alignment method ",
+          method, " does not exist");
+  require(options.window_radius >= 0, "alignment: window_radius is ", options.window_radius,
+          "; it must be at least 0");
+  require(std::isfinite(options.temperature) && options.temperature > 0,
+          "alignment: temperature is ", options.temperature, "; it must be above 0");
+  require(options.iterations >= 1, "alignment: iterations is ", options.iterations,
+          "; it must be at least 1");
+  require(options.grid_height >= 0 && options.grid_width >= 0, "alignment: the patch grid is ",
+          options.grid_height, " x ", options.grid_width, "; extents cannot be negative");
+  if (options.method == AlignmentMethod::kWindow) window_grid(options, patches);
+}
+
+void align_features(const float* features, const FeatureShape& shape,
+                    const AlignmentOptions& options, AlignmentWorkspace& workspace,
+                    int32_t* trajectories, float* similarities, double* column_duals) {
+  validate(options, shape.patches);
+  if (options.method == AlignmentMethod::kSoft) {
+    fail(ATA_UNSUPPORTED, "soft alignment has no trajectories; choose another alignment");
+  }
+  if (options.method == AlignmentMethod::kNone || shape.pairs() == 0) {
+    for (int64_t frame = 0; frame < shape.clips * shape.frames; ++frame) {
+      int32_t* line = trajectories + frame * shape.patches;
+      std::iota(line, line + shape.patches, 0);
+    }
+    if (similarities != nullptr && shape.pairs() > 0) {
+      position_similarities(features, shape, similarities);
+    }
+    return;
+  }
+  require(shape.patches >= 1 && shape.patches <= kMaxAssignmentExtent, "alignment of ",
+          shape.patches, " patches a frame; it can align 1 to ", kMaxAssignmentExtent);
+  workspace.assignments.resize(
+      std::max(workspace.assignments.size(), static_cast<size_t>(thread_count())));
+  workspace.matches.reserve(static_cast<size_t>(shape.pairs() * shape.patches));
+  const int64_t matrix_bytes = shape.patches * shape.patches * static_cast<int64_t>(sizeof(float));
+  const int64_t group = std::max<int64_t>(1, kGroupBytes / matrix_bytes);
+  for (int64_t first = 0; first < shape.pairs(); first += group) {
+    PairGroup(features, shape, options, workspace, first, std::min(first + group, shape.pairs()))
+        .match(workspace.matches.data(), similarities, column_duals);
+  }
+  for (int64_t clip = 0; clip < shape.clips; ++clip) {
+    chain(workspace.matches.data() + clip * (shape.frames - 1) * shape.patches, shape.frames,
+          shape.patches, trajectories + clip * shape.frames * shape.patches);
+  }
+  if (similarities != nullptr) follow_trajectories(shape, trajectories, similarities);
+}
+
+Alignment align(const Tensor& features, const AlignmentOptions& options,
+                AlignmentWorkspace& workspace, bool with_similarities) {
+  require(features.defined() && features.dtype() == DType::kF32 && features.rank() == 4,
+          "alignment needs f32 features [B, T, N, D]");
+  const FeatureShape shape{features.dim(0), features.dim(1), features.dim(2), features.dim(3)};
+  require(shape.frames >= 1 && shape.patches >= 1 && shape.channels >= 1,
+          "alignment needs at least one frame, patch and channel; features are ",
+          features.shape().to_string());
+  Alignment result;
+  result.trajectories = Tensor({shape.clips, shape.frames, shape.patches}, DType::kI32);
+  if (with_similarities) {
+    result.similarities = Tensor({shape.clips, shape.frames - 1, shape.patches}, DType::kF32);
+  }
+  align_features(features.data<float>(), shape, options, workspace,
+                 result.trajectories.data<int32_t>(),
+                 with_similarities ? result.similarities.data<float>() : nullptr);
+  return result;
+}
+
+}  // namespace ata

@@ -1,0 +1,62 @@
+#ifndef ATA_ALIGN_ASSIGNMENT_H_
+#define ATA_ALIGN_ASSIGNMENT_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "align/fixed_point_solver.h"
+#include "align/float64_solver.h"
+
+namespace ata {
+
+/// Greatest extent of an assignment problem.
+constexpr int kMaxAssignmentExtent = 4096;
+
+struct AssignmentOptions {
+  /// Maximise the sum of the values (similarities), or minimise it (costs).
+  bool maximize = true;
+  /// Make the matching optimal for the exact float32 values (float64 arithmetic), not only to about
+  /// 1e-7 of their range.
+  bool polish = false;
+  /// Prove each result by its dual gap: within 1e-6 of the total, or solved again in float64.
+  bool certify = false;
+};
+
+/// Memory of one solver; grows to the largest problem seen. One thread at a time.
+struct AssignmentWorkspace {
+  FixedPointWorkspace fixed_point;
+  Float64Workspace float64;
+  AlignedBuffer<float> transposed;
+  AlignedBuffer<int32_t> initial_duals;
+};
+
+/// Solves one dense linear assignment problem: matches every row of the smaller side so that the
+/// sum of the matched values is greatest (or least).
+///
+/// @param values Row-major `[rows][columns]`, extents 1 to kMaxAssignmentExtent. -infinity when
+///   maximising, +infinity when minimising, forbids a pair.
+/// @param matching Receives `rows` columns; -1 for unmatched rows (rows > columns).
+/// @param column_duals `columns` prices in units of the values, or null. Square problems only. What
+///   comes in is where the search starts: the prices of a similar problem, or zeros; any finite
+///   prices lead to an optimal matching. What goes out are optimal prices: in each row, value minus
+///   price is greatest (least, when minimising) at the matched column.
+/// @return The sum of the matched values.
+///
+/// Throws ATA_INVALID_ARGUMENT on NaN or the opposite infinity, ATA_INFEASIBLE when no complete
+/// matching avoids the forbidden pairs; `problem` is the number that the message names.
+double solve_assignment(const float* values, int rows, int columns,
+                        const AssignmentOptions& options, AssignmentWorkspace& workspace,
+                        int32_t* matching, double* column_duals = nullptr, int64_t problem = 0);
+
+/// Solves `count` problems of equal extents, in parallel over the problems. `workspaces` grows to
+/// one per thread; keep it between calls to avoid allocation.
+/// @param matching Receives `[count][rows]`.
+/// @param totals Receives `count` sums, or null.
+void solve_assignments(const float* values, int64_t count, int rows, int columns,
+                       const AssignmentOptions& options,
+                       std::vector<AssignmentWorkspace>& workspaces, int32_t* matching,
+                       double* totals);
+
+}  // namespace ata
+
+#endif  // ATA_ALIGN_ASSIGNMENT_H_

@@ -1,0 +1,62 @@
+#ifndef ATA_ALIGN_FIXED_POINT_SOLVER_H_
+#define ATA_ALIGN_FIXED_POINT_SOLVER_H_
+
+#include <cstdint>
+
+#include "align/aligned_buffer.h"
+
+namespace ata {
+
+/// Memory of the fixed-point solver; grows to the largest problem seen and never shrinks.
+class FixedPointWorkspace {
+ public:
+  void reserve(int rows, int columns, int stride);
+
+  AlignedBuffer<int32_t> costs;           // [rows][stride]
+  AlignedBuffer<int32_t> column_dual;     // [stride]
+  AlignedBuffer<int32_t> distance;        // [stride]
+  AlignedBuffer<int32_t> row_dual;        // [stride]: dual of the row matched to a column
+  AlignedBuffer<int32_t> row_of_column;   // [stride], -1: free
+  AlignedBuffer<int32_t> column_of_row;   // [rows], -1: free
+  AlignedBuffer<int32_t> free_rows;       // [rows]
+  AlignedBuffer<int32_t> scratch;         // [stride]
+  AlignedBuffer<int32_t> scanned_column;  // [rows + 1]: history of one search, in its order
+  AlignedBuffer<int32_t> scanned_key;     // [rows + 1]
+  AlignedBuffer<int32_t> scanned_dual;    // [rows + 1]
+  AlignedBuffer<int32_t> scanned_row;     // [rows + 1]
+  AlignedBuffer<int32_t> scanned_offset;  // [rows + 1]
+};
+
+/// A matrix of finite values and how they become integer costs:
+/// cost = round((value * prescale - base) * scale), which must lie in [0, kCostLimit].
+struct FixedPointProblem {
+  const float* values = nullptr;  // row-major [rows][columns]
+  int rows = 0;
+  int columns = 0;  // at least `rows`
+  /// A power of two that keeps the arithmetic clear of overflow and denormals.
+  float prescale = 1;
+  float base = 0;
+  float scale = 1;
+  /// Column duals to start from, in units of the cost, at most 0 and at least -kCostLimit; null for
+  /// a cold start. Square problems only.
+  const int32_t* initial_duals = nullptr;
+};
+
+/// Largest integer cost for a problem of that many columns (a power of two).
+int32_t fixed_point_cost_limit(int columns);
+
+/// Finds a matching of all rows that minimises the sum of the integer costs.
+///
+/// Shortest augmenting paths after Jonker and Volgenant ("A shortest augmenting path algorithm for
+/// dense and sparse linear assignment problems", Computing 38, 1987): column reduction, reduction
+/// transfer and, when many rows stay free, a bounded number of augmenting row reductions; then one
+/// Dijkstra search per free row. Exact for the integer costs, and finite on ties: integers
+/// leave no room for the ever smaller steps that make floating-point solvers stall.
+///
+/// On return `workspace.column_of_row` holds the matching and `workspace.column_dual` optimal
+/// column duals in units of the cost.
+void solve_fixed_point(const FixedPointProblem& problem, FixedPointWorkspace& workspace);
+
+}  // namespace ata
+
+#endif  // ATA_ALIGN_FIXED_POINT_SOLVER_H_

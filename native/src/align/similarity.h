@@ -1,0 +1,42 @@
+#ifndef ATA_ALIGN_SIMILARITY_H_
+#define ATA_ALIGN_SIMILARITY_H_
+
+#include <cstdint>
+
+#include "align/aligned_buffer.h"
+
+namespace ata {
+
+/// The patches of one frame, scaled to unit length and laid out for similarity products. Patches of
+/// length 0 stay 0: their cosine similarity to anything is defined as 0.
+class NormalizedFrame {
+ public:
+  /// Reads `[patches, channels]`, rows `row_stride` floats apart. Keeps its memory between calls.
+  /// Throws ATA_INVALID_ARGUMENT naming frame `index` when a feature is NaN or infinite.
+  void assign(const float* features, int64_t patches, int64_t channels, int64_t row_stride,
+              int64_t index);
+
+  int64_t patches() const { return patches_; }
+  int64_t channels() const { return channels_; }
+  /// Row-major `[patches, channels]`.
+  const float* rows() const { return rows_.data(); }
+  /// Panels of `panel_width` patches, each `[channels][panel_width]`; the last filled up with
+  /// zeros.
+  const float* panels() const { return panels_.data(); }
+
+ private:
+  int64_t patches_ = 0;
+  int64_t channels_ = 0;
+  AlignedBuffer<float> rows_;
+  AlignedBuffer<float> panels_;
+};
+
+/// Cosine similarities of patches [begin, end) of `current` with all patches of `next`, which has
+/// as many channels: out is `[end - begin, next.patches()]`. The result of a row does not depend on
+/// the range it is computed in.
+void cosine_similarity(const NormalizedFrame& current, int64_t begin, int64_t end,
+                       const NormalizedFrame& next, float* out);
+
+}  // namespace ata
+
+#endif  // ATA_ALIGN_SIMILARITY_H_
