@@ -1,5 +1,6 @@
 #include <vector>
 
+#include "align/alignment.h"
 #include "align/assignment.h"
 #include "api/boundary.h"
 
@@ -7,7 +8,50 @@ using ata::api::guard;
 using ata::api::init_options;
 using ata::api::make_handle;
 using ata::api::options_or_default;
+using ata::api::require_enum;
 using ata::api::require_pointer;
+
+namespace {
+
+ata::AlignmentOptions alignment_options(const ata_alignment_options* options) {
+  const ata_alignment_options given =
+      options_or_default(options, ata_alignment_options_init, "ata_alignment_options");
+  require_enum(given.method, ATA_ALIGNMENT_SOFT, "ata_alignment_options.method");
+  ata::AlignmentOptions result;
+  result.method = static_cast<ata::AlignmentMethod>(given.method);
+  result.window_radius = given.window_radius;
+  result.temperature = given.temperature;
+  result.iterations = given.iterations;
+  result.grid_height = given.grid_height;
+  result.grid_width = given.grid_width;
+  return result;
+}
+
+}  // namespace
+
+ata_status ata_alignment_options_init(ata_alignment_options* options) noexcept {
+  const ata::AlignmentOptions defaults;
+  return init_options(
+      options,
+      ata_alignment_options{0, static_cast<ata_alignment>(defaults.method), defaults.window_radius,
+                            defaults.temperature, defaults.iterations, defaults.grid_height,
+                            defaults.grid_width},
+      "ata_alignment_options");
+}
+
+ata_status ata_align(const ata_tensor* features, const ata_alignment_options* options,
+                     ata_tensor** trajectories, ata_tensor** similarities) noexcept {
+  return guard([&] {
+    require_pointer(features, "features");
+    require_pointer(trajectories, "trajectories");
+    ata::AlignmentWorkspace workspace;
+    ata::Alignment result = ata::align(features->tensor, alignment_options(options), workspace,
+                                       similarities != nullptr);
+    auto first = make_handle(std::move(result.trajectories));
+    if (similarities) *similarities = make_handle(std::move(result.similarities)).release();
+    *trajectories = first.release();
+  });
+}
 
 ata_status ata_assign_options_init(ata_assign_options* options) noexcept {
   return init_options(options, ata_assign_options{0, 1, 0, 0}, "ata_assign_options");

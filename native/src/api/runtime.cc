@@ -34,11 +34,17 @@ void set_last_error(const char* message) noexcept {
 
 }  // namespace ata::api
 
-const char* ata_last_error(void) noexcept { return ata::api::last_error; }
+const char* ata_last_error(void) noexcept {
+  return ata::api::last_error;
+}
 
-const char* ata_version(void) noexcept { return ata::build_version(); }
+const char* ata_version(void) noexcept {
+  return ata::build_version();
+}
 
-uint32_t ata_abi_version(void) noexcept { return ATA_ABI_VERSION; }
+uint32_t ata_abi_version(void) noexcept {
+  return ATA_ABI_VERSION;
+}
 
 ata_status ata_set_log_callback(ata_log_callback callback, void* user_data,
                                 ata_log_level minimum) noexcept {
@@ -56,7 +62,9 @@ ata_status ata_set_thread_count(int32_t count) noexcept {
   });
 }
 
-int32_t ata_thread_count(void) noexcept { return ata::thread_count(); }
+int32_t ata_thread_count(void) noexcept {
+  return ata::thread_count();
+}
 
 ata_status ata_cancellation_create(ata_cancellation** cancellation) noexcept {
   return guard([&] {
@@ -69,4 +77,6 @@ void ata_cancellation_cancel(ata_cancellation* cancellation) noexcept {
   if (cancellation) cancellation->flag->store(true);
 }
 
-void ata_cancellation_release(ata_cancellation* cancellation) noexcept { delete cancellation; }
+void ata_cancellation_release(ata_cancellation* cancellation) noexcept {
+  delete cancellation;
+}
