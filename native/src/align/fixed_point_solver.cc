@@ -111,7 +111,7 @@ class Solver {
         augment_in_memory(free_rows_[k]);
       }
     }
-    for (int j = 0; j < columns_; ++j) dual_[j] = true_dual(j);
+    for (int j = 0; j < columns_; ++j) dual_[j] = true_dual(j) / (1 << Layout::kShift);
   }
 
  private:
