@@ -80,3 +80,79 @@ void ata_cancellation_cancel(ata_cancellation* cancellation) noexcept {
 void ata_cancellation_release(ata_cancellation* cancellation) noexcept {
   delete cancellation;
 }
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json attempts_as_json(const std::vector<ata::PluginAttempt>& attempts) {
+  Json list = Json::array();
+  for (const ata::PluginAttempt& attempt : attempts) {
+    list.push_back({{"path", attempt.path}, {"error", attempt.error}});
+  }
+  return list;
+}
+
+Json describe_cuda() {
+  Json device = {{"name", "cuda"}, {"available", true}};
+  try {
+    ata::kernels_for("cuda");
+  } catch (const ata::Error& error) {
+    device["available"] = false;
+    device["reason"] = error.what();
+  }
+  return device;
+}
+
+Json describe_video() {
+  const ata::VideoSupport video = ata::video_support();
+  Json library = {
+      {"name", "ata_video"}, {"purpose", "video and image files"}, {"available", video.available}};
+  if (video.available) {
+    library["path"] = video.path;
+    library["version"] = video.library_versions;
+  } else {
+    library["reason"] = video.reason;
+  }
+  library["attempts"] = attempts_as_json(video.attempts);
+  return library;
+}
+
+Json describe_installation() {
+  const ata::CpuInfo cpu = ata::cpu_info();
+  const ata::MemoryStatistics memory = ata::memory_statistics();
+  Json report;
+  report["version"] = ata::build_version();
+  report["abi_version"] = ATA_ABI_VERSION;
+  report["threads"] = ata::thread_count();
+  report["cpu"] = {{"vector_target", cpu.vector_target},
+                   {"vector_targets", cpu.vector_targets},
+                   {"onednn_isa", cpu.onednn_isa},
+                   {"native_bf16", cpu.native_bf16}};
+  report["devices"] = Json::array({Json{{"name", "cpu"}, {"available", true}}, describe_cuda()});
+  report["libraries"] = Json::array({Json{{"name", "oneDNN"},
+                                          {"purpose", "matrix products"},
+                                          {"available", true},
+                                          {"version", cpu.onednn_version}},
+                                     Json{{"name", "Highway"},
+                                          {"purpose", "vector code"},
+                                          {"available", true},
+                                          {"version", cpu.highway_version}},
+                                     describe_video()});
+  report["memory"] = {{"live_bytes", memory.live_bytes}, {"peak_bytes", memory.peak_bytes}};
+  return report;
+}
+
+}  // namespace
+
+ata_status ata_diagnose(char* buffer, size_t capacity, size_t* length) noexcept {
+  return guard([&] {
+    require_pointer(length, "length");
+    if (capacity > 0) require_pointer(buffer, "buffer");
+    // Loader messages are not always UTF-8; what is not is replaced.
+    const std::string text =
+        describe_installation().dump(2, ' ', false, Json::error_handler_t::replace);
+    if (text.size() < capacity) std::memcpy(buffer, text.c_str(), text.size() + 1);
+    *length = text.size();
+  });
+}
