@@ -1,0 +1,174 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+
+namespace Ata.Training;
+
+/// <summary>Writes a run as one HTML page that needs nothing else: curves, confusion matrix, configuration.</summary>
+public static class TrainingReport
+{
+    /// <summary>Largest number of classes whose confusion matrix is shown in full.</summary>
+    private const int LargestMatrix = 40;
+
+    /// <summary>Writes the page; an existing one is replaced.</summary>
+    /// <param name="path">File to write.</param>
+    /// <param name="title">Name of the run.</param>
+    /// <param name="metrics">Its metrics.</param>
+    /// <param name="evaluation">The last validation, or null.</param>
+    /// <param name="configuration">Names and values of the configuration.</param>
+    public static void Write(string path, string title, IReadOnlyList<MetricsRecord> metrics, EvaluationResult? evaluation, IEnumerable<KeyValuePair<string, string>> configuration)
+    {
+        ArgumentNullException.ThrowIfNull(metrics);
+        ArgumentNullException.ThrowIfNull(configuration);
+        var html = new StringBuilder();
+        html.Append(CultureInfo.InvariantCulture, $"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{Text(title)}</title><style>{Style}</style></head><body><main>\n");
+        html.Append(CultureInfo.InvariantCulture, $"<h1>{Text(title)}</h1>\n");
+        AppendSummary(html, metrics, evaluation);
+        AppendCurves(html, metrics);
+        if (evaluation is not null)
+        {
+            AppendClasses(html, evaluation);
+            AppendConfusion(html, evaluation);
+        }
+
+        html.Append("<section><h2>Configuration</h2><div class=\"wide\"><table><tbody>\n");
+        foreach ((string name, string value) in configuration)
+        {
+            html.Append(CultureInfo.InvariantCulture, $"<tr><th scope=\"row\">{Text(name)}</th><td>{Text(value)}</td></tr>\n");
+        }
+
+        html.Append("</tbody></table></div></section>\n</main></body></html>\n");
+        WholeFile.Write(path, Encoding.UTF8.GetBytes(html.ToString()));
+    }
+
+    private static void AppendSummary(StringBuilder html, IReadOnlyList<MetricsRecord> metrics, EvaluationResult? evaluation)
+    {
+        html.Append("<ul class=\"summary\">");
+        void Item(string name, string value) => html.Append(CultureInfo.InvariantCulture, $"<li><b>{Text(value)}</b> {Text(name)}</li>");
+        if (metrics.Count > 0)
+        {
+            Item("updates", metrics[^1].Step.ToString(CultureInfo.InvariantCulture));
+            Item("epochs", metrics[^1].Epoch.ToString("F1", CultureInfo.InvariantCulture));
+        }
+
+        if (metrics.LastOrDefault(m => m.Kind == MetricsKind.Train) is { } train)
+        {
+            Item("training loss", train.Loss.ToString("F4", CultureInfo.InvariantCulture));
+            Item("clips per second", train.ClipsPerSecond.ToString("F1", CultureInfo.InvariantCulture));
+            Item("waiting for data", Percent(train.DataWait));
+        }
+
+        if (evaluation is not null)
+        {
+            Item($"of {evaluation.Videos} validation videos right", Percent(evaluation.Top1));
+            Item("mean class accuracy", Percent(evaluation.MeanClassAccuracy));
+        }
+
+        html.Append("</ul>\n");
+    }
+
+    private static void AppendCurves(StringBuilder html, IReadOnlyList<MetricsRecord> metrics)
+    {
+        SvgChart.Line Line(string name, MetricsKind kind, Func<MetricsRecord, double?> value) => new(name,
+            metrics.Where(m => m.Kind == kind && value(m) is not null).Select(m => ((double)m.Step, value(m)!.Value)).ToArray());
+        html.Append("<section><h2>Loss</h2>")
+            .Append(SvgChart.Draw("Loss over steps", [Line("training", MetricsKind.Train, m => m.Loss), Line("validation", MetricsKind.Validation, m => m.Loss)], low: 0))
+            .Append("</section>\n<section><h2>Accuracy</h2>")
+            .Append(SvgChart.Draw(
+                "Accuracy over steps",
+                [
+                    Line("training, top 1", MetricsKind.Train, m => m.Top1),
+                    Line("validation, top 1", MetricsKind.Validation, m => m.Top1),
+                    Line("validation, top 5", MetricsKind.Validation, m => m.Top5),
+                    Line("validation, mean of classes", MetricsKind.Validation, m => m.MeanClassAccuracy),
+                ],
+                0,
+                1))
+            .Append("</section>\n<section><h2>Learning rate</h2>")
+            .Append(SvgChart.Draw("Learning rate over steps", [Line("learning rate", MetricsKind.Train, m => m.LearningRate)], low: 0))
+            .Append("</section>\n");
+    }
+
+    private static void AppendClasses(StringBuilder html, EvaluationResult evaluation)
+    {
+        html.Append("<section><h2>Accuracy of the classes</h2><div class=\"wide\"><table><thead><tr><th scope=\"col\">class</th><th scope=\"col\">videos</th><th scope=\"col\">right</th><th scope=\"col\">share</th></tr></thead><tbody>\n");
+        foreach (ClassAccuracy of in evaluation.Classes.Where(c => c.Count > 0))
+        {
+            html.Append(CultureInfo.InvariantCulture, $"<tr><th scope=\"row\">{Text(of.Label)}</th><td>{of.Count}</td><td>{of.Correct}</td><td>{Percent((double)of.Correct / of.Count)}</td></tr>\n");
+        }
+
+        html.Append("</tbody></table></div></section>\n");
+    }
+
+    private static void AppendConfusion(StringBuilder html, EvaluationResult evaluation)
+    {
+        html.Append("<section><h2>Confusion</h2>");
+        if (evaluation.Labels.Count > LargestMatrix)
+        {
+            AppendFrequentConfusions(html, evaluation);
+            return;
+        }
+
+        html.Append("<p>Rows are true classes, columns the classes given.</p><div class=\"wide\"><table class=\"confusion\"><thead><tr><td></td>");
+        foreach (string label in evaluation.Labels)
+        {
+            html.Append(CultureInfo.InvariantCulture, $"<th scope=\"col\"><span>{Text(label)}</span></th>");
+        }
+
+        html.Append("</tr></thead><tbody>\n");
+        for (int actual = 0; actual < evaluation.Labels.Count; ++actual)
+        {
+            int sum = Math.Max(1, evaluation.Confusion[actual].Sum());
+            html.Append(CultureInfo.InvariantCulture, $"<tr><th scope=\"row\">{Text(evaluation.Labels[actual])}</th>");
+            for (int given = 0; given < evaluation.Labels.Count; ++given)
+            {
+                int count = evaluation.Confusion[actual][given];
+                html.Append(CultureInfo.InvariantCulture, $"<td class=\"{(actual == given ? "right" : "wrong")}\" style=\"--share:{100.0 * count / sum:F0}%\">{(count > 0 ? count : "")}</td>");
+            }
+
+            html.Append("</tr>\n");
+        }
+
+        html.Append("</tbody></table></div></section>\n");
+    }
+
+    private static void AppendFrequentConfusions(StringBuilder html, EvaluationResult evaluation)
+    {
+        const int Shown = 30;
+        html.Append(CultureInfo.InvariantCulture, $"<p>The most frequent confusions of {evaluation.Labels.Count} classes.</p><div class=\"wide\"><table><thead><tr><th scope=\"col\">true class</th><th scope=\"col\">class given</th><th scope=\"col\">videos</th></tr></thead><tbody>\n");
+        IEnumerable<(int Actual, int Given, int Count)> pairs = evaluation.Confusion
+            .SelectMany((row, actual) => row.Select((count, given) => (actual, given, count)))
+            .Where(p => p.actual != p.given && p.count > 0).OrderByDescending(p => p.count).Take(Shown);
+        foreach ((int actual, int given, int count) in pairs)
+        {
+            html.Append(CultureInfo.InvariantCulture, $"<tr><td>{Text(evaluation.Labels[actual])}</td><td>{Text(evaluation.Labels[given])}</td><td>{count}</td></tr>\n");
+        }
+
+        html.Append("</tbody></table></div></section>\n");
+    }
+
+    private static string Percent(double share) => (100 * share).ToString("F1", CultureInfo.InvariantCulture) + " %";
+
+    private static string Text(string text) => WebUtility.HtmlEncode(text);
+
+    private const string Style = """
+        :root{color-scheme:light dark;--ink:#1c1e21;--paper:#fff;--faint:#d9dce1;--soft:#6a7079;--c0:#2264c8;--c1:#d1580b;--c2:#1d8a4e;--c3:#8a3fc4}
+        @media(prefers-color-scheme:dark){:root{--ink:#e6e8eb;--paper:#15171a;--faint:#363b42;--soft:#9aa1ab;--c0:#6ea8ff;--c1:#ff9a52;--c2:#58c98a;--c3:#c18cf0}}
+        body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
+        main{max-width:60rem;margin:0 auto;padding:1rem}
+        h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}
+        .summary{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:.5rem 2rem}.summary b{font-size:1.2rem}
+        figure{margin:0}svg{width:100%;height:auto;max-width:48rem}svg text{font-size:11px;fill:var(--soft)}
+        .grid{stroke:var(--faint)}polyline{fill:none;stroke-width:2}
+        .line0{stroke:var(--c0)}.line1{stroke:var(--c1)}.line2{stroke:var(--c2);stroke-dasharray:6 3}.line3{stroke:var(--c3);stroke-dasharray:2 3}
+        .dot0{fill:var(--c0)}.dot1{fill:var(--c1)}.dot2{fill:var(--c2)}.dot3{fill:var(--c3)}
+        figcaption{color:var(--soft);font-size:.9rem}.key{margin-right:1rem;border-bottom:3px solid}
+        .key0{border-color:var(--c0)}.key1{border-color:var(--c1)}.key2{border-color:var(--c2)}.key3{border-color:var(--c3)}
+        .wide{overflow-x:auto}table{border-collapse:collapse}th,td{padding:.25rem .6rem;border:1px solid var(--faint);text-align:right}
+        th[scope=row],td:first-child{text-align:left;font-weight:normal}tbody td{overflow-wrap:anywhere}
+        .confusion thead th{height:7rem;vertical-align:bottom}.confusion thead span{writing-mode:vertical-rl;transform:rotate(180deg)}
+        .confusion td{text-align:center;min-width:1.6rem}
+        .confusion .right{background:color-mix(in srgb,var(--c2) var(--share),transparent)}
+        .confusion .wrong{background:color-mix(in srgb,var(--c1) var(--share),transparent)}
+        """;
+}
