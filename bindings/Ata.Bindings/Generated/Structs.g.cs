@@ -214,6 +214,21 @@ public unsafe partial struct ata_model_config
     /// <summary>Alignment of mode <see cref="ata_temporal_mode.ATA_TEMPORAL_ATA"/>.</summary>
     public ata_alignment alignment;
 
+    /// <summary>
+    /// Mode <c>ata</c>: every how many blocks frames are aligned, at least 1; the blocks between reuse the last
+    /// trajectories.
+    /// </summary>
+    public int align_every;
+
+    /// <summary>See ata_alignment_options<c>window_radius</c>.</summary>
+    public int window_radius;
+
+    /// <summary>See ata_alignment_options<c>temperature</c>.</summary>
+    public float temperature;
+
+    /// <summary>See ata_alignment_options<c>iterations</c>.</summary>
+    public int iterations;
+
     /// <summary>Per-channel mean that clips are normalised with, on the 0..1 scale.</summary>
     public fixed float mean[3];
 
@@ -239,6 +254,18 @@ public unsafe partial struct ata_model_options
 
     /// <summary>Alignment method, or -1 for the checkpoint's.</summary>
     public int alignment;
+
+    /// <summary>See ata_model_config; 0 for the checkpoint's.</summary>
+    public int align_every;
+
+    /// <summary>See ata_model_config; -1 for the checkpoint's.</summary>
+    public int window_radius;
+
+    /// <summary>See ata_model_config; 0 for the checkpoint's.</summary>
+    public float temperature;
+
+    /// <summary>See ata_model_config; 0 for the checkpoint's.</summary>
+    public int iterations;
 
     /// <summary>Frames of a clip, or 0 for the checkpoint's; embeddings are interpolated.</summary>
     public int frames;

@@ -562,6 +562,15 @@ typedef struct ata_model_config {
   ata_temporal_mode temporal;
   /** Alignment of mode ::ATA_TEMPORAL_ATA. */
   ata_alignment alignment;
+  /** Mode `ata`: every how many blocks frames are aligned, at least 1; the blocks between reuse the
+   *  last trajectories. */
+  int32_t align_every;
+  /** See ata_alignment_options::window_radius. */
+  int32_t window_radius;
+  /** See ata_alignment_options::temperature. */
+  float temperature;
+  /** See ata_alignment_options::iterations. */
+  int32_t iterations;
   /** Per-channel mean that clips are normalised with, on the 0..1 scale. */
   float mean[3];
   /** Per-channel standard deviation that clips are normalised with. */
@@ -589,6 +598,14 @@ typedef struct ata_model_options {
   int32_t temporal;
   /** Alignment method, or -1 for the checkpoint's. */
   int32_t alignment;
+  /** See ata_model_config; 0 for the checkpoint's. */
+  int32_t align_every;
+  /** See ata_model_config; -1 for the checkpoint's. */
+  int32_t window_radius;
+  /** See ata_model_config; 0 for the checkpoint's. */
+  float temperature;
+  /** See ata_model_config; 0 for the checkpoint's. */
+  int32_t iterations;
   /** Frames of a clip, or 0 for the checkpoint's; embeddings are interpolated. */
   int32_t frames;
   /** Frame size in pixels, or 0 for the checkpoint's; embeddings are interpolated. */

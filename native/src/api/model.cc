@@ -48,6 +48,7 @@ ata_status ata_model_options_init(ata_model_options* options) noexcept {
   ata_model_options defaults = {};
   defaults.temporal = -1;
   defaults.alignment = -1;
+  defaults.window_radius = -1;
   return init_options(options, defaults, "ata_model_options");
 }
 

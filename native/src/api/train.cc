@@ -46,10 +46,11 @@ ata_status ata_trainer_accumulate(ata_trainer* trainer, const ata_tensor* clips,
       // Checked before the work, so that a wrong buffer costs nothing.
       const ata::Tensor& tensor = clips->tensor;
       const int64_t batch = tensor.rank() > 0 ? tensor.dim(0) : 0;
-      const int64_t classes = trainer->trainer.model().config().classes;
-      ata::require(logits_count == static_cast<size_t>(batch * classes), "logits has room for ",
-                   logits_count, " values; ", batch, " clips of ", classes, " classes need ",
-                   batch * classes);
+      const auto classes = static_cast<size_t>(trainer->trainer.model().config().classes);
+      ata::require(
+          logits_count % classes == 0 && logits_count / classes == static_cast<size_t>(batch),
+          "logits has room for ", logits_count, " values, not for ", batch, " clips of ", classes,
+          " classes");
     }
     const ata::Trainer::Batch batch =
         trainer->trainer.accumulate(clips->tensor, targets->tensor, weight, flag_of(cancellation));

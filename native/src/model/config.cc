@@ -35,6 +35,7 @@ constexpr int32_t kMaxDim = 16384;
 constexpr int32_t kMaxDepth = 1024;
 constexpr int32_t kMaxFrames = 8192;
 constexpr int32_t kMaxClasses = 1'000'000;
+constexpr int32_t kMaxIterations = 1'000'000;
 constexpr double kMaxMlpRatio = 64.0;
 
 template <size_t count>
@@ -68,8 +69,13 @@ class Fields {
   }
 
   void required(const char* name, int32_t* value) {
+    if (find(name) == nullptr) bad("has no '", name, "'");
+    optional(name, value);
+  }
+
+  void optional(const char* name, int32_t* value) {
     const nlohmann::json* field = find(name);
-    if (field == nullptr) bad("has no '", name, "'");
+    if (field == nullptr) return;
     if (!field->is_number_integer() || *field < INT32_MIN || *field > INT32_MAX) {
       bad("has '", name, "' that is not an integer");
     }
@@ -207,6 +213,12 @@ void ModelConfig::validate(ata_status status, const std::string& origin) const {
         mlp_ratio, " x dim ", dim, " is not a whole number");
   temporal_mode_name(temporal);
   alignment_name(alignment);
+  check_range("align_every", align_every, kMaxDepth);
+  check(window_radius >= 0 && window_radius <= kMaxImageSize, "window_radius is ", window_radius,
+        "; it must be 0 to ", kMaxImageSize);
+  check(std::isfinite(temperature) && temperature > 0, "temperature is ", temperature,
+        "; it must be above 0");
+  check_range("iterations", iterations, kMaxIterations);
   for (int channel = 0; channel < 3; ++channel) {
     check(std::isfinite(mean[channel]), "mean is not finite");
     check(std::isfinite(std[channel]) && std[channel] > 0, "std is not above 0");
@@ -229,6 +241,12 @@ std::string ModelConfig::to_json() const {
                                  {"alignment", alignment_name(alignment)},
                                  {"mean", {decimal(mean[0]), decimal(mean[1]), decimal(mean[2])}},
                                  {"std", {decimal(std[0]), decimal(std[1]), decimal(std[2])}}};
+  // What a checkpoint says only when it differs from the usual.
+  const ModelConfig usual;
+  if (align_every != usual.align_every) json["align_every"] = align_every;
+  if (window_radius != usual.window_radius) json["window_radius"] = window_radius;
+  if (temperature != usual.temperature) json["temperature"] = decimal(temperature);
+  if (iterations != usual.iterations) json["iterations"] = iterations;
   if (!labels.empty()) json["labels"] = labels;
   try {
     return json.dump();
@@ -255,6 +273,10 @@ ModelConfig ModelConfig::from_json(const std::string& text, const std::string& o
   if (fields.find("alignment") != nullptr) {
     config.alignment = static_cast<ata_alignment>(fields.choice("alignment", kAlignments));
   }
+  fields.optional("align_every", &config.align_every);
+  fields.optional("window_radius", &config.window_radius);
+  fields.optional("temperature", &config.temperature);
+  fields.optional("iterations", &config.iterations);
   fields.optional_channels("mean", config.mean);
   fields.optional_channels("std", config.std);
   fields.optional("labels", &config.labels);
@@ -292,6 +314,10 @@ ata_model_config ModelConfig::to_c() const {
   result.classes = classes;
   result.temporal = temporal;
   result.alignment = alignment;
+  result.align_every = align_every;
+  result.window_radius = window_radius;
+  result.temperature = temperature;
+  result.iterations = iterations;
   std::copy(std::begin(mean), std::end(mean), result.mean);
   std::copy(std::begin(std), std::end(std), result.std);
   return result;
@@ -309,6 +335,10 @@ ModelConfig ModelConfig::from_c(const ata_model_config& config) {
   result.classes = config.classes;
   result.temporal = config.temporal;
   result.alignment = config.alignment;
+  result.align_every = config.align_every;
+  result.window_radius = config.window_radius;
+  result.temperature = config.temperature;
+  result.iterations = config.iterations;
   std::copy(std::begin(config.mean), std::end(config.mean), result.mean);
   std::copy(std::begin(config.std), std::end(config.std), result.std);
   result.validate(ATA_INVALID_ARGUMENT, "model configuration");

@@ -25,6 +25,12 @@ struct ModelConfig {
   int32_t classes = 400;
   ata_temporal_mode temporal = ATA_TEMPORAL_ATA;
   ata_alignment alignment = ATA_ALIGNMENT_EXACT;
+  /// Every how many blocks frames are aligned; the blocks between reuse the last trajectories.
+  int32_t align_every = 1;
+  /// Parameters of the alignment methods that have them; see ata_alignment_options.
+  int32_t window_radius = 3;
+  float temperature = 0.05f;
+  int32_t iterations = 50;
   /// Normalisation of clips, per channel on the 0..1 scale.
   float mean[3] = {0.45f, 0.45f, 0.45f};
   float std[3] = {0.225f, 0.225f, 0.225f};
