@@ -50,6 +50,8 @@ struct Kernels {
   void (*convert)(const Tensor& from, Tensor& to);
   /// f32 y += x.
   void (*add)(const Tensor& x, Tensor& y);
+  /// f32 y *= factor, factor `[1]`.
+  void (*scale)(const Tensor& factor, Tensor& y);
   /// f32 y = residual + scale * x, scale `[rows]` or empty (1), residual `[rows, D]` or empty (0).
   /// y may be x or residual.
   void (*scale_rows)(const Tensor& x, const Tensor& scale, const Tensor& residual, Tensor& y);
@@ -110,6 +112,8 @@ struct Kernels {
   /// Fills i32 visits `[B, T, N]`: how many trajectories meet in each patch. Nothing is promised
   /// about visits when the result is kOutOfRange.
   Coverage (*count_visits)(const Tensor& trajectories, Tensor& visits);
+  /// f32 rows `[B*T*N]` = 1 where visits is above 0, else 0.
+  void (*visited_rows)(const Tensor& visits, Tensor& rows);
   /// trajectories i32 `[B, T, N]` or empty (identity); visits as from count_visits, or empty when
   /// each frame is a permutation. qkv `[B*T*N, 3D]`.
   void (*temporal_attention)(const Tensor& qkv, int64_t batch, int64_t frames, int64_t patches,

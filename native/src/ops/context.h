@@ -25,6 +25,15 @@ struct Context {
   }
   /// Throws ATA_CANCELLED when the flag is set. Called between blocks.
   void check_cancelled() const;
+
+  /// True when an operation on these inputs appends a node to the tape.
+  template <typename... Variables>
+  bool records(const Variables&... inputs) const {
+    return tape && (inputs.requires_gradient() || ...);
+  }
+  /// Adds `gradient` to the variable's, or hands it over when there is none yet; nothing when the
+  /// variable requires none. For the backward of operations.
+  void accumulate_gradient(const Variable& variable, Tensor gradient) const;
 };
 
 }  // namespace ata

@@ -28,10 +28,10 @@ struct LinearOptions {
   Activation activation = Activation::kNone;
   /// f32 `[rows, out]` added to the result, or undefined. In inference the result is written over
   /// it and shares its memory; in training it is left alone.
-  Variable residual;
+  Variable residual = {};
   /// f32 `[rows]`, or empty: factor of every row before the residual is added (stochastic depth,
   /// rows that a trajectory leaves out). A constant for the gradient.
-  Tensor row_scale;
+  Tensor row_scale = {};
 };
 
 /// `y = residual + row_scale * activation(x W^T + b)`, x f32 or bf16 `[rows, in]` -> `[rows, out]`.

@@ -1,0 +1,47 @@
+#include "backend/backend.h"
+
+#include <charconv>
+#include <string_view>
+
+namespace ata {
+namespace {
+
+constexpr std::string_view kCudaPrefix = "cuda:";
+
+const Kernels& cuda_kernels(int32_t index) {
+  static const PluginLoad load = load_plugin(kCudaPlugin, kCudaPluginEntry, kKernelsVersion);
+  if (!load.table) {
+    fail(ATA_LIBRARY_UNAVAILABLE, "device 'cuda' needs ", plugin_file_name(kCudaPlugin),
+         ", which cannot be loaded: ", load.reason(), "; use device 'cpu' or install the plugin");
+  }
+  const auto* plugin = reinterpret_cast<const DevicePlugin*>(load.table);
+  const int32_t count = plugin->device_count();
+  if (index >= count) {
+    fail(ATA_DEVICE_UNAVAILABLE, "device 'cuda:", index, "' does not exist: this machine has ",
+         count, " usable CUDA device", count == 1 ? "" : "s");
+  }
+  return *plugin->kernels(index);
+}
+
+}  // namespace
+
+Device parse_device(const std::string& name) {
+  if (name == "cpu") return {Device::Kind::kCpu, 0};
+  if (name == "cuda") return {Device::Kind::kCuda, 0};
+  if (name.starts_with(kCudaPrefix)) {
+    const char* first = name.data() + kCudaPrefix.size();
+    const char* last = name.data() + name.size();
+    int32_t index = -1;
+    const auto [end, error] = std::from_chars(first, last, index);
+    if (error == std::errc() && end == last && index >= 0) return {Device::Kind::kCuda, index};
+  }
+  fail(ATA_DEVICE_UNAVAILABLE, "unknown device '", name,
+       "'; valid ones are 'cpu', 'cuda' and 'cuda:N' with N from 0");
+}
+
+const Kernels& kernels_for(const std::string& device) {
+  const Device parsed = parse_device(device);
+  return parsed.kind == Device::Kind::kCpu ? cpu_kernels() : cuda_kernels(parsed.index);
+}
+
+}  // namespace ata

@@ -1,0 +1,230 @@
+// The pieces that both attentions are made of: rows of a token matrix gathered into small f32
+// tiles, products of tiles, softmax over tile rows. Included once per instruction set.
+
+#if defined(ATA_OPS_ATTENTION_TILES_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef ATA_OPS_ATTENTION_TILES_INL_H_
+#undef ATA_OPS_ATTENTION_TILES_INL_H_
+#else
+#define ATA_OPS_ATTENTION_TILES_INL_H_
+#endif
+
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "ops/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace ata {
+namespace HWY_NAMESPACE {
+
+// --- Products of tiles ----------------------------------------------------------------------
+
+// Rows and vectors of the block of c that stays in registers, of which there are 32 or 16.
+constexpr int kBlockRows = 6;
+constexpr int kBlockVectors = HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM ? 4 : 2;
+
+// A factor whose element (i, k) is data[i * row + k * column].
+struct LeftFactor {
+  const float* data;
+  int64_t row;
+  int64_t column;
+};
+
+template <int kRows, int kVectors, bool kAccumulate>
+void multiply_block(int64_t depth, LeftFactor a, const float* HWY_RESTRICT b, int64_t b_stride,
+                    float* HWY_RESTRICT c, int64_t c_stride) {
+  const FloatTag d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  FloatVec sums[kRows][kVectors];
+  HWY_UNROLL(8)
+  for (int r = 0; r < kRows; ++r) {
+    HWY_UNROLL(8)
+    for (int v = 0; v < kVectors; ++v) {
+      sums[r][v] = kAccumulate ? hn::LoadU(d, c + r * c_stride + v * lanes) : hn::Zero(d);
+    }
+  }
+  const float* HWY_RESTRICT a_data = a.data;
+  for (int64_t k = 0; k < depth; ++k) {
+    FloatVec right[kVectors];
+    HWY_UNROLL(8)
+    for (int v = 0; v < kVectors; ++v) right[v] = hn::LoadU(d, b + v * lanes);
+    HWY_UNROLL(8)
+    for (int r = 0; r < kRows; ++r) {
+      const FloatVec left = hn::Set(d, a_data[r * a.row]);
+      HWY_UNROLL(8)
+      for (int v = 0; v < kVectors; ++v) sums[r][v] = hn::MulAdd(left, right[v], sums[r][v]);
+    }
+    a_data += a.column;
+    b += b_stride;
+  }
+  HWY_UNROLL(8)
+  for (int r = 0; r < kRows; ++r) {
+    HWY_UNROLL(8)
+    for (int v = 0; v < kVectors; ++v) hn::StoreU(sums[r][v], d, c + r * c_stride + v * lanes);
+  }
+}
+
+// multiply_block for a number of rows known at run time, 1 to kBlockRows.
+template <int kVectors, bool kAccumulate>
+HWY_INLINE void multiply_rows(int64_t rows, int64_t depth, LeftFactor a, const float* b,
+                              int64_t b_stride, float* c, int64_t c_stride) {
+  static_assert(kBlockRows == 6);
+  switch (rows) {
+    case 6:
+      return multiply_block<6, kVectors, kAccumulate>(depth, a, b, b_stride, c, c_stride);
+    case 5:
+      return multiply_block<5, kVectors, kAccumulate>(depth, a, b, b_stride, c, c_stride);
+    case 4:
+      return multiply_block<4, kVectors, kAccumulate>(depth, a, b, b_stride, c, c_stride);
+    case 3:
+      return multiply_block<3, kVectors, kAccumulate>(depth, a, b, b_stride, c, c_stride);
+    case 2:
+      return multiply_block<2, kVectors, kAccumulate>(depth, a, b, b_stride, c, c_stride);
+    default:
+      return multiply_block<1, kVectors, kAccumulate>(depth, a, b, b_stride, c, c_stride);
+  }
+}
+
+// c `[m, n]` = or += a `[m, depth]` times b `[depth, n]`; n is a multiple of the vector length.
+template <bool kAccumulate>
+void multiply(int64_t m, int64_t n, int64_t depth, LeftFactor a, const float* b, int64_t b_stride,
+              float* c, int64_t c_stride) {
+  const FloatTag d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  for (int64_t j = 0; j < n;) {
+    const int64_t vectors = HWY_MIN((n - j) / lanes, int64_t{kBlockVectors});
+    for (int64_t i = 0; i < m; i += kBlockRows) {
+      const int64_t rows = HWY_MIN(m - i, int64_t{kBlockRows});
+      const LeftFactor left = {a.data + i * a.row, a.row, a.column};
+      const float* right = b + j;
+      float* out = c + i * c_stride + j;
+      if (vectors == kBlockVectors) {
+        multiply_rows<kBlockVectors, kAccumulate>(rows, depth, left, right, b_stride, out,
+                                                  c_stride);
+      } else if (vectors == 3) {
+        multiply_rows<3, kAccumulate>(rows, depth, left, right, b_stride, out, c_stride);
+      } else if (vectors == 2) {
+        multiply_rows<2, kAccumulate>(rows, depth, left, right, b_stride, out, c_stride);
+      } else {
+        multiply_rows<1, kAccumulate>(rows, depth, left, right, b_stride, out, c_stride);
+      }
+    }
+    j += vectors * lanes;
+  }
+}
+
+// --- Gathering rows into tiles ----------------------------------------------------------------
+
+HWY_INLINE int64_t round_up(int64_t count) {
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(FloatTag()));
+  return (count + lanes - 1) / lanes * lanes;
+}
+
+// tile `[end - begin, width]` = scale * rows [begin, end) of a sequence; `base` is the first
+// element of the head's part of row 0, width = round_up(dim); columns past dim are zero.
+template <typename T, class Rows>
+HWY_INLINE void gather_tile(const T* base, int64_t stride, const Rows& rows, int64_t begin,
+                            int64_t end, int64_t dim, float scale, float* tile) {
+  const FloatTag d;
+  const FloatVec factor = hn::Set(d, scale);
+  for (int64_t i = begin; i < end; ++i) {
+    const T* from = base + rows(i) * stride;
+    for_vectors(d, dim, [&](int64_t at, int64_t n) HWY_ATTR {
+      hn::StoreU(hn::Mul(factor, load_some(d, from + at, n)), d, tile + at);
+    });
+    tile += round_up(dim);
+  }
+}
+
+// tile `[dim, width]` = the transpose of rows [begin, end); columns past them are zero.
+template <typename T, class Rows>
+HWY_INLINE void gather_transposed(const T* base, int64_t stride, const Rows& rows, int64_t begin,
+                                  int64_t end, int64_t dim, int64_t width, float* tile) {
+  const FloatTag d;
+  alignas(64) float lane[hn::MaxLanes(FloatTag())];
+  for (int64_t i = begin; i < end; ++i) {
+    const T* from = base + rows(i) * stride;
+    for_vectors(d, dim, [&](int64_t at, int64_t n) HWY_ATTR {
+      hn::Store(load_some(d, from + at, n), d, lane);
+      for (int64_t k = 0; k < n; ++k) tile[(at + k) * width + (i - begin)] = lane[k];
+    });
+  }
+  for (int64_t k = 0; k < dim; ++k) {
+    for (int64_t i = end - begin; i < width; ++i) tile[k * width + i] = 0.0f;
+  }
+}
+
+// --- Softmax ------------------------------------------------------------------------------------
+
+// The largest of the first `count` scores of a row.
+HWY_INLINE float row_max(const float* scores, int64_t count) {
+  const FloatTag d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  FloatVec largest = hn::Set(d, -std::numeric_limits<float>::infinity());
+  int64_t at = 0;
+  for (; at + lanes <= count; at += lanes) largest = hn::Max(largest, hn::LoadU(d, scores + at));
+  if (at < count) {
+    const auto valid = hn::FirstN(d, static_cast<size_t>(count - at));
+    largest = hn::Max(largest, hn::IfThenElse(valid, hn::LoadU(d, scores + at), largest));
+  }
+  return hn::GetLane(hn::MaxOfLanes(d, largest));
+}
+
+// scores = exp(scores - shift) for the first `count` of a row, zero up to the full vector; returns
+// their sum.
+HWY_INLINE float row_exp(float* scores, int64_t count, float shift) {
+  const FloatTag d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const FloatVec offset = hn::Set(d, shift);
+  FloatVec sum = hn::Zero(d);
+  int64_t at = 0;
+  for (; at + lanes <= count; at += lanes) {
+    const FloatVec p = hn::Exp(d, hn::Sub(hn::LoadU(d, scores + at), offset));
+    sum = hn::Add(sum, p);
+    hn::StoreU(p, d, scores + at);
+  }
+  if (at < count) {
+    const auto valid = hn::FirstN(d, static_cast<size_t>(count - at));
+    const FloatVec p =
+        hn::IfThenElseZero(valid, hn::Exp(d, hn::Sub(hn::LoadU(d, scores + at), offset)));
+    sum = hn::Add(sum, p);
+    hn::StoreU(p, d, scores + at);
+  }
+  return sum_of_lanes(d, sum);
+}
+
+HWY_INLINE float dot(const float* a, const float* b, int64_t count) {
+  const FloatTag d;
+  FloatVec sum = hn::Zero(d);
+  for_vectors(d, count, [&](int64_t at, int64_t n) HWY_ATTR {
+    sum = hn::MulAdd(load_some(d, a + at, n), load_some(d, b + at, n), sum);
+  });
+  return sum_of_lanes(d, sum);
+}
+
+// to = scale * from for `count` elements.
+template <typename T>
+HWY_INLINE void scale_to(const float* from, float scale, T* to, int64_t count) {
+  const FloatTag d;
+  const FloatVec factor = hn::Set(d, scale);
+  for_vectors(d, count, [&](int64_t at, int64_t n) HWY_ATTR {
+    store_some(d, hn::Mul(factor, load_some(d, from + at, n)), to + at, n);
+  });
+}
+
+// to += scale * from for `count` elements.
+HWY_INLINE void add_scaled_to(const float* from, float scale, float* to, int64_t count) {
+  const FloatTag d;
+  const FloatVec factor = hn::Set(d, scale);
+  for_vectors(d, count, [&](int64_t at, int64_t n) HWY_ATTR {
+    store_some(d, hn::MulAdd(factor, load_some(d, from + at, n), load_some(d, to + at, n)), to + at,
+               n);
+  });
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace ata
+HWY_AFTER_NAMESPACE();
+
+#endif  // per-target include guard

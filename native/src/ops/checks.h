@@ -1,0 +1,19 @@
+#ifndef ATA_OPS_CHECKS_H_
+#define ATA_OPS_CHECKS_H_
+
+#include "tensor/tensor.h"
+
+namespace ata {
+
+/// Throws ATA_INVALID_ARGUMENT unless `tensor` is a defined f32 tensor of `shape`.
+void check_f32(const char* op, const char* name, const Tensor& tensor, const Shape& shape);
+
+/// Throws ATA_INVALID_ARGUMENT unless `tensor` is a matrix of f32 (or bf16, when `allow_bf16`).
+void check_matrix(const char* op, const char* name, const Tensor& tensor, bool allow_bf16);
+
+/// Throws ATA_INVALID_ARGUMENT unless `dtype` is f32 or bf16.
+void check_float(const char* op, const char* name, DType dtype);
+
+}  // namespace ata
+
+#endif  // ATA_OPS_CHECKS_H_

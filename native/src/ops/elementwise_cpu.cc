@@ -1,0 +1,281 @@
+#include <cstring>
+
+#include "backend/simd_targets.h"
+#include "base/threads.h"
+#include "ops/cpu.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/elementwise_cpu.cc"
+#include "hwy/foreach_target.h"
+#include "ops/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace ata {
+namespace HWY_NAMESPACE {
+
+void round_to_bf16(const float* from, BFloat16* to, int64_t count) {
+  const FloatTag d;
+  for_vectors(d, count, [&](int64_t i, int64_t n) HWY_ATTR {
+    store_some(d, load_some(d, from + i, n), to + i, n);
+  });
+}
+
+void widen_to_f32(const BFloat16* from, float* to, int64_t count) {
+  const FloatTag d;
+  for_vectors(d, count, [&](int64_t i, int64_t n) HWY_ATTR {
+    store_some(d, load_some(d, from + i, n), to + i, n);
+  });
+}
+
+// y = residual + scale * x; residual may be null.
+void add_scaled(const float* x, float scale, const float* residual, float* y, int64_t count) {
+  const FloatTag d;
+  const FloatVec factor = hn::Set(d, scale);
+  for_vectors(d, count, [&](int64_t i, int64_t n) HWY_ATTR {
+    const FloatVec product = hn::Mul(factor, load_some(d, x + i, n));
+    store_some(d, residual ? hn::Add(load_some(d, residual + i, n), product) : product, y + i, n);
+  });
+}
+
+// y += column sums of x `[rows, stride]` over `columns` columns. Blocks of rows are summed apart
+// first: the rounding error of one long sum would grow with the number of rows.
+void add_column_sums(const float* x, int64_t rows, int64_t stride, int64_t columns, float* y) {
+  const FloatTag d;
+  constexpr int64_t kBlock = 128;
+  for_vectors(d, columns, [&](int64_t c, int64_t n) HWY_ATTR {
+    FloatVec total = hn::Zero(d);
+    for (int64_t begin = 0; begin < rows; begin += kBlock) {
+      const int64_t end = HWY_MIN(rows, begin + kBlock);
+      FloatVec sum = hn::Zero(d);
+      for (int64_t r = begin; r < end; ++r) {
+        sum = hn::Add(sum, load_some(d, x + r * stride + c, n));
+      }
+      total = hn::Add(total, sum);
+    }
+    store_some(d, hn::Add(load_some(d, y + c, n), total), y + c, n);
+  });
+}
+
+template <typename T>
+void gelu_range(const T* x, T* y, int64_t count) {
+  const FloatTag d;
+  for_vectors(d, count, [&](int64_t i, int64_t n) HWY_ATTR {
+    const FloatVec value = load_some(d, x + i, n);
+    store_some(d, hn::Mul(value, normal(d, value).distribution), y + i, n);
+  });
+}
+
+template <typename T>
+void gelu_gradient_range(const T* x, const float* dy, float* dx, int64_t count) {
+  const FloatTag d;
+  for_vectors(d, count, [&](int64_t i, int64_t n) HWY_ATTR {
+    const FloatVec value = load_some(d, x + i, n);
+    const Normal at = normal(d, value);
+    const FloatVec slope = hn::MulAdd(value, at.density, at.distribution);
+    store_some(d, hn::Mul(slope, load_some(d, dy + i, n)), dx + i, n);
+  });
+}
+
+void gelu_f32(const float* x, float* y, int64_t count) {
+  gelu_range(x, y, count);
+}
+void gelu_bf16(const BFloat16* x, BFloat16* y, int64_t count) {
+  gelu_range(x, y, count);
+}
+void gelu_gradient_f32(const float* x, const float* dy, float* dx, int64_t count) {
+  gelu_gradient_range(x, dy, dx, count);
+}
+void gelu_gradient_bf16(const BFloat16* x, const float* dy, float* dx, int64_t count) {
+  gelu_gradient_range(x, dy, dx, count);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace ata
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ata {
+
+HWY_EXPORT(round_to_bf16);
+HWY_EXPORT(widen_to_f32);
+HWY_EXPORT(add_scaled);
+HWY_EXPORT(add_column_sums);
+HWY_EXPORT(gelu_f32);
+HWY_EXPORT(gelu_bf16);
+HWY_EXPORT(gelu_gradient_f32);
+HWY_EXPORT(gelu_gradient_bf16);
+
+namespace cpu {
+namespace {
+
+// Elements that are worth a thread of their own.
+constexpr int64_t kGrain = 16384;
+
+}  // namespace
+
+void convert(const Tensor& from, Tensor& to) {
+  const int64_t count = from.count();
+  if (from.dtype() == to.dtype()) {
+    const size_t size = dtype_size(from.dtype());
+    const char* source = static_cast<const char*>(from.raw());
+    char* destination = static_cast<char*>(to.raw());
+    parallel_for(count, kGrain, [&](int64_t begin, int64_t end) {
+      std::memcpy(destination + static_cast<size_t>(begin) * size,
+                  source + static_cast<size_t>(begin) * size,
+                  static_cast<size_t>(end - begin) * size);
+    });
+  } else if (to.dtype() == DType::kBF16) {
+    const float* source = from.data<float>();
+    BFloat16* destination = to.data<BFloat16>();
+    parallel_for(count, kGrain, [&](int64_t begin, int64_t end) {
+      HWY_DYNAMIC_DISPATCH(round_to_bf16)(source + begin, destination + begin, end - begin);
+    });
+  } else {
+    const BFloat16* source = from.data<BFloat16>();
+    float* destination = to.data<float>();
+    parallel_for(count, kGrain, [&](int64_t begin, int64_t end) {
+      HWY_DYNAMIC_DISPATCH(widen_to_f32)(source + begin, destination + begin, end - begin);
+    });
+  }
+}
+
+void add(const Tensor& x, Tensor& y) {
+  const float* source = x.data<float>();
+  float* destination = y.data<float>();
+  parallel_for(x.count(), kGrain, [&](int64_t begin, int64_t end) {
+    HWY_DYNAMIC_DISPATCH(add_scaled)
+    (source + begin, 1.0f, destination + begin, destination + begin, end - begin);
+  });
+}
+
+void scale(const Tensor& factor, Tensor& y) {
+  const float value = factor.data<float>()[0];
+  float* data = y.data<float>();
+  parallel_for(y.count(), kGrain, [&](int64_t begin, int64_t end) {
+    HWY_DYNAMIC_DISPATCH(add_scaled)(data + begin, value, nullptr, data + begin, end - begin);
+  });
+}
+
+void scale_rows(const Tensor& x, const Tensor& scale, const Tensor& residual, Tensor& y) {
+  const int64_t columns = x.dim(1);
+  const float* source = x.data<float>();
+  const float* factors = scale ? scale.data<float>() : nullptr;
+  const float* base = residual ? residual.data<float>() : nullptr;
+  float* destination = y.data<float>();
+  parallel_for(x.dim(0), 1 + kGrain / std::max<int64_t>(1, columns),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t row = begin; row < end; ++row) {
+                   const int64_t at = row * columns;
+                   HWY_DYNAMIC_DISPATCH(add_scaled)
+                   (source + at, factors ? factors[row] : 1.0f, base ? base + at : nullptr,
+                    destination + at, columns);
+                 }
+               });
+}
+
+void linear_bias_gradient(const Tensor& dy, Tensor& dbias) {
+  const int64_t columns = dy.dim(1);
+  const float* source = dy.data<float>();
+  float* destination = dbias.data<float>();
+  parallel_for(columns, 64, [&](int64_t begin, int64_t end) {
+    HWY_DYNAMIC_DISPATCH(add_column_sums)
+    (source + begin, dy.dim(0), columns, end - begin, destination + begin);
+  });
+}
+
+void mean_rows(const Tensor& x, int64_t count, Tensor& y) {
+  const int64_t columns = x.dim(1);
+  const float* source = x.data<float>();
+  float* destination = y.data<float>();
+  std::memset(y.raw(), 0, y.bytes());
+  parallel_for(y.dim(0), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      float* out = destination + row * columns;
+      HWY_DYNAMIC_DISPATCH(add_column_sums)
+      (source + row * count * columns, count, columns, columns, out);
+      HWY_DYNAMIC_DISPATCH(add_scaled)
+      (out, 1.0f / static_cast<float>(count), nullptr, out, columns);
+    }
+  });
+}
+
+void mean_rows_gradient(const Tensor& dy, int64_t count, Tensor& dx) {
+  const int64_t columns = dx.dim(1);
+  const float* source = dy.data<float>();
+  float* destination = dx.data<float>();
+  parallel_for(dx.dim(0), 16, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      float* out = destination + row * columns;
+      HWY_DYNAMIC_DISPATCH(add_scaled)
+      (source + row / count * columns, 1.0f / static_cast<float>(count), out, out, columns);
+    }
+  });
+}
+
+void gather_rows(const Tensor& x, const Tensor& index, const Tensor& weight, Tensor& y) {
+  const int64_t columns = x.dim(1);
+  const int64_t taps = index.dim(1);
+  const int32_t* indices = index.data<int32_t>();
+  const float* weights = weight.data<float>();
+  const float* source = x.data<float>();
+  float* destination = y.data<float>();
+  parallel_for(index.dim(0), 16, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      float* out = destination + row * columns;
+      for (int64_t tap = 0; tap < taps; ++tap) {
+        HWY_DYNAMIC_DISPATCH(add_scaled)
+        (source + indices[row * taps + tap] * columns, weights[row * taps + tap],
+         tap > 0 ? out : nullptr, out, columns);
+      }
+    }
+  });
+}
+
+void gather_rows_gradient(const Tensor& dy, const Tensor& index, const Tensor& weight, Tensor& dx) {
+  // Several rows may come from one: sequential, on embeddings small enough not to matter.
+  const int64_t columns = dx.dim(1);
+  const int64_t taps = index.dim(1);
+  const int32_t* indices = index.data<int32_t>();
+  const float* weights = weight.data<float>();
+  const float* source = dy.data<float>();
+  float* destination = dx.data<float>();
+  for (int64_t row = 0; row < index.dim(0); ++row) {
+    for (int64_t tap = 0; tap < taps; ++tap) {
+      float* out = destination + indices[row * taps + tap] * columns;
+      HWY_DYNAMIC_DISPATCH(add_scaled)
+      (source + row * columns, weights[row * taps + tap], out, out, columns);
+    }
+  }
+}
+
+void gelu(const Tensor& x, Tensor& y) {
+  const bool bf16 = x.dtype() == DType::kBF16;
+  parallel_for(x.count(), kGrain, [&](int64_t begin, int64_t end) {
+    if (bf16) {
+      HWY_DYNAMIC_DISPATCH(gelu_bf16)
+      (x.data<BFloat16>() + begin, y.data<BFloat16>() + begin, end - begin);
+    } else {
+      HWY_DYNAMIC_DISPATCH(gelu_f32)
+      (x.data<float>() + begin, y.data<float>() + begin, end - begin);
+    }
+  });
+}
+
+void gelu_gradient(const Tensor& x, const Tensor& dy, Tensor& dx) {
+  const bool bf16 = x.dtype() == DType::kBF16;
+  const float* gradient = dy.data<float>();
+  float* out = dx.data<float>();
+  parallel_for(x.count(), kGrain, [&](int64_t begin, int64_t end) {
+    if (bf16) {
+      HWY_DYNAMIC_DISPATCH(gelu_gradient_bf16)
+      (x.data<BFloat16>() + begin, gradient + begin, out + begin, end - begin);
+    } else {
+      HWY_DYNAMIC_DISPATCH(gelu_gradient_f32)
+      (x.data<float>() + begin, gradient + begin, out + begin, end - begin);
+    }
+  });
+}
+
+}  // namespace cpu
+}  // namespace ata
+#endif  // HWY_ONCE

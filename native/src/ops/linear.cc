@@ -1,0 +1,123 @@
+#include "ops/linear.h"
+
+#include "ops/checks.h"
+
+namespace ata {
+namespace {
+
+void check_linear(const Variable& x, const LinearWeights& weights, const LinearOptions& options) {
+  require(x.defined(), "linear: x is missing");
+  check_matrix("linear", "x", x.value(), /*allow_bf16=*/true);
+  const int64_t rows = x.value().dim(0);
+  require(weights.in_features >= 1 && weights.out_features >= 1, "linear: weights of shape ",
+          Shape({weights.out_features, weights.in_features}).to_string(), " are empty");
+  require(x.value().dim(1) == weights.in_features, "linear: x has ", x.value().dim(1),
+          " columns; the weights take ", weights.in_features);
+  require(weights.weight.defined() || weights.packed, "linear: the weights are missing");
+  if (weights.weight.defined()) {
+    check_f32("linear", "weight", weights.weight.value(),
+              {weights.out_features, weights.in_features});
+  }
+  if (weights.bias.defined()) {
+    check_f32("linear", "bias", weights.bias.value(), {weights.out_features});
+  }
+  check_float("linear", "out_dtype", options.out_dtype);
+  const bool residual = options.residual.defined();
+  if (residual) {
+    check_f32("linear", "residual", options.residual.value(), {rows, weights.out_features});
+  }
+  if (options.row_scale) check_f32("linear", "row_scale", options.row_scale, {rows});
+  require(options.out_dtype == DType::kF32 || (!residual && !options.row_scale),
+          "linear: a residual or row_scale needs an f32 result");
+  require(options.activation == Activation::kNone || (!residual && !options.row_scale),
+          "linear: an activation cannot be combined with a residual or row_scale");
+}
+
+// y = residual + row_scale * (x W^T + b), over the residual's memory when `in_place`.
+Tensor affine(const Context& context, const Tensor& x, const LinearWeights& weights,
+              const PackedMatrix* packed, const LinearOptions& options, bool in_place) {
+  const Kernels& kernels = *context.kernels;
+  const Shape shape = {x.dim(0), weights.out_features};
+  const Tensor weight = weights.weight.defined() ? weights.weight.value() : Tensor();
+  const Tensor bias = weights.bias.defined() ? weights.bias.value() : Tensor();
+  const Tensor residual = options.residual.defined() ? options.residual.value() : Tensor();
+  Tensor y = residual && in_place ? residual : context.empty(shape, options.out_dtype);
+  if (options.row_scale) {
+    Tensor product = context.empty(shape);
+    kernels.linear(x, weight, packed, bias, false, false, product, context.allocator);
+    kernels.scale_rows(product, options.row_scale, residual, y);
+  } else {
+    if (residual && !in_place) kernels.convert(residual, y);
+    const bool gelu = options.activation == Activation::kGelu;
+    kernels.linear(x, weight, packed, bias, gelu, residual.defined(), y, context.allocator);
+  }
+  return y;
+}
+
+}  // namespace
+
+Variable linear(const Context& context, const Variable& x, const LinearWeights& weights,
+                const LinearOptions& options) {
+  check_linear(x, weights, options);
+  const DType compute = x.value().dtype();
+  const bool record = context.records(x, weights.weight, weights.bias, options.residual);
+  if (record && !weights.weight.defined()) {
+    fail(ATA_UNSUPPORTED,
+         "linear: the weights are packed for inference; load the model for training to "
+         "differentiate");
+  }
+  // Packed weights do not follow updates of the plain ones, so that training ignores them.
+  const PackedMatrix* packed =
+      context.tape && weights.weight.defined() ? nullptr : weights.packed.get();
+  require(packed || weights.weight.defined(), "linear: the weights are missing");
+  if (packed && packed->dtype() != compute) {
+    fail(ATA_INTERNAL, "linear: x is ", dtype_name(compute), ", the packed weights ",
+         dtype_name(packed->dtype()));
+  }
+  if (!record) {
+    return Variable(affine(context, x.value(), weights, packed, options, !context.tape));
+  }
+
+  Tensor before_gelu;
+  Tensor y;
+  if (options.activation == Activation::kGelu) {
+    LinearOptions plain = options;
+    plain.activation = Activation::kNone;
+    before_gelu = affine(context, x.value(), weights, nullptr, plain, false);
+    y = context.empty(before_gelu.shape(), options.out_dtype);
+    context.kernels->gelu(before_gelu, y);
+  } else {
+    y = affine(context, x.value(), weights, nullptr, options, false);
+  }
+  Variable out(y, true);
+  context.tape->record([context, x, weight = weights.weight, bias = weights.bias,
+                        residual = options.residual, row_scale = options.row_scale, before_gelu,
+                        out] {
+    const Tensor dy = out.take_gradient();
+    if (!dy) return;
+    const Kernels& kernels = *context.kernels;
+    Tensor d = dy;
+    if (before_gelu) {
+      kernels.gelu_gradient(before_gelu, dy, d);
+    } else if (row_scale) {
+      d = context.empty(dy.shape());
+      kernels.scale_rows(dy, row_scale, Tensor(), d);
+    }
+    if (x.requires_gradient()) {
+      Tensor dx = context.empty(x.value().shape());
+      kernels.linear_input_gradient(d, weight.value(), x.value().dtype(), dx, context.allocator);
+      context.accumulate_gradient(x, std::move(dx));
+    }
+    if (weight.requires_gradient()) {
+      kernels.linear_weight_gradient(d, x.value(), weight.mutable_gradient(context.allocator),
+                                     context.allocator);
+    }
+    if (bias.requires_gradient()) {
+      kernels.linear_bias_gradient(d, bias.mutable_gradient(context.allocator));
+    }
+    if (residual.requires_gradient()) context.accumulate_gradient(residual, dy);
+  });
+  return out;
+}
+
+}  // namespace ata

@@ -1,0 +1,43 @@
+#ifndef ATA_OPS_MATMUL_CPU_H_
+#define ATA_OPS_MATMUL_CPU_H_
+
+#include <memory>
+
+#include "backend/kernels.h"
+
+/// Matrix products on the CPU, by oneDNN.
+namespace ata::cpu {
+
+/// op(data): a row-major matrix, read as its transpose when `transposed`.
+struct MatrixView {
+  Tensor data;
+  bool transposed = false;
+};
+
+/// A matrix B in the blocked layout that oneDNN prefers as the right factor of a product.
+class PackedFactor;
+
+/// Packs B = op(b) in the precision of `b`.
+std::shared_ptr<const PackedFactor> pack_factor(const MatrixView& b);
+
+struct MatmulOptions {
+  /// f32 `[n]`, or empty.
+  Tensor bias;
+  bool gelu = false;
+  /// c += instead of c =; needs an f32 c, and no gelu.
+  bool accumulate = false;
+};
+
+/// c `[m, n]` = op(a) B + bias, then GELU. a and B are both f32 or both bf16; sums are f32.
+void matmul(const MatrixView& a, const MatrixView& b, const MatmulOptions& options, Tensor& c,
+            const std::shared_ptr<Allocator>& scratch);
+void matmul(const MatrixView& a, const PackedFactor& b, const MatmulOptions& options, Tensor& c,
+            const std::shared_ptr<Allocator>& scratch);
+
+/// False when this processor (or oneDNN's build for it) has no bf16 products; matmul() then takes
+/// f32 alone.
+bool has_bf16_matmul();
+
+}  // namespace ata::cpu
+
+#endif  // ATA_OPS_MATMUL_CPU_H_
