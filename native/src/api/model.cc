@@ -12,7 +12,6 @@ using ata::api::guard;
 using ata::api::init_options;
 using ata::api::make_handle;
 using ata::api::options_or_default;
-using ata::api::require_enum;
 using ata::api::require_pointer;
 
 namespace {
@@ -86,9 +85,7 @@ ata_status ata_model_import(const char* path, const ata_import_options* options,
     require_pointer(model, "model");
     const ata_import_options checked =
         options_or_default(options, ata_import_options_init, "ata_import_options");
-    require_enum(checked.source, ATA_SOURCE_TIMESFORMER, "ata_import_options.source");
-    require_enum(checked.temporal, ATA_TEMPORAL_SPACE_ONLY, "ata_import_options.temporal");
-    *model = new ata_model{ata::import_model(path, checked)};
+    *model = new ata_model{ata::import_checkpoint(path, ata::ImportOptions::from_c(checked))};
   });
 }
 
