@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "fixture.h"
 
 namespace ata {
 namespace {
@@ -33,9 +34,6 @@ std::string rejection(const std::string& json) {
   ADD_FAILURE() << "accepted " << json;
   return "";
 }
-
-#define EXPECT_MENTIONS(message, part) \
-  EXPECT_NE((message).find(part), std::string::npos) << "message: " << (message)
 
 TEST(ConfigTest, ReadsTheSpecificationsExample) {
   const ModelConfig config = ModelConfig::from_json(kExample, "x");

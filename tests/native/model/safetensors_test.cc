@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "fixture.h"
 
 namespace ata {
 namespace {
@@ -73,9 +74,6 @@ Tensor iota(Shape shape, DType dtype) {
   for (size_t i = 0; i < tensor.bytes(); ++i) raw[i] = static_cast<unsigned char>(i * 7 + 1);
   return tensor;
 }
-
-#define EXPECT_MENTIONS(message, part) \
-  EXPECT_NE((message).find(part), std::string::npos) << "message: " << (message)
 
 TEST_F(SafetensorsTest, RoundTripIsBitExact) {
   TensorFile out;

@@ -1,0 +1,45 @@
+#ifndef ATA_MODEL_CHECKPOINT_H_
+#define ATA_MODEL_CHECKPOINT_H_
+
+#include <string>
+
+#include "model/config.h"
+#include "model/parameters.h"
+#include "model/safetensors.h"
+#include "ops/embedding.h"
+
+namespace ata {
+
+/// A checkpoint file (spec "Checkpoints") whose tensors have been checked against its
+/// configuration: all there, of the right shapes. Their values are read one by one, on demand.
+class Checkpoint {
+ public:
+  /// Throws ATA_NOT_FOUND, ATA_IO_ERROR, or ATA_BAD_MODEL naming the file and the tensor. Tensors
+  /// that the model does not have are logged as a warning.
+  explicit Checkpoint(const std::string& path);
+
+  const std::string& path() const { return file_.path(); }
+  /// The configuration as stored.
+  const ModelConfig& config() const { return config_; }
+  /// Which optional parameters the file holds.
+  const ParameterGroups& groups() const { return groups_; }
+
+  /// Reads a parameter as f32; ATA_BAD_MODEL when it holds a NaN or an infinity. The embeddings
+  /// are resampled to the grid and frames of `target`.
+  Tensor read(const std::string& name, const ModelConfig& target, Resampling resampling) const;
+
+ private:
+  void check_tensors() const;
+
+  TensorFile file_;
+  ModelConfig config_;
+  ParameterGroups groups_;
+};
+
+/// Writes a checkpoint atomically.
+void save_checkpoint(const std::string& path, const ModelConfig& config,
+                     const ParameterSet& parameters);
+
+}  // namespace ata
+
+#endif  // ATA_MODEL_CHECKPOINT_H_

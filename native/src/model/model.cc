@@ -1,0 +1,221 @@
+#include "model/model.h"
+
+#include <algorithm>
+
+#include "backend/backend.h"
+#include "base/error.h"
+#include "base/threads.h"
+#include "model/checkpoint.h"
+
+namespace ata {
+namespace {
+
+// Reads a checkpoint tensor by tensor into the form that inference needs.
+class PackedSource : public ParameterSource {
+ public:
+  PackedSource(const Checkpoint& checkpoint, const ModelConfig& config, Resampling resampling,
+               const Kernels& kernels, DType precision)
+      : checkpoint_(checkpoint),
+        config_(config),
+        resampling_(resampling),
+        kernels_(kernels),
+        precision_(precision) {}
+
+  Variable tensor(const std::string& name) override { return Variable(read(name)); }
+
+  LinearWeights linear(const std::string& name) override {
+    return pack(read(name + ".weight"), read(name + ".bias"), precision_);
+  }
+
+  LinearWeights head(const std::string& name) override {
+    return pack(read(name + ".weight"), read(name + ".bias"), DType::kF32);
+  }
+
+  // W2 (W1 x + b1) + b2 = (W2 W1) x + (W2 b1 + b2)
+  void chain(const std::string& first, const std::string& second, LinearWeights* first_out,
+             LinearWeights*) override {
+    const Tensor w1 = read(first + ".weight");
+    const Tensor b1 = read(first + ".bias");
+    const Tensor w2 = read(second + ".weight");
+    Tensor bias = read(second + ".bias");
+    const int64_t out = w2.dim(0), inner = w2.dim(1), in = w1.dim(1);
+    Tensor w1_transposed({in, inner}, DType::kF32);
+    for (int64_t i = 0; i < in; ++i) {
+      for (int64_t k = 0; k < inner; ++k) {
+        w1_transposed.data<float>()[i * inner + k] = w1.data<float>()[k * in + i];
+      }
+    }
+    Tensor product({out, in}, DType::kF32);
+    kernels_.linear(w2, w1_transposed, nullptr, Tensor(), false, false, product, heap_allocator());
+    for (int64_t o = 0; o < out; ++o) {
+      double sum = bias.data<float>()[o];
+      for (int64_t k = 0; k < inner; ++k) {
+        sum += static_cast<double>(w2.data<float>()[o * inner + k]) * b1.data<float>()[k];
+      }
+      bias.data<float>()[o] = static_cast<float>(sum);
+    }
+    *first_out = pack(product, bias, precision_);
+  }
+
+  const std::vector<std::string>& names() const { return names_; }
+
+ private:
+  Tensor read(const std::string& name) {
+    names_.push_back(name);
+    return checkpoint_.read(name, config_, resampling_);
+  }
+
+  LinearWeights pack(const Tensor& weight, const Tensor& bias, DType precision) const {
+    LinearWeights result;
+    result.out_features = weight.dim(0);
+    result.in_features = weight.count() / weight.dim(0);
+    result.packed =
+        kernels_.pack_linear(weight.reshape({result.out_features, result.in_features}), precision);
+    result.bias = Variable(bias);
+    return result;
+  }
+
+  const Checkpoint& checkpoint_;
+  const ModelConfig& config_;
+  Resampling resampling_;
+  const Kernels& kernels_;
+  DType precision_;
+  std::vector<std::string> names_;
+};
+
+std::vector<std::string> names_of(const ParameterSet& parameters) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < parameters.count(); ++i) names.push_back(parameters.name(i));
+  return names;
+}
+
+void check_groups(const Checkpoint& checkpoint, const ModelConfig& config) {
+  const ParameterGroups needed = ParameterGroups::needed_by(config.temporal);
+  const char* missing = needed.temporal && !checkpoint.groups().temporal ? "temporal attention"
+                        : needed.time && !checkpoint.groups().time       ? "time embedding"
+                                                                         : nullptr;
+  if (missing == nullptr) return;
+  const char* mode = temporal_mode_name(config.temporal);
+  fail(ATA_UNSUPPORTED, "'", checkpoint.path(), "' has no ", missing, ", which mode '", mode,
+       "' needs (it was made for mode '", temporal_mode_name(checkpoint.config().temporal),
+       "'); add it with: ata import ", checkpoint.path(), " OUT.safetensors --temporal ", mode);
+}
+
+}  // namespace
+
+ModelOptions ModelOptions::from_c(const ata_model_options& options) {
+  ModelOptions result;
+  if (options.device != nullptr) result.device = options.device;
+  require(options.precision == ATA_PRECISION_F32 || options.precision == ATA_PRECISION_BF16,
+          "precision ", options.precision, " is not one of ata_precision");
+  result.precision = options.precision;
+  if (options.temporal != -1) {
+    result.temporal = static_cast<ata_temporal_mode>(options.temporal);
+    temporal_mode_name(*result.temporal);
+  }
+  if (options.alignment != -1) {
+    result.alignment = static_cast<ata_alignment>(options.alignment);
+    alignment_name(*result.alignment);
+  }
+  if (options.align_every != 0) result.align_every = options.align_every;
+  if (options.window_radius != -1) result.window_radius = options.window_radius;
+  if (options.temperature != 0) result.temperature = options.temperature;
+  if (options.iterations != 0) result.iterations = options.iterations;
+  if (options.frames != 0) result.frames = options.frames;
+  if (options.image_size != 0) result.image_size = options.image_size;
+  result.bicubic_positions = options.bicubic_positions != 0;
+  result.trainable = options.trainable != 0;
+  return result;
+}
+
+std::shared_ptr<Model> Model::load(const std::string& path, const ModelOptions& options) {
+  const Kernels& kernels = kernels_for(options.device);
+  const Checkpoint checkpoint(path);
+  std::shared_ptr<Model> model(new Model());
+  ModelConfig& config = model->config_;
+  config = checkpoint.config();
+  config.temporal = options.temporal.value_or(config.temporal);
+  config.alignment = options.alignment.value_or(config.alignment);
+  config.align_every = options.align_every.value_or(config.align_every);
+  config.window_radius = options.window_radius.value_or(config.window_radius);
+  config.temperature = options.temperature.value_or(config.temperature);
+  config.iterations = options.iterations.value_or(config.iterations);
+  config.frames = options.frames.value_or(config.frames);
+  config.image_size = options.image_size.value_or(config.image_size);
+  config.validate(ATA_INVALID_ARGUMENT, concat("cannot load '", path, "' as asked"));
+  check_groups(checkpoint, config);
+  model->precision_ = options.precision;
+  model->kernels_ = &kernels;
+  model->trainable_ = options.trainable;
+  model->check_runnable();
+
+  const Resampling resampling =
+      options.bicubic_positions ? Resampling::kBicubic : Resampling::kNearest;
+  if (options.trainable) {
+    for (const ParameterInfo& info : list_parameters(config, checkpoint.groups())) {
+      model->parameters_.add(info.name, checkpoint.read(info.name, config, resampling));
+    }
+    model->names_ = names_of(model->parameters_);
+    VariableSource source(model->parameters_, /*requires_gradient=*/false);
+    model->weights_ = bind_weights(config, checkpoint.groups().norm_pre, source);
+  } else {
+    const DType precision = options.precision == ATA_PRECISION_BF16 ? DType::kBF16 : DType::kF32;
+    PackedSource source(checkpoint, config, resampling, kernels, precision);
+    model->weights_ = bind_weights(config, checkpoint.groups().norm_pre, source);
+    model->names_ = source.names();
+  }
+  return model;
+}
+
+std::shared_ptr<Model> Model::create(const ModelConfig& config, uint64_t seed) {
+  config.validate(ATA_INVALID_ARGUMENT, "model configuration");
+  const std::vector<ParameterInfo> list =
+      list_parameters(config, ParameterGroups::needed_by(config.temporal));
+  std::vector<Tensor> tensors(list.size());
+  parallel_for_dynamic(static_cast<int64_t>(list.size()), [&](int64_t i, int) {
+    const size_t index = static_cast<size_t>(i);
+    tensors[index] = initial_parameter(list[index], seed);
+  });
+  ParameterSet parameters;
+  for (size_t i = 0; i < list.size(); ++i) parameters.add(list[i].name, std::move(tensors[i]));
+  return std::make_shared<Model>(config, std::move(parameters));
+}
+
+Model::Model(ModelConfig config, ParameterSet parameters)
+    : config_(std::move(config)),
+      kernels_(&cpu_kernels()),
+      trainable_(true),
+      names_(names_of(parameters)),
+      parameters_(std::move(parameters)) {
+  check_runnable();
+  VariableSource source(parameters_, /*requires_gradient=*/false);
+  weights_ = bind_weights(config_, parameters_.contains("norm_pre.weight"), source);
+}
+
+const ParameterSet& Model::parameters() const {
+  if (!trainable_) {
+    fail(ATA_UNSUPPORTED,
+         "the model was loaded for inference, which keeps no plain weights; load it as trainable");
+  }
+  return parameters_;
+}
+
+void Model::check_runnable() const {
+  if (config_.temporal == ATA_TEMPORAL_ATA && config_.alignment == ATA_ALIGNMENT_SOFT) {
+    fail(ATA_UNSUPPORTED,
+         "models cannot run with alignment 'soft'; use 'exact', 'none', 'nearest', 'window' or "
+         "'sinkhorn'");
+  }
+}
+
+void Model::set_labels(std::vector<std::string> labels) {
+  require(labels.empty() || labels.size() == static_cast<size_t>(config_.classes), "there are ",
+          labels.size(), " labels for ", config_.classes, " classes");
+  config_.labels = std::move(labels);
+}
+
+void Model::save(const std::string& path) const {
+  save_checkpoint(path, config_, parameters());
+}
+
+}  // namespace ata

@@ -1,0 +1,90 @@
+#ifndef ATA_MODEL_MODEL_H_
+#define ATA_MODEL_MODEL_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backend/kernels.h"
+#include "model/config.h"
+#include "model/parameters.h"
+#include "model/vit.h"
+
+namespace ata {
+
+class TensorFile;
+
+/// How to load a model.
+struct ModelOptions {
+  /// "cpu", "cuda" or "cuda:1".
+  std::string device = "cpu";
+  ata_precision precision = ATA_PRECISION_F32;
+  /// Overrides of the checkpoint's configuration; embeddings are resampled to fit.
+  std::optional<ata_temporal_mode> temporal;
+  std::optional<ata_alignment> alignment;
+  std::optional<int32_t> align_every;
+  std::optional<int32_t> window_radius;
+  std::optional<float> temperature;
+  std::optional<int32_t> iterations;
+  std::optional<int32_t> frames;
+  std::optional<int32_t> image_size;
+  /// Resample the spatial embedding bicubically instead of by nearest neighbour.
+  bool bicubic_positions = false;
+  /// Keep plain f32 weights, for gradients and saving, instead of packed ones.
+  bool trainable = false;
+
+  /// Checks and converts the C API's struct.
+  static ModelOptions from_c(const ata_model_options& options);
+};
+
+/// Weights and configuration of one model. Read-only once sessions use it, so that any number of
+/// sessions and threads may share it.
+class Model {
+ public:
+  /// Loads a checkpoint. For inference each tensor is read, packed and dropped before the next, so
+  /// that memory peaks at the packed weights plus one tensor. Throws ATA_BAD_MODEL when the file
+  /// contradicts itself, ATA_UNSUPPORTED when its tensors do not suffice for the mode asked for.
+  static std::shared_ptr<Model> load(const std::string& path, const ModelOptions& options = {});
+
+  /// A trainable model with random weights (initial_parameter).
+  static std::shared_ptr<Model> create(const ModelConfig& config, uint64_t seed);
+
+  /// A trainable model of these weights; they must be those of the configuration.
+  Model(ModelConfig config, ParameterSet parameters);
+
+  const ModelConfig& config() const { return config_; }
+  ata_precision precision() const { return precision_; }
+  const Kernels& kernels() const { return *kernels_; }
+  bool trainable() const { return trainable_; }
+
+  /// Names of the parameters that are in memory.
+  const std::vector<std::string>& parameter_names() const { return names_; }
+  /// The weights of a trainable model; ATA_UNSUPPORTED for another.
+  const ParameterSet& parameters() const;
+  /// The weights as inference reads them.
+  const VitWeights& weights() const { return weights_; }
+
+  /// As many as there are classes; none removes them. Not while sessions use the model.
+  void set_labels(std::vector<std::string> labels);
+
+  /// Writes a trainable model's checkpoint atomically.
+  void save(const std::string& path) const;
+
+ private:
+  Model() = default;
+  void check_runnable() const;
+
+  ModelConfig config_;
+  ata_precision precision_ = ATA_PRECISION_F32;
+  const Kernels* kernels_ = nullptr;
+  bool trainable_ = false;
+  std::vector<std::string> names_;
+  ParameterSet parameters_;
+  VitWeights weights_;
+};
+
+}  // namespace ata
+
+#endif  // ATA_MODEL_MODEL_H_

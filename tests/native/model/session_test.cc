@@ -1,0 +1,392 @@
+#include "model/session.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <thread>
+
+#include "base/threads.h"
+#include "fixture.h"
+
+namespace ata {
+namespace {
+
+class FixtureTest : public ModelFileTest, public testing::WithParamInterface<const char*> {
+ protected:
+  FixtureTest() : fixture_(GetParam()) {}
+
+  std::shared_ptr<Model> load(bool trainable, ata_precision precision = ATA_PRECISION_F32) {
+    ModelOptions options;
+    options.trainable = trainable;
+    options.precision = precision;
+    return Model::load(checkpoint(fixture_), options);
+  }
+
+  void expect_trajectories(const Session& session) {
+    if (fixture_.config.temporal != ATA_TEMPORAL_ATA) return;
+    for (int64_t block = 0; block < fixture_.config.depth; ++block) {
+      const Tensor expected = fixture_.get("trajectories/" + std::to_string(block));
+      const Tensor actual = session.trajectories(block);
+      ASSERT_EQ(actual.shape(), expected.shape());
+      for (int64_t i = 0; i < actual.count(); ++i) {
+        ASSERT_EQ(actual.data<int32_t>()[i], expected.data<int64_t>()[i])
+            << "block " << block << ", position " << i;
+      }
+    }
+  }
+
+  Fixture fixture_;
+};
+
+INSTANTIATE_TEST_SUITE_P(All, FixtureTest,
+                         testing::Values("tiny-space_only", "tiny-joint", "tiny-divided",
+                                         "tiny-ata", "small-ata"),
+                         [](const auto& test) {
+                           std::string name = test.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+TEST_P(FixtureTest, LogitsOfPackedWeights) {
+  Session session(load(/*trainable=*/false));
+  for (int run = 0; run < 2; ++run) {
+    EXPECT_LT(largest_difference(session.forward(fixture_.get("clip")), fixture_.get("logits")),
+              1e-4);
+    expect_trajectories(session);
+  }
+}
+
+TEST_P(FixtureTest, LogitsLossAndGradients) {
+  Session session(load(/*trainable=*/true));
+  EXPECT_LT(largest_difference(session.forward(fixture_.get("clip")), fixture_.get("logits")),
+            1e-4);
+  const Session::Loss result = session.gradients(fixture_.get("clip"), fixture_.get("labels"));
+  EXPECT_LT(largest_difference(result.logits, fixture_.get("logits")), 1e-4);
+  EXPECT_NEAR(result.loss, fixture_.get("loss").data<float>()[0], 1e-5);
+  expect_trajectories(session);
+  for (size_t i = 0; i < fixture_.parameters.count(); ++i) {
+    const std::string& name = fixture_.parameters.name(i);
+    ASSERT_TRUE(fixture_.file.contains("grad/" + name)) << name;
+    EXPECT_LT(relative_error(session.gradient(name), fixture_.get("grad/" + name)), 1e-4) << name;
+  }
+}
+
+TEST_P(FixtureTest, Bf16) {
+  const Tensor expected = fixture_.get("logits");
+  Session packed(load(/*trainable=*/false, ATA_PRECISION_BF16));
+  EXPECT_LT(relative_error(packed.forward(fixture_.get("clip")), expected), 2e-2);
+  Session trainable(load(/*trainable=*/true, ATA_PRECISION_BF16));
+  const Session::Loss result = trainable.gradients(fixture_.get("clip"), fixture_.get("labels"));
+  EXPECT_LT(relative_error(result.logits, expected), 2e-2);
+  // All gradients together: those of single biases may be tiny sums of large terms.
+  double difference = 0, norm = 0;
+  for (size_t i = 0; i < fixture_.parameters.count(); ++i) {
+    const std::string& name = fixture_.parameters.name(i);
+    const Tensor gradient = trainable.gradient(name), reference = fixture_.get("grad/" + name);
+    for (int64_t k = 0; k < gradient.count(); ++k) {
+      const double delta = gradient.data<float>()[k] - reference.data<float>()[k];
+      difference += delta * delta;
+      norm += static_cast<double>(reference.data<float>()[k]) * reference.data<float>()[k];
+    }
+  }
+  EXPECT_LT(std::sqrt(difference / norm), 5e-2);
+}
+
+TEST_P(FixtureTest, SecondRunOfAShapeAllocatesNothing) {
+  Session session(load(/*trainable=*/false));
+  session.forward(fixture_.get("clip"));
+  const int64_t live = memory_statistics().live_bytes;
+  session.forward(fixture_.get("clip"));
+  EXPECT_EQ(memory_statistics().live_bytes, live);
+}
+
+// Directional derivatives of the loss along random directions, one for every parameter tensor.
+void expect_gradients_match_differences(const ModelConfig& config, uint64_t seed) {
+  const std::shared_ptr<Model> model = Model::create(config, seed);
+  // Weights far from their small initial values, so that every path matters.
+  ParameterSet parameters = model->parameters();
+  for (size_t i = 0; i < parameters.count(); ++i) {
+    const Tensor noise = random_tensor(parameters.tensor(i).shape(), seed + i, 0.15f);
+    float* values = parameters.tensor(i).data<float>();
+    for (int64_t k = 0; k < noise.count(); ++k) values[k] += noise.data<float>()[k];
+  }
+  const Tensor clip = random_clip(config, 2, seed);
+  Tensor labels({2}, DType::kI64);
+  labels.data<int64_t>()[0] = 1;
+  labels.data<int64_t>()[1] = 0;
+  Session session(model);
+  session.gradients(clip, labels);
+  const auto trajectories = [&] {
+    std::vector<Tensor> result;
+    for (int64_t i = 0; config.temporal == ATA_TEMPORAL_ATA && i < config.depth; ++i) {
+      result.push_back(session.trajectories(i));
+    }
+    return result;
+  };
+  const std::vector<Tensor> index = trajectories();
+  size_t jumps = 0;
+  std::vector<Tensor> gradients;
+  for (size_t i = 0; i < parameters.count(); ++i) {
+    gradients.push_back(session.gradient(parameters.name(i)));
+  }
+  for (size_t i = 0; i < parameters.count(); ++i) {
+    // The parameters' memory is the model's: moving them moves the model.
+    Tensor& tensor = parameters.tensor(i);
+    const Tensor original = tensor.clone();
+    Tensor direction = random_tensor(tensor.shape(), seed + 1000 + i);
+    // Half along the gradient, so that the derivative stands out of the rounding of the loss.
+    double gradient_norm = 0, direction_norm = 0;
+    for (int64_t k = 0; k < tensor.count(); ++k) {
+      gradient_norm += std::pow(gradients[i].data<float>()[k], 2);
+      direction_norm += std::pow(direction.data<float>()[k], 2);
+    }
+    ASSERT_GT(gradient_norm, 0) << parameters.name(i);
+    double expected = 0;
+    for (int64_t k = 0; k < tensor.count(); ++k) {
+      float& d = direction.data<float>()[k];
+      const double g = gradients[i].data<float>()[k];
+      d = static_cast<float>(d / std::sqrt(direction_norm) + g / std::sqrt(gradient_norm));
+      expected += g * d;
+    }
+    bool jumped = false;
+    const auto loss_at = [&](double step) {
+      for (int64_t k = 0; k < tensor.count(); ++k) {
+        tensor.data<float>()[k] =
+            static_cast<float>(original.data<float>()[k] + step * direction.data<float>()[k]);
+      }
+      const double loss = session.gradients(clip, labels).loss;
+      std::memcpy(tensor.raw(), original.raw(), tensor.bytes());
+      const std::vector<Tensor> moved = trajectories();
+      for (size_t k = 0; k < index.size(); ++k) jumped |= !same_bits(moved[k], index[k]);
+      return loss;
+    };
+    // A step that moves the loss by about 2e-3: far above its rounding, small against curvature.
+    const double step = std::min(1e-3 / std::abs(expected), 2e-2);
+    const double measured = (loss_at(step) - loss_at(-step)) / (2 * step);
+    // The index is a constant for the gradient: where a step changes it, the loss jumps.
+    if (jumped) {
+      ++jumps;
+      continue;
+    }
+    EXPECT_NEAR(measured, expected, 0.02 * std::abs(expected) + 2e-7 / step) << parameters.name(i);
+  }
+  EXPECT_LT(jumps, parameters.count() / 3) << "too few parameters could be checked";
+}
+
+ModelConfig tiny_config(ata_temporal_mode temporal, ata_alignment alignment) {
+  ModelConfig config;
+  config.image_size = 16;
+  config.patch_size = 4;
+  config.dim = 24;
+  config.depth = 2;
+  config.heads = 2;
+  config.mlp_ratio = 2;
+  config.frames = 3;
+  config.classes = 5;
+  config.temporal = temporal;
+  config.alignment = alignment;
+  return config;
+}
+
+TEST(SessionTest, GradientsMatchFiniteDifferencesInEveryMode) {
+  for (ata_temporal_mode mode :
+       {ATA_TEMPORAL_ATA, ATA_TEMPORAL_DIVIDED, ATA_TEMPORAL_JOINT, ATA_TEMPORAL_SPACE_ONLY}) {
+    SCOPED_TRACE(temporal_mode_name(mode));
+    expect_gradients_match_differences(tiny_config(mode, ATA_ALIGNMENT_EXACT), 5);
+  }
+}
+
+TEST(SessionTest, GradientsMatchFiniteDifferencesUnderEveryAlignment) {
+  for (ata_alignment alignment :
+       {ATA_ALIGNMENT_NONE, ATA_ALIGNMENT_NEAREST, ATA_ALIGNMENT_WINDOW, ATA_ALIGNMENT_SINKHORN}) {
+    SCOPED_TRACE(alignment_name(alignment));
+    expect_gradients_match_differences(tiny_config(ATA_TEMPORAL_ATA, alignment), 11);
+  }
+}
+
+class SessionFileTest : public ModelFileTest {};
+
+TEST_F(SessionFileTest, AlignmentNoneIsDividedBitForBit) {
+  const Fixture fixture("tiny-ata");
+  ModelOptions options;
+  options.alignment = ATA_ALIGNMENT_NONE;
+  Session none(Model::load(checkpoint(fixture), options));
+  options = {};
+  options.temporal = ATA_TEMPORAL_DIVIDED;
+  Session divided(Model::load(path(), options));
+  const Tensor clip = fixture.get("clip");
+  EXPECT_TRUE(same_bits(none.forward(clip), divided.forward(clip)));
+  const Tensor identity = none.trajectories(1);
+  ASSERT_EQ(identity.shape(), (Shape{2, 4, 16}));
+  for (int64_t i = 0; i < identity.count(); ++i) EXPECT_EQ(identity.data<int32_t>()[i], i % 16);
+}
+
+TEST_F(SessionFileTest, OneCheckpointRunsInEveryMode) {
+  const Fixture fixture("tiny-ata");
+  checkpoint(fixture);
+  std::vector<Tensor> logits;
+  for (ata_temporal_mode mode :
+       {ATA_TEMPORAL_ATA, ATA_TEMPORAL_DIVIDED, ATA_TEMPORAL_JOINT, ATA_TEMPORAL_SPACE_ONLY}) {
+    ModelOptions options;
+    options.temporal = mode;
+    logits.push_back(Session(Model::load(path(), options)).forward(fixture.get("clip")));
+    for (size_t other = 0; other + 1 < logits.size(); ++other) {
+      EXPECT_GT(largest_difference(logits.back(), logits[other]), 1e-4) << "modes " << other;
+    }
+  }
+}
+
+TEST_F(SessionFileTest, FeaturesAreWhatAlignmentSees) {
+  const Fixture fixture("tiny-ata");
+  Session session(Model::load(checkpoint(fixture)));
+  const Tensor clip = fixture.get("clip");
+  for (int64_t block = 0; block < 2; ++block) {
+    const Tensor features = session.features(clip, block);
+    ASSERT_EQ(features.shape(), (Shape{2, 4, 16, 48}));
+    AlignmentWorkspace workspace;
+    const Tensor expected = align(features, AlignmentOptions(), workspace).trajectories;
+    session.forward(clip);
+    EXPECT_TRUE(same_bits(session.trajectories(block), expected));
+  }
+  EXPECT_EQ(session.features(clip, 2).shape(), (Shape{2, 4, 16, 48}));
+  error_of(ATA_INVALID_ARGUMENT, [&] { session.features(clip, 3); });
+  session.features(clip, 1);
+  EXPECT_EQ(session.trajectories(0).shape(), (Shape{2, 4, 16}));
+  EXPECT_MENTIONS(error_of(ATA_INVALID_ARGUMENT, [&] { session.trajectories(1); }),
+                  "did not reach block 1");
+}
+
+TEST_F(SessionFileTest, BatchIsTheSameAsOneByOne) {
+  const Fixture fixture("tiny-ata");
+  Session session(Model::load(checkpoint(fixture)));
+  const Tensor clip = fixture.get("clip");
+  const Tensor both = session.forward(clip);
+  for (int64_t b = 0; b < 2; ++b) {
+    EXPECT_LT(largest_difference(session.forward(clip.slice(b, b + 1)), both.slice(b, b + 1)),
+              1e-5);
+  }
+}
+
+TEST_F(SessionFileTest, ConcurrentSessionsGiveTheSameBits) {
+  for (const char* name : {"small-ata", "tiny-joint"}) {
+    const Fixture fixture(name);
+    const std::shared_ptr<Model> model = Model::load(checkpoint(fixture));
+    std::vector<Tensor> clips, expected;
+    Session alone(model);
+    for (int i = 0; i < 4; ++i) {
+      clips.push_back(random_clip(fixture.config, 1 + i % 2, static_cast<uint64_t>(i)));
+      expected.push_back(alone.forward(clips.back()));
+    }
+    std::vector<int> wrong(4, 0);
+    std::vector<std::thread> threads;
+    for (size_t i = 0; i < 4; ++i) {
+      threads.emplace_back([&, i] {
+        Session session(model);
+        for (size_t run = 0; run < 8; ++run) {
+          const size_t k = (i + run) % 4;
+          wrong[i] += same_bits(session.forward(clips[k]), expected[k]) ? 0 : 1;
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(wrong, std::vector<int>(4, 0)) << name;
+  }
+}
+
+TEST_F(SessionFileTest, ConcurrentGradientsOfOneModel) {
+  const Fixture fixture("tiny-ata");
+  ModelOptions options;
+  options.trainable = true;
+  const std::shared_ptr<Model> model = Model::load(checkpoint(fixture), options);
+  std::vector<double> errors(4, 1.0);
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < 4; ++i) {
+    threads.emplace_back([&, i] {
+      Session session(model);
+      session.gradients(fixture.get("clip"), fixture.get("labels"));
+      errors[i] = relative_error(session.gradient("blocks.0.attn.qkv.weight"),
+                                 fixture.get("grad/blocks.0.attn.qkv.weight"));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (double error : errors) EXPECT_LT(error, 1e-4);
+}
+
+TEST(SessionTest, LongClipsInEveryMode) {
+  for (ata_temporal_mode mode :
+       {ATA_TEMPORAL_ATA, ATA_TEMPORAL_DIVIDED, ATA_TEMPORAL_JOINT, ATA_TEMPORAL_SPACE_ONLY}) {
+    ModelConfig config = tiny_config(mode, ATA_ALIGNMENT_EXACT);
+    config.frames = 96;
+    Session session(Model::create(config, 3));
+    const Tensor logits = session.forward(random_clip(config, 1, 5));
+    for (float value : logits.values<float>()) EXPECT_TRUE(std::isfinite(value));
+  }
+}
+
+TEST(SessionTest, ClipOfASingleFrame) {
+  for (ata_temporal_mode mode : {ATA_TEMPORAL_ATA, ATA_TEMPORAL_JOINT, ATA_TEMPORAL_SPACE_ONLY}) {
+    ModelConfig config = tiny_config(mode, ATA_ALIGNMENT_EXACT);
+    config.frames = 1;
+    Session session(Model::create(config, 3));
+    const Tensor logits = session.forward(random_clip(config, 2, 5));
+    for (float value : logits.values<float>()) EXPECT_TRUE(std::isfinite(value));
+  }
+}
+
+TEST(SessionTest, RejectsClipsThatDoNotFit) {
+  const ModelConfig config = tiny_config(ATA_TEMPORAL_ATA, ATA_ALIGNMENT_EXACT);
+  Session session(Model::create(config, 3));
+  const auto message = [&](const Tensor& clip) {
+    return error_of(ATA_INVALID_ARGUMENT, [&] { session.forward(clip); });
+  };
+  EXPECT_MENTIONS(message(Tensor()), "f32");
+  EXPECT_MENTIONS(message(Tensor({1, 3, 3, 16, 16}, DType::kU8)), "u8");
+  EXPECT_MENTIONS(message(Tensor({1, 3, 2, 16, 16}, DType::kF32)), "[1, 3, 2, 16, 16]");
+  EXPECT_MENTIONS(message(Tensor({3, 3, 16, 16}, DType::kF32)), "[B, 3, 3, 16, 16]");
+  EXPECT_MENTIONS(message(Tensor({0, 3, 3, 16, 16}, DType::kF32)), "B at least 1");
+  EXPECT_MENTIONS(message(Tensor(Shape(), DType::kF32)), "shape");
+  Tensor clip = random_clip(config, 1, 1);
+  clip.data<float>()[100] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_MENTIONS(message(clip), "NaN");
+}
+
+TEST(SessionTest, RejectsLabelsThatDoNotFit) {
+  const ModelConfig config = tiny_config(ATA_TEMPORAL_DIVIDED, ATA_ALIGNMENT_EXACT);
+  Session session(Model::create(config, 3));
+  const Tensor clip = random_clip(config, 2, 1);
+  error_of(ATA_INVALID_ARGUMENT, [&] { session.gradient("norm.weight"); });
+  error_of(ATA_INVALID_ARGUMENT, [&] { session.gradients(clip, Tensor()); });
+  error_of(ATA_INVALID_ARGUMENT, [&] { session.gradients(clip, Tensor::zeros({1}, DType::kI64)); });
+  error_of(ATA_INVALID_ARGUMENT, [&] { session.gradients(clip, Tensor::zeros({2}, DType::kI32)); });
+  Tensor labels = Tensor::zeros({2}, DType::kI64);
+  labels.data<int64_t>()[1] = config.classes;
+  error_of(ATA_INVALID_ARGUMENT, [&] { session.gradients(clip, labels); });
+  session.gradients(clip, Tensor::zeros({2}, DType::kI64));
+  EXPECT_MENTIONS(error_of(ATA_INVALID_ARGUMENT, [&] { session.gradient("nose.weight"); }),
+                  "nose.weight");
+  EXPECT_MENTIONS(error_of(ATA_UNSUPPORTED, [&] { session.trajectories(0); }), "'divided'");
+}
+
+TEST(SessionTest, CancellationStopsBetweenBlocks) {
+  const ModelConfig config = tiny_config(ATA_TEMPORAL_ATA, ATA_ALIGNMENT_EXACT);
+  Session session(Model::create(config, 3));
+  const Tensor clip = random_clip(config, 1, 1);
+  const std::atomic<bool> cancelled{true};
+  error_of(ATA_CANCELLED, [&] { session.forward(clip, &cancelled); });
+  error_of(ATA_CANCELLED,
+           [&] { session.gradients(clip, Tensor::zeros({1}, DType::kI64), &cancelled); });
+  // The session is usable afterwards.
+  EXPECT_EQ(session.forward(clip).shape(), (Shape{1, 5}));
+}
+
+TEST(SessionTest, ResultDoesNotDependOnEarlierRuns) {
+  const ModelConfig config = tiny_config(ATA_TEMPORAL_ATA, ATA_ALIGNMENT_EXACT);
+  const std::shared_ptr<Model> model = Model::create(config, 3);
+  Session used(model), fresh(model);
+  for (uint64_t i = 0; i < 5; ++i) used.forward(random_clip(config, 1 + i % 2, i));
+  const Tensor clip = random_clip(config, 2, 99);
+  EXPECT_TRUE(same_bits(used.forward(clip), fresh.forward(clip)));
+}
+
+}  // namespace
+}  // namespace ata
