@@ -15,6 +15,7 @@ const Kernels& cpu_kernels() {
       .mean_rows_gradient = cpu::mean_rows_gradient,
       .gather_rows = cpu::gather_rows,
       .gather_rows_gradient = cpu::gather_rows_gradient,
+      .dropout = cpu::dropout,
       .pack_linear = cpu::pack_linear,
       .linear = cpu::linear,
       .linear_input_gradient = cpu::linear_input_gradient,

@@ -65,6 +65,10 @@ struct Kernels {
   void (*gather_rows_gradient)(const Tensor& dy, const Tensor& index, const Tensor& weight,
                                Tensor& dx);
 
+  /// y = x / (1 - probability), or 0 where dropped: element i when the i-th uniform() of
+  /// Random(seed, stream) is below `probability`. f32 or bf16, one type; y may be x.
+  void (*dropout)(const Tensor& x, float probability, uint64_t seed, uint64_t stream, Tensor& y);
+
   // --- Linear ---------------------------------------------------------------------------------
 
   /// Packs f32 `[out, in]` for products in `dtype`. Throws ATA_UNSUPPORTED when the device cannot.

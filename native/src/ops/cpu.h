@@ -15,6 +15,8 @@ void mean_rows_gradient(const Tensor& dy, int64_t count, Tensor& dx);
 void gather_rows(const Tensor& x, const Tensor& index, const Tensor& weight, Tensor& y);
 void gather_rows_gradient(const Tensor& dy, const Tensor& index, const Tensor& weight, Tensor& dx);
 
+void dropout(const Tensor& x, float probability, uint64_t seed, uint64_t stream, Tensor& y);
+
 std::shared_ptr<const PackedMatrix> pack_linear(const Tensor& weight, DType dtype);
 void linear(const Tensor& x, const Tensor& weight, const PackedMatrix* packed, const Tensor& bias,
             bool gelu, bool accumulate, Tensor& y, const std::shared_ptr<Allocator>& scratch);

@@ -1,0 +1,45 @@
+#include "ops/dropout.h"
+
+#include "ops/checks.h"
+
+namespace ata {
+
+Variable dropout(const Context& context, const Variable& x, const DropoutOptions& options) {
+  require(x.defined(), "dropout: x is missing");
+  const bool has_residual = options.residual.defined();
+  const bool plain = !has_residual && !options.row_scale;
+  check_matrix("dropout", "x", x.value(), /*allow_bf16=*/plain);
+  const Shape& shape = x.value().shape();
+  require(options.probability > 0.0f && options.probability < 1.0f, "dropout: the probability is ",
+          options.probability, "; it must be in (0, 1)");
+  if (has_residual) check_f32("dropout", "residual", options.residual.value(), shape);
+  if (options.row_scale) check_f32("dropout", "row_scale", options.row_scale, {shape[0]});
+
+  const Kernels& kernels = *context.kernels;
+  Tensor y = context.empty(shape, x.value().dtype());
+  kernels.dropout(x.value(), options.probability, options.seed, options.stream, y);
+  if (!plain) {
+    const Tensor residual = has_residual ? options.residual.value() : Tensor();
+    kernels.scale_rows(y, options.row_scale, residual, y);
+  }
+  const bool record = context.records(x, options.residual);
+  Variable out(y, record);
+  if (record) {
+    context.tape->record([context, x, options, out] {
+      const Tensor dy = out.take_gradient();
+      if (!dy) return;
+      if (x.requires_gradient()) {
+        Tensor dx = context.empty(dy.shape());
+        const Kernels& table = *context.kernels;
+        if (options.row_scale) table.scale_rows(dy, options.row_scale, Tensor(), dx);
+        table.dropout(options.row_scale ? dx : dy, options.probability, options.seed,
+                      options.stream, dx);
+        context.accumulate_gradient(x, std::move(dx));
+      }
+      context.accumulate_gradient(options.residual, dy);
+    });
+  }
+  return out;
+}
+
+}  // namespace ata

@@ -1,0 +1,100 @@
+#include "ops/layer_norm.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "op_check.h"
+
+namespace ata::testing {
+namespace {
+
+OpCase layer_norm_case(int64_t rows, int64_t columns, DType out) {
+  OpCase op_case;
+  op_case.inputs = {random_tensor({rows, columns}, 1), random_tensor({columns}, 2),
+                    random_tensor({columns}, 3)};
+  op_case.op = [out](const Context& context, const std::vector<Variable>& inputs) {
+    return layer_norm(context, inputs[0], inputs[1], inputs[2], out, 1e-3f);
+  };
+  op_case.oracle = [columns](const std::vector<Doubles>& inputs) {
+    const size_t n = static_cast<size_t>(columns);
+    Doubles y(inputs[0].size());
+    for (size_t begin = 0; begin < y.size(); begin += n) {
+      double mean = 0.0, variance = 0.0;
+      for (size_t i = 0; i < n; ++i) mean += inputs[0][begin + i] / static_cast<double>(n);
+      for (size_t i = 0; i < n; ++i) {
+        const double d = inputs[0][begin + i] - mean;
+        variance += d * d / static_cast<double>(n);
+      }
+      for (size_t i = 0; i < n; ++i) {
+        y[begin + i] = (inputs[0][begin + i] - mean) / std::sqrt(variance + 1e-3f) * inputs[1][i] +
+                       inputs[2][i];
+      }
+    }
+    return y;
+  };
+  return op_case;
+}
+
+TEST(LayerNorm, AgreesWithTheOracle) {
+  for (const int64_t columns : {1, 3, 7, 16, 48, 65}) {
+    for (const int64_t rows : {1, 3, 20}) {
+      SCOPED_TRACE(concat(rows, " x ", columns));
+      check_op(layer_norm_case(rows, columns, DType::kF32), tolerance_of(DType::kF32));
+      check_op(layer_norm_case(rows, columns, DType::kBF16),
+               {tolerance_of(DType::kBF16).value, tolerance_of(DType::kF32).gradient});
+    }
+  }
+}
+
+TEST(LayerNorm, SumsManyRowsPrecisely) {
+  check_op_along_directions(layer_norm_case(3001, 24, DType::kF32), tolerance_of(DType::kF32));
+}
+
+TEST(LayerNorm, KeepsItsPrecisionFarFromZero) {
+  Tensor x = random_tensor({2, 96}, 1);
+  for (int64_t i = 0; i < x.count(); ++i) x.data<float>()[i] += 1000.0f;
+  const Variable one(tensor_of({96}, std::vector<float>(96, 1.0f)));
+  const Variable zero(tensor_of({96}, std::vector<float>(96, 0.0f)));
+  const Variable y = layer_norm(cpu_context(), Variable(x), one, zero);
+  OpCase reference = layer_norm_case(2, 96, DType::kF32);
+  const Doubles expected =
+      reference.oracle({doubles(x), doubles(one.value()), doubles(zero.value())});
+  EXPECT_LE(relative_error(doubles(y.value()), expected), 1e-3);
+}
+
+TEST(LayerNorm, AddsToTheGradientThatIsThere) {
+  Tape tape;
+  const Context context = cpu_context(&tape);
+  const Variable x(random_tensor({5, 12}, 1), true);
+  const Variable gamma(random_tensor({12}, 2)), beta(random_tensor({12}, 3));
+  const Variable y = layer_norm(context, x, gamma, beta);
+  const Variable z = layer_norm(context, x, gamma, beta);
+  const Tensor w = random_tensor({5, 12}, 4);
+  const Variable loss(Tensor::zeros({1}, DType::kF32), true);
+  tape.record([&] {
+    y.set_gradient(w.clone());
+    z.set_gradient(w.clone());
+  });
+  tape.backward(loss, context.allocator);
+  OpCase once = layer_norm_case(5, 12, DType::kF32);
+  once.inputs = {x.value(), gamma.value(), beta.value()};
+  once.op = [](const Context& c, const std::vector<Variable>& in) {
+    return layer_norm(c, in[0], in[1], in[2]);
+  };
+  Doubles doubled = doubles(gradients(once, w)[0]);
+  for (double& value : doubled) value *= 2.0;
+  EXPECT_LE(relative_error(doubles(x.gradient()), doubled), 1e-6);
+  EXPECT_FALSE(y.gradient()) << "gradients of results are released";
+}
+
+TEST(LayerNorm, RejectsWhatDoesNotFit) {
+  const Variable x(random_tensor({2, 4}, 1)), gamma(random_tensor({4}, 2));
+  expect_error(ATA_INVALID_ARGUMENT, "beta must be f32 of shape [4]",
+               [&] { layer_norm(cpu_context(), x, gamma, Variable(random_tensor({5}, 3))); });
+  expect_error(ATA_INVALID_ARGUMENT, "epsilon",
+               [&] { layer_norm(cpu_context(), x, gamma, gamma, DType::kF32, 0.0f); });
+}
+
+}  // namespace
+}  // namespace ata::testing

@@ -1,0 +1,177 @@
+#include "ops/linear.h"
+
+#include <gtest/gtest.h>
+
+#include "oracles.h"
+
+namespace ata::testing {
+namespace {
+
+struct LinearCase {
+  DType compute;
+  DType out;
+  int64_t rows, in, out_features;
+  bool bias, gelu, residual, row_scale;
+};
+
+std::string name_of(const ::testing::TestParamInfo<LinearCase>& info) {
+  const LinearCase& c = info.param;
+  return concat(dtype_name(c.compute), "_to_", dtype_name(c.out), "_", c.rows, "x", c.in, "x",
+                c.out_features, c.bias ? "_bias" : "", c.gelu ? "_gelu" : "",
+                c.residual ? "_residual" : "", c.row_scale ? "_scale" : "");
+}
+
+class Linear : public ::testing::TestWithParam<LinearCase> {
+ protected:
+  // Inputs: x, weight, bias if any, residual if any.
+  static OpCase make_case(const LinearCase& c, bool packed) {
+    OpCase op_case;
+    op_case.inputs = {random_tensor({c.rows, c.in}, 1, c.compute),
+                      random_tensor({c.out_features, c.in}, 2)};
+    // Weights of a bf16 product are rounded first; the oracle must see the same.
+    if (c.compute == DType::kBF16) {
+      for (int64_t i = 0; i < op_case.inputs[1].count(); ++i) {
+        float& weight = op_case.inputs[1].data<float>()[i];
+        weight = to_float(to_bfloat16(weight));
+      }
+    }
+    if (c.bias) op_case.inputs.push_back(random_tensor({c.out_features}, 3));
+    if (c.residual) op_case.inputs.push_back(random_tensor({c.rows, c.out_features}, 4));
+    const Tensor scale = c.row_scale ? random_tensor({c.rows}, 5) : Tensor();
+    op_case.op = [c, scale, packed](const Context& context, const std::vector<Variable>& inputs) {
+      LinearWeights weights;
+      weights.in_features = c.in;
+      weights.out_features = c.out_features;
+      if (packed && !context.tape) {
+        weights.packed = context.kernels->pack_linear(inputs[1].value(), c.compute);
+      } else {
+        weights.weight = inputs[1];
+      }
+      if (c.bias) weights.bias = inputs[2];
+      LinearOptions options;
+      options.out_dtype = c.out;
+      options.activation = c.gelu ? Activation::kGelu : Activation::kNone;
+      if (c.residual) options.residual = inputs.back();
+      options.row_scale = scale;
+      return linear(context, inputs[0], weights, options);
+    };
+    op_case.oracle = [c, scale](const std::vector<Doubles>& inputs) {
+      Doubles y =
+          linear_oracle(inputs[0], inputs[1], c.bias ? inputs[2] : Doubles(), c.in, c.out_features);
+      for (size_t i = 0; i < y.size(); ++i) {
+        const size_t row = i / static_cast<size_t>(c.out_features);
+        if (c.gelu) y[i] = gelu_oracle(y[i]);
+        if (c.row_scale) y[i] *= static_cast<double>(scale.data<float>()[row]);
+        if (c.residual) y[i] += inputs.back()[i];
+      }
+      return y;
+    };
+    return op_case;
+  }
+
+  static Tolerance tolerance(const LinearCase& c) {
+    return tolerance_of(c.out == DType::kBF16 ? DType::kBF16 : c.compute);
+  }
+};
+
+TEST_P(Linear, AgreesWithTheOracle) {
+  check_op(make_case(GetParam(), false), tolerance(GetParam()));
+}
+
+TEST_P(Linear, PackedWeightsAgreeWithTheOracle) {
+  const OpCase op_case = make_case(GetParam(), true);
+  std::vector<Variable> inputs;
+  std::vector<Doubles> values;
+  for (const Tensor& input : op_case.inputs) {
+    inputs.emplace_back(input.clone());
+    values.push_back(doubles(input));
+  }
+  const Variable y = op_case.op(cpu_context(), inputs);
+  EXPECT_LE(relative_error(doubles(y.value()), op_case.oracle(values)),
+            tolerance(GetParam()).value);
+}
+
+constexpr DType f32 = DType::kF32, bf16 = DType::kBF16;
+INSTANTIATE_TEST_SUITE_P(
+    Cases, Linear,
+    ::testing::Values(LinearCase{f32, f32, 1, 1, 1, false, false, false, false},
+                      LinearCase{f32, f32, 1, 48, 10, true, false, false, false},
+                      LinearCase{f32, f32, 7, 13, 17, true, true, false, false},
+                      LinearCase{f32, f32, 9, 16, 33, true, false, true, false},
+                      LinearCase{f32, f32, 9, 12, 5, true, false, true, true},
+                      LinearCase{f32, f32, 5, 8, 6, false, false, false, true},
+                      LinearCase{f32, bf16, 6, 20, 18, true, false, false, false},
+                      LinearCase{bf16, bf16, 1, 48, 10, true, false, false, false},
+                      LinearCase{bf16, bf16, 7, 13, 17, true, true, false, false},
+                      LinearCase{bf16, f32, 9, 16, 33, true, false, true, false},
+                      LinearCase{bf16, f32, 9, 12, 5, true, false, true, true}),
+    name_of);
+
+TEST(LinearOp, GeluIsExactOverItsWholeRange) {
+  const int64_t count = 4001;
+  Tensor x({count, 1}, DType::kF32);
+  for (int64_t i = 0; i < count; ++i) x.data<float>()[i] = static_cast<float>(i - 2000) / 200.0f;
+  LinearWeights weights;
+  weights.in_features = weights.out_features = 1;
+  weights.weight = Variable(tensor_of({1, 1}, {1.0f}), true);
+  LinearOptions options;
+  options.activation = Activation::kGelu;
+  Tape tape;
+  const Variable trained = linear(cpu_context(&tape), Variable(x), weights, options);
+  const Variable inferred = linear(cpu_context(), Variable(x), weights, options);
+  for (int64_t i = 0; i < count; ++i) {
+    const double expected = gelu_oracle(static_cast<double>(x.data<float>()[i]));
+    EXPECT_NEAR(static_cast<double>(trained.value().data<float>()[i]), expected, 1e-6);
+    EXPECT_NEAR(static_cast<double>(inferred.value().data<float>()[i]), expected, 1e-6);
+  }
+}
+
+TEST(LinearOp, InferenceWritesOverTheResidual) {
+  LinearWeights weights;
+  weights.in_features = 3;
+  weights.out_features = 2;
+  weights.weight = Variable(random_tensor({2, 3}, 1));
+  LinearOptions options;
+  options.residual = Variable(random_tensor({4, 2}, 2));
+  const Variable x(random_tensor({4, 3}, 3));
+  const Variable y = linear(cpu_context(), x, weights, options);
+  EXPECT_EQ(y.value().raw(), options.residual.value().raw());
+  Tape tape;
+  const Tensor before = options.residual.value().clone();
+  const Variable z = linear(cpu_context(&tape), x, weights, options);
+  EXPECT_NE(z.value().raw(), options.residual.value().raw());
+  EXPECT_TRUE(same_bits(before, options.residual.value()));
+  EXPECT_TRUE(tape.empty()) << "nothing requires a gradient";
+}
+
+TEST(LinearOp, RejectsWhatDoesNotFit) {
+  const Context context = cpu_context();
+  const Variable x(random_tensor({4, 3}, 1));
+  LinearWeights weights;
+  weights.in_features = 3;
+  weights.out_features = 2;
+  expect_error(ATA_INVALID_ARGUMENT, "weights are missing", [&] { linear(context, x, weights); });
+  weights.weight = Variable(random_tensor({2, 3}, 2));
+  expect_error(ATA_INVALID_ARGUMENT, "x has 5 columns", [&] {
+    linear(context, Variable(random_tensor({4, 5}, 1)), weights);
+  });
+  LinearOptions options;
+  options.activation = Activation::kGelu;
+  options.residual = Variable(random_tensor({4, 2}, 3));
+  expect_error(ATA_INVALID_ARGUMENT, "cannot be combined",
+               [&] { linear(context, x, weights, options); });
+  options.activation = Activation::kNone;
+  options.out_dtype = DType::kBF16;
+  expect_error(ATA_INVALID_ARGUMENT, "needs an f32 result",
+               [&] { linear(context, x, weights, options); });
+  weights.packed = context.kernels->pack_linear(weights.weight.value(), DType::kBF16);
+  expect_error(ATA_INTERNAL, "packed weights bf16", [&] { linear(context, x, weights); });
+  weights.weight = Variable();
+  Tape tape;
+  expect_error(ATA_UNSUPPORTED, "packed for inference", [&] {
+    linear(cpu_context(&tape), Variable(random_tensor({4, 3}, 1), true), weights);
+  });
+}
+
+}  // namespace
+}  // namespace ata::testing

@@ -1,0 +1,190 @@
+#include "op_check.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+namespace ata::testing {
+namespace {
+
+std::vector<Doubles> all_doubles(const std::vector<Tensor>& tensors) {
+  std::vector<Doubles> result;
+  for (const Tensor& tensor : tensors) result.push_back(doubles(tensor));
+  return result;
+}
+
+double weighted(const Doubles& values, const Doubles& weights) {
+  double sum = 0.0;
+  for (size_t i = 0; i < values.size(); ++i) sum += values[i] * weights[i];
+  return sum;
+}
+
+// Inference may write over its inputs, so that every run gets its own.
+std::vector<Variable> variables(const std::vector<Tensor>& inputs, bool require_gradient) {
+  std::vector<Variable> result;
+  for (const Tensor& input : inputs) result.emplace_back(input.clone(), require_gradient);
+  return result;
+}
+
+Tensor check_values(const OpCase& op_case, Tolerance tolerance) {
+  const Doubles expected = op_case.oracle(all_doubles(op_case.inputs));
+  const Variable inferred = op_case.op(cpu_context(), variables(op_case.inputs, false));
+  EXPECT_LE(relative_error(doubles(inferred.value()), expected), tolerance.value) << "inference";
+  Tape tape;
+  const Variable recorded = op_case.op(cpu_context(&tape), variables(op_case.inputs, true));
+  EXPECT_LE(relative_error(doubles(recorded.value()), expected), tolerance.value) << "training";
+  return random_tensor(recorded.value().shape(), 991);
+}
+
+}  // namespace
+
+Tolerance tolerance_of(DType dtype) {
+  if (dtype == DType::kBF16) return {.value = 1e-2, .gradient = 2e-2};
+  return {.value = 2e-6, .gradient = 1e-5};
+}
+
+Context cpu_context(Tape* tape) {
+  Context context;
+  context.kernels = &cpu_kernels();
+  context.allocator = make_workspace(heap_allocator());
+  context.tape = tape;
+  return context;
+}
+
+Tensor random_tensor(Shape shape, uint64_t seed, DType dtype) {
+  Tensor tensor(shape, dtype);
+  Random random(seed);
+  for (int64_t i = 0; i < tensor.count(); ++i) {
+    const float value = random.normal();
+    if (dtype == DType::kBF16) {
+      tensor.data<BFloat16>()[i] = to_bfloat16(value);
+    } else {
+      tensor.data<float>()[i] = value;
+    }
+  }
+  return tensor;
+}
+
+Tensor tensor_of(Shape shape, const std::vector<float>& values) {
+  Tensor tensor(shape, DType::kF32);
+  std::copy(values.begin(), values.end(), tensor.data<float>());
+  return tensor;
+}
+
+Tensor indices_of(Shape shape, const std::vector<int32_t>& values) {
+  Tensor tensor(shape, DType::kI32);
+  std::copy(values.begin(), values.end(), tensor.data<int32_t>());
+  return tensor;
+}
+
+Doubles doubles(const Tensor& tensor) {
+  Doubles result(static_cast<size_t>(tensor.count()));
+  for (size_t i = 0; i < result.size(); ++i) {
+    result[i] = tensor.dtype() == DType::kBF16
+                    ? static_cast<double>(to_float(tensor.data<BFloat16>()[i]))
+                    : static_cast<double>(tensor.data<float>()[i]);
+  }
+  return result;
+}
+
+double relative_error(const Doubles& a, const Doubles& b) {
+  if (a.size() != b.size()) return std::numeric_limits<double>::infinity();
+  double difference = 0.0, norm = 0.0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (!std::isfinite(a[i])) return std::numeric_limits<double>::infinity();
+    difference += (a[i] - b[i]) * (a[i] - b[i]);
+    norm += b[i] * b[i];
+  }
+  return norm > 0.0 ? std::sqrt(difference / norm) : std::sqrt(difference);
+}
+
+std::vector<Tensor> gradients(const OpCase& op_case, const Tensor& weights) {
+  Tape tape;
+  const Context context = cpu_context(&tape);
+  const std::vector<Variable> inputs = variables(op_case.inputs, true);
+  const Variable out = op_case.op(context, inputs);
+  const Variable loss(Tensor::zeros({1}, DType::kF32), true);
+  tape.record([context, out, weights] {
+    context.accumulate_gradient(out, weights.clone(context.allocator));
+  });
+  tape.backward(loss, context.allocator);
+  std::vector<Tensor> result;
+  for (const Variable& input : inputs) {
+    result.push_back(input.gradient() ? input.gradient()
+                                      : Tensor::zeros(input.value().shape(), DType::kF32));
+  }
+  return result;
+}
+
+void check_op(const OpCase& op_case, Tolerance tolerance) {
+  const Tensor weights = check_values(op_case, tolerance);
+  const Doubles w = doubles(weights);
+  const std::vector<Tensor> actual = gradients(op_case, weights);
+  std::vector<Doubles> point = all_doubles(op_case.inputs);
+  constexpr double kStep = 1e-5;
+  for (size_t input = 0; input < point.size(); ++input) {
+    Doubles expected(point[input].size());
+    for (size_t i = 0; i < expected.size(); ++i) {
+      const double value = point[input][i];
+      point[input][i] = value + kStep;
+      const double above = weighted(op_case.oracle(point), w);
+      point[input][i] = value - kStep;
+      const double below = weighted(op_case.oracle(point), w);
+      point[input][i] = value;
+      expected[i] = (above - below) / (2.0 * kStep);
+    }
+    EXPECT_LE(relative_error(doubles(actual[input]), expected), tolerance.gradient)
+        << "gradient of input " << input;
+  }
+}
+
+void check_op_along_directions(const OpCase& op_case, Tolerance tolerance) {
+  const Tensor weights = check_values(op_case, tolerance);
+  const Doubles w = doubles(weights);
+  const std::vector<Tensor> actual = gradients(op_case, weights);
+  const std::vector<Doubles> point = all_doubles(op_case.inputs);
+  constexpr double kStep = 1e-5;
+  for (size_t input = 0; input < point.size(); ++input) {
+    const Doubles gradient = doubles(actual[input]);
+    double norm = 0.0;
+    for (const double g : gradient) norm += g * g;
+    for (uint64_t trial = 0; trial < 4; ++trial) {
+      // Half the gradient itself, half noise: the derivative is large, yet every part counts.
+      Doubles direction =
+          doubles(random_tensor({static_cast<int64_t>(gradient.size())}, 71 + trial));
+      const double scale = std::sqrt(norm / static_cast<double>(gradient.size()));
+      double predicted = 0.0;
+      for (size_t i = 0; i < gradient.size(); ++i) {
+        direction[i] = gradient[i] / scale + direction[i];
+        predicted += direction[i] * gradient[i];
+      }
+      std::vector<Doubles> above = point, below = point;
+      for (size_t i = 0; i < gradient.size(); ++i) {
+        above[input][i] += kStep * direction[i];
+        below[input][i] -= kStep * direction[i];
+      }
+      const double measured =
+          (weighted(op_case.oracle(above), w) - weighted(op_case.oracle(below), w)) / (2 * kStep);
+      EXPECT_NEAR(predicted / measured, 1.0, tolerance.gradient)
+          << "gradient of input " << input << " along direction " << trial;
+    }
+  }
+}
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.dtype() == b.dtype() && a.shape() == b.shape() &&
+         std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
+}
+
+void expect_error(ata_status status, const std::string& text, const std::function<void()>& call) {
+  try {
+    call();
+    ADD_FAILURE() << "no error that says '" << text << "'";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), status) << error.what();
+    EXPECT_NE(std::string(error.what()).find(text), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace ata::testing

@@ -1,0 +1,58 @@
+#ifndef ATA_TESTS_OPS_OP_CHECK_H_
+#define ATA_TESTS_OPS_OP_CHECK_H_
+
+#include <functional>
+#include <vector>
+
+#include "base/random.h"
+#include "ops/context.h"
+
+namespace ata::testing {
+
+/// Largest accepted |difference| / |reference| (Euclidean norms) of a result and of a gradient.
+struct Tolerance {
+  double value;
+  double gradient;
+};
+Tolerance tolerance_of(DType dtype);
+
+/// A context on the CPU that records on `tape` (may be null).
+Context cpu_context(Tape* tape = nullptr);
+
+/// f32 or bf16 normal values, the same for the same seed.
+Tensor random_tensor(Shape shape, uint64_t seed, DType dtype = DType::kF32);
+Tensor tensor_of(Shape shape, const std::vector<float>& values);
+Tensor indices_of(Shape shape, const std::vector<int32_t>& values);
+
+using Doubles = std::vector<double>;
+Doubles doubles(const Tensor& tensor);
+/// |a - b| / |b|, or |a| when b is zero.
+double relative_error(const Doubles& a, const Doubles& b);
+
+/// An operation and the same function in double precision, written naively.
+struct OpCase {
+  std::vector<Tensor> inputs;
+  std::function<Variable(const Context&, const std::vector<Variable>&)> op;
+  std::function<Doubles(const std::vector<Doubles>&)> oracle;
+};
+
+/// Compares the operation's result with the oracle's, with and without a tape, and the gradient of
+/// a random linear function of it, for every element of every input, with central differences of
+/// the oracle.
+void check_op(const OpCase& op_case, Tolerance tolerance);
+
+/// The same for inputs too large for that: gradients are compared along a few random directions.
+void check_op_along_directions(const OpCase& op_case, Tolerance tolerance);
+
+/// The gradients of the sum of weights * result with respect to each input.
+std::vector<Tensor> gradients(const OpCase& op_case, const Tensor& weights);
+
+/// The value as bits, for comparisons that admit no difference.
+bool same_bits(const Tensor& a, const Tensor& b);
+
+/// Expects `call` to throw ata::Error of this status whose message contains `text`.
+void expect_error(ata_status status, const std::string& text, const std::function<void()>& call);
+
+}  // namespace ata::testing
+
+#endif  // ATA_TESTS_OPS_OP_CHECK_H_

@@ -1,0 +1,126 @@
+#include "ops/temporal_attention.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "oracles.h"
+
+namespace ata::testing {
+namespace {
+
+enum class Paths { kIdentity, kPermutation, kMeeting };
+
+std::vector<int32_t> make_trajectories(Paths paths, int64_t batch, int64_t frames,
+                                       int64_t patches) {
+  std::vector<int32_t> result;
+  Random random(7);
+  for (int64_t frame = 0; frame < batch * frames; ++frame) {
+    std::vector<int32_t> order(static_cast<size_t>(patches));
+    std::iota(order.begin(), order.end(), 0);
+    if (frame % frames != 0) {
+      for (size_t n = order.size(); n-- > 1 && paths != Paths::kIdentity;) {
+        std::swap(order[n], order[random.below(static_cast<uint32_t>(n + 1))]);
+      }
+      if (paths == Paths::kMeeting) {
+        for (int32_t& patch : order) patch = patch / 2;
+      }
+    }
+    result.insert(result.end(), order.begin(), order.end());
+  }
+  return result;
+}
+
+struct TemporalCase {
+  DType dtype;
+  Paths paths;
+};
+
+OpCase temporal_case(const TemporalCase& c, int64_t batch, int64_t frames, int64_t patches,
+                     int64_t dim, int heads) {
+  const std::vector<int32_t> paths = make_trajectories(c.paths, batch, frames, patches);
+  const Tensor trajectories =
+      c.paths == Paths::kIdentity ? Tensor() : indices_of({batch, frames, patches}, paths);
+  OpCase op_case;
+  op_case.inputs = {random_tensor({batch * frames * patches, 3 * dim}, 1, c.dtype)};
+  op_case.op = [=](const Context& context, const std::vector<Variable>& inputs) {
+    return temporal_attention(context, inputs[0], batch, frames, patches, heads, trajectories);
+  };
+  op_case.oracle = [=](const std::vector<Doubles>& inputs) {
+    return temporal_attention_oracle(inputs[0], batch, frames, patches, dim, heads, paths);
+  };
+  return op_case;
+}
+
+class TemporalAttention : public ::testing::TestWithParam<TemporalCase> {};
+
+TEST_P(TemporalAttention, AgreesWithTheOracle) {
+  const Tolerance tolerance = tolerance_of(GetParam().dtype);
+  check_op(temporal_case(GetParam(), 1, 1, 1, 2, 1), tolerance);
+  check_op(temporal_case(GetParam(), 2, 3, 5, 12, 4), tolerance);
+  check_op(temporal_case(GetParam(), 1, 8, 4, 18, 2), tolerance);
+  check_op(temporal_case(GetParam(), 1, 19, 3, 16, 1), tolerance);
+}
+
+TEST_P(TemporalAttention, AgreesWithTheOracleForLongClips) {
+  check_op_along_directions(temporal_case(GetParam(), 1, 96, 10, 24, 2),
+                            tolerance_of(GetParam().dtype));
+}
+
+std::string case_name(const ::testing::TestParamInfo<TemporalCase>& info) {
+  const char* const names[] = {"identity", "permutation", "meeting"};
+  return concat(dtype_name(info.param.dtype), "_", names[static_cast<int>(info.param.paths)]);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, TemporalAttention,
+                         ::testing::Values(TemporalCase{DType::kF32, Paths::kIdentity},
+                                           TemporalCase{DType::kF32, Paths::kPermutation},
+                                           TemporalCase{DType::kF32, Paths::kMeeting},
+                                           TemporalCase{DType::kBF16, Paths::kIdentity},
+                                           TemporalCase{DType::kBF16, Paths::kPermutation},
+                                           TemporalCase{DType::kBF16, Paths::kMeeting}),
+                         case_name);
+
+TEST(TemporalAttentionOp, IdentityTrajectoriesChangeNothing) {
+  const Variable qkv(random_tensor({2 * 4 * 6, 36}, 1));
+  const Tensor identity = indices_of({2, 4, 6}, make_trajectories(Paths::kIdentity, 2, 4, 6));
+  const Context context = cpu_context();
+  const Variable with = temporal_attention(context, qkv, 2, 4, 6, 3, identity);
+  const Variable without = temporal_attention(context, qkv, 2, 4, 6, 3, Tensor());
+  EXPECT_TRUE(same_bits(with.value(), without.value()));
+}
+
+TEST(TemporalAttentionOp, UnvisitedRowsAreZeroAndReported) {
+  const Tensor paths = indices_of({1, 2, 3}, {0, 1, 2, 1, 1, 0});
+  const Context context = cpu_context();
+  const Variable qkv(random_tensor({6, 12}, 1));
+  const Variable y = temporal_attention(context, qkv, 1, 2, 3, 2, paths);
+  for (int64_t c = 0; c < 4; ++c) EXPECT_EQ(y.value().data<float>()[5 * 4 + c], 0.0f);
+  const Tensor rows = visited_rows(context, paths);
+  EXPECT_TRUE(same_bits(rows, tensor_of({6}, {1, 1, 1, 1, 1, 0})));
+  EXPECT_FALSE(visited_rows(context, indices_of({1, 2, 2}, {0, 1, 1, 0})));
+  EXPECT_FALSE(visited_rows(context, Tensor()));
+}
+
+TEST(TemporalAttentionOp, RejectsWhatDoesNotFit) {
+  const Context context = cpu_context();
+  const Variable qkv(random_tensor({6, 12}, 1));
+  const auto run = [&](const Tensor& paths) {
+    temporal_attention(context, qkv, 1, 2, 3, 2, paths);
+  };
+  expect_error(ATA_INVALID_ARGUMENT, "outside 0..2", [&] {
+    run(indices_of({1, 2, 3}, {0, 1, 2, 3, 1, 0}));
+  });
+  expect_error(ATA_INVALID_ARGUMENT, "outside 0..2", [&] {
+    visited_rows(context, indices_of({1, 2, 3}, {0, 1, 2, -1, 1, 0}));
+  });
+  expect_error(ATA_INVALID_ARGUMENT, "not [1, 2, 3]", [&] {
+    run(indices_of({1, 3, 2}, {0, 1, 0, 1, 0, 1}));
+  });
+  expect_error(ATA_INVALID_ARGUMENT, "must be i32", [&] { run(random_tensor({1, 2, 3}, 1)); });
+  expect_error(ATA_INVALID_ARGUMENT, "need 8",
+               [&] { temporal_attention(context, qkv, 1, 2, 4, 2, Tensor()); });
+}
+
+}  // namespace
+}  // namespace ata::testing
