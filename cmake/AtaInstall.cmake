@@ -1,6 +1,13 @@
+# What is shipped: the target ata_libraries builds it (bindings of other languages need no more), and
 # cmake --install: headers, libraries, the CMake package `Ata` (target Ata::ata) and ata.pc.
 
 include(CMakePackageConfigHelpers)
+
+add_custom_target(ata_libraries DEPENDS ata)
+if(TARGET ata_video)
+  add_dependencies(ata_libraries ata_video)
+endif()
+
 set(ATA_CMAKE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/Ata")
 
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/native/include/ata" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
