@@ -1,0 +1,80 @@
+#include <new>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "video/ffmpeg.h"
+#include "video/ffmpeg_decoder.h"
+#include "video/ffmpeg_encoder.h"
+#include "video/ffmpeg_images.h"
+#include "video/plugin.h"
+
+namespace ata::ffmpeg {
+
+Frame make_frame() {
+  Frame frame(av_frame_alloc());
+  if (!frame) throw std::bad_alloc();
+  return frame;
+}
+
+Packet make_packet() {
+  Packet packet(av_packet_alloc());
+  if (!packet) throw std::bad_alloc();
+  return packet;
+}
+
+std::string error_text(int status) {
+  char text[AV_ERROR_MAX_STRING_SIZE] = {};
+  av_strerror(status, text, sizeof(text));
+  return text;
+}
+
+namespace {
+
+/// FFmpeg's messages are details for developers: what matters to the user is in the errors.
+void log_message(void* context, int level, const char* format, va_list arguments) {
+  if (level > AV_LOG_INFO || !log_enabled(ATA_LOG_DEBUG)) return;
+  char line[1024];
+  int print_prefix = 1;
+  av_log_format_line2(context, level, format, arguments, line, sizeof(line), &print_prefix);
+  std::string text = line;
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  if (!text.empty()) log(ATA_LOG_DEBUG, "ffmpeg: " + text);
+}
+
+std::string library_versions() {
+  std::string text;
+  const auto add = [&text](const char* name, unsigned version) {
+    text += concat(text.empty() ? "" : ", ", name, " ", AV_VERSION_MAJOR(version), ".",
+                   AV_VERSION_MINOR(version), ".", AV_VERSION_MICRO(version));
+  };
+  add("libavformat", avformat_version());
+  add("libavcodec", avcodec_version());
+  add("libavutil", avutil_version());
+  add("libswscale", swscale_version());
+  return text;
+}
+
+}  // namespace
+}  // namespace ata::ffmpeg
+
+#if defined(_WIN32)
+#define ATA_PLUGIN_EXPORT __declspec(dllexport)
+#else
+#define ATA_PLUGIN_EXPORT __attribute__((visibility("default")))
+#endif
+
+extern "C" ATA_PLUGIN_EXPORT const ata::PluginHeader* ata_video_plugin(
+    const ata::PluginHost* host) {
+  static const ata::VideoPlugin plugin = {
+      {ata::kVideoPluginVersion, ata::build_version()},
+      ata::ffmpeg::library_versions,
+      ata::ffmpeg::open_file,
+      ata::ffmpeg::open_images,
+      ata::ffmpeg::create_encoder,
+      ata::ffmpeg::encode_image,
+  };
+  ata::install_plugin_host(host);
+  // One sink per process: an application that logs FFmpeg itself must install its own afterwards.
+  av_log_set_callback(ata::ffmpeg::log_message);
+  return &plugin.header;
+}
