@@ -1,0 +1,153 @@
+// What holds for every function of ata.h: statuses, messages, untouched outputs.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "ata/ata.h"
+
+namespace {
+
+ata_tensor* matrix(std::vector<float>& values, int64_t rows, int64_t columns) {
+  const int64_t shape[] = {rows, columns};
+  ata_tensor* tensor = nullptr;
+  EXPECT_EQ(
+      ata_tensor_wrap(values.data(), values.size() * sizeof(float), ATA_F32, shape, 2, &tensor),
+      ATA_OK);
+  return tensor;
+}
+
+TEST(CApi, NullArgumentsAreNamed) {
+  EXPECT_EQ(ata_model_load(nullptr, nullptr, nullptr), ATA_INVALID_ARGUMENT);
+  EXPECT_NE(std::string(ata_last_error()).find("path"), std::string::npos);
+  EXPECT_EQ(ata_tensor_get_info(nullptr, nullptr), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_session_create(nullptr, nullptr), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_video_open("x", nullptr, nullptr), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_align(nullptr, nullptr, nullptr, nullptr), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_alignment_options_init(nullptr), ATA_INVALID_ARGUMENT);
+}
+
+TEST(CApi, ReleasesAcceptNull) {
+  ata_tensor_release(nullptr);
+  ata_tensor_file_release(nullptr);
+  ata_model_release(nullptr);
+  ata_session_release(nullptr);
+  ata_trainer_release(nullptr);
+  ata_video_release(nullptr);
+  ata_video_writer_release(nullptr);
+  ata_cancellation_release(nullptr);
+  ata_cancellation_cancel(nullptr);
+  EXPECT_EQ(ata_tensor_file_count(nullptr), 0u);
+  EXPECT_EQ(ata_model_parameter_count(nullptr), 0u);
+}
+
+TEST(CApi, FailureLeavesOutputsUntouched) {
+  ata_model* model = reinterpret_cast<ata_model*>(this);
+  EXPECT_EQ(ata_model_load("no/such/model.safetensors", nullptr, &model), ATA_NOT_FOUND);
+  EXPECT_EQ(model, reinterpret_cast<ata_model*>(this));
+  EXPECT_NE(std::string(ata_last_error()).find("no/such/model.safetensors"), std::string::npos);
+}
+
+TEST(CApi, MessagesBelongToTheirThread) {
+  EXPECT_EQ(ata_model_load("first", nullptr, nullptr), ATA_INVALID_ARGUMENT);
+  const std::string here = ata_last_error();
+  std::string there = "unset";
+  std::thread([&] { there = ata_last_error(); }).join();
+  EXPECT_EQ(there, "");
+  EXPECT_EQ(here, ata_last_error());
+}
+
+TEST(CApi, OptionsOfAnotherSizeAreRefused) {
+  ata_alignment_options options;
+  ASSERT_EQ(ata_alignment_options_init(&options), ATA_OK);
+  EXPECT_EQ(options.struct_size, sizeof(options));
+  options.struct_size = 0;
+  std::vector<float> values(4);
+  ata_tensor* tensor = matrix(values, 2, 2);
+  ata_tensor* trajectories = nullptr;
+  EXPECT_EQ(ata_align(tensor, &options, &trajectories, nullptr), ATA_INVALID_ARGUMENT);
+  EXPECT_NE(std::string(ata_last_error()).find("ata_alignment_options_init"), std::string::npos);
+  EXPECT_EQ(trajectories, nullptr);
+  ata_tensor_release(tensor);
+}
+
+TEST(CApi, VersionAndLayoutAreReported) {
+  EXPECT_EQ(ata_abi_version(), static_cast<uint32_t>(ATA_ABI_VERSION));
+  EXPECT_NE(std::string(ata_version()).find('.'), std::string::npos);
+  size_t count = 0;
+  const ata_abi_entry* entries = ata_abi_layout(&count);
+  size_t structs = 0;
+  for (size_t i = 0; i < count; ++i) structs += entries[i].field_name == nullptr;
+  EXPECT_GE(structs, 10u);
+}
+
+TEST(CApi, ThreadCountIsCheckedAndRead) {
+  EXPECT_EQ(ata_set_thread_count(-1), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_set_thread_count(3), ATA_OK);
+  EXPECT_EQ(ata_thread_count(), 3);
+  EXPECT_EQ(ata_set_thread_count(0), ATA_OK);
+  EXPECT_GE(ata_thread_count(), 1);
+}
+
+TEST(CApi, DiagnosisFitsTheBufferOrIsOnlyMeasured) {
+  size_t length = 0;
+  ASSERT_EQ(ata_diagnose(nullptr, 0, &length), ATA_OK);
+  ASSERT_GT(length, 0u);
+  std::string buffer(length + 1, '#');
+  char small[4] = {'x', 'x', 'x', 'x'};
+  ASSERT_EQ(ata_diagnose(small, sizeof(small), &length), ATA_OK);
+  EXPECT_EQ(small[0], 'x');
+  // Memory figures may change their number of digits between the calls.
+  buffer.resize(length + 64);
+  ASSERT_EQ(ata_diagnose(buffer.data(), buffer.size(), &length), ATA_OK);
+  EXPECT_EQ(buffer[0], '{');
+  EXPECT_NE(buffer.find("\"devices\""), std::string::npos);
+  EXPECT_NE(buffer.find("\"oneDNN\""), std::string::npos);
+}
+
+TEST(CApi, AssignSolvesChecksAndNamesTheInfeasible) {
+  const float inf = std::numeric_limits<float>::infinity();
+  std::vector<float> values = {1, 2, 3, 5};
+  ata_tensor* tensor = matrix(values, 2, 2);
+  ata_tensor* matching = nullptr;
+  double total = 0;
+  ASSERT_EQ(ata_assign(tensor, nullptr, &matching, &total, 1), ATA_OK) << ata_last_error();
+  ata_tensor_info info;
+  ASSERT_EQ(ata_tensor_get_info(matching, &info), ATA_OK);
+  ASSERT_EQ(info.dtype, ATA_I32);
+  const int32_t* columns = static_cast<const int32_t*>(info.data);
+  EXPECT_EQ(columns[0], 0);
+  EXPECT_EQ(columns[1], 1);
+  EXPECT_EQ(total, 6.0);
+  ata_tensor_release(matching);
+
+  matching = nullptr;
+  total = -7;
+  values = {-inf, -inf, 3, 5};
+  EXPECT_EQ(ata_assign(tensor, nullptr, &matching, &total, 1), ATA_INFEASIBLE);
+  values = {std::nanf(""), 2, 3, 5};
+  EXPECT_EQ(ata_assign(tensor, nullptr, &matching, &total, 1), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_assign(tensor, nullptr, &matching, &total, 0), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(matching, nullptr);
+  EXPECT_EQ(total, -7);
+  ata_tensor_release(tensor);
+}
+
+TEST(CApi, UnknownDeviceAndAbsentCudaAreErrors) {
+  ata_model_options options;
+  ASSERT_EQ(ata_model_options_init(&options), ATA_OK);
+  options.device = "tpu";
+  ata_model* model = nullptr;
+  const std::string path = std::string(ATA_TEST_DATA) + "/tiny-ata.safetensors";
+  EXPECT_EQ(ata_model_load(path.c_str(), &options, &model), ATA_DEVICE_UNAVAILABLE);
+  EXPECT_NE(std::string(ata_last_error()).find("tpu"), std::string::npos);
+  options.device = "cuda";
+  EXPECT_NE(ata_model_load(path.c_str(), &options, &model), ATA_OK);
+  EXPECT_EQ(model, nullptr);
+}
+
+}  // namespace

@@ -1,0 +1,168 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "ata/ata.h"
+
+namespace {
+
+struct Release {
+  void operator()(ata_tensor* tensor) const { ata_tensor_release(tensor); }
+  void operator()(ata_tensor_file* file) const { ata_tensor_file_release(file); }
+  void operator()(ata_model* model) const { ata_model_release(model); }
+  void operator()(ata_session* session) const { ata_session_release(session); }
+  void operator()(ata_cancellation* flag) const { ata_cancellation_release(flag); }
+};
+template <typename T>
+using Handle = std::unique_ptr<T, Release>;
+
+class CApiModel : public testing::Test {
+ protected:
+  void SetUp() override {
+    ata_model_config config;
+    ASSERT_EQ(ata_model_config_init("vit-tiny", &config), ATA_OK);
+    config.image_size = 32;
+    config.patch_size = 8;
+    config.dim = 48;
+    config.depth = 2;
+    config.heads = 4;
+    config.frames = 3;
+    config.classes = 5;
+    ata_model* model = nullptr;
+    ASSERT_EQ(ata_model_create(&config, 1, &model), ATA_OK) << ata_last_error();
+    model_.reset(model);
+    const int64_t shape[] = {1, 3, 3, 32, 32};
+    ata_tensor* clip = nullptr;
+    ASSERT_EQ(ata_tensor_create(ATA_F32, shape, 5, &clip), ATA_OK);
+    clip_.reset(clip);
+    ata_tensor_info info;
+    ASSERT_EQ(ata_tensor_get_info(clip, &info), ATA_OK);
+    for (size_t i = 0; i < info.size / sizeof(float); ++i) {
+      static_cast<float*>(info.data)[i] = std::sin(static_cast<float>(i) * 0.37f);
+    }
+  }
+
+  Handle<ata_session> session() const {
+    ata_session* session = nullptr;
+    EXPECT_EQ(ata_session_create(model_.get(), &session), ATA_OK) << ata_last_error();
+    return Handle<ata_session>(session);
+  }
+
+  std::vector<float> forward(ata_session* session) const {
+    std::vector<float> logits(5);
+    EXPECT_EQ(ata_session_forward(session, clip_.get(), nullptr, logits.data(), 5), ATA_OK)
+        << ata_last_error();
+    return logits;
+  }
+
+  Handle<ata_model> model_;
+  Handle<ata_tensor> clip_;
+};
+
+TEST_F(CApiModel, SessionsOutliveTheModelHandle) {
+  auto first = session();
+  const std::vector<float> before = forward(first.get());
+  model_.reset();
+  EXPECT_EQ(forward(first.get()), before);
+}
+
+TEST_F(CApiModel, SavedModelLoadsAndGivesTheSame) {
+  const std::vector<float> expected = forward(session().get());
+  const char* labels[] = {"a", "b", "c", "d", "e"};
+  ASSERT_EQ(ata_model_set_labels(model_.get(), labels, 5), ATA_OK);
+  EXPECT_EQ(ata_model_set_labels(model_.get(), labels, 4), ATA_INVALID_ARGUMENT);
+  const std::string path = testing::TempDir() + "api_model.safetensors";
+  ASSERT_EQ(ata_model_save(model_.get(), path.c_str()), ATA_OK) << ata_last_error();
+
+  ata_model* loaded = nullptr;
+  ASSERT_EQ(ata_model_load(path.c_str(), nullptr, &loaded), ATA_OK) << ata_last_error();
+  model_.reset(loaded);
+  const char* label = nullptr;
+  ASSERT_EQ(ata_model_get_label(loaded, 3, &label), ATA_OK);
+  EXPECT_STREQ(label, "d");
+  EXPECT_EQ(ata_model_get_label(loaded, 5, &label), ATA_INVALID_ARGUMENT);
+  const std::vector<float> logits = forward(session().get());
+  for (size_t i = 0; i < 5; ++i) EXPECT_NEAR(logits[i], expected[i], 1e-4f);
+  // Inference keeps no plain weights.
+  EXPECT_EQ(ata_model_save(loaded, path.c_str()), ATA_UNSUPPORTED);
+  std::filesystem::remove(path);
+}
+
+TEST_F(CApiModel, WrongBuffersAndClipsAreRefused) {
+  auto run = session();
+  float logits[5] = {7, 7, 7, 7, 7};
+  EXPECT_EQ(ata_session_forward(run.get(), clip_.get(), nullptr, logits, 4), ATA_INVALID_ARGUMENT);
+  const int64_t shape[] = {1, 3, 2, 32, 32};
+  ata_tensor* other = nullptr;
+  ASSERT_EQ(ata_tensor_create(ATA_F32, shape, 5, &other), ATA_OK);
+  Handle<ata_tensor> wrong(other);
+  EXPECT_EQ(ata_session_forward(run.get(), wrong.get(), nullptr, logits, 5), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(logits[0], 7);
+  ata_tensor* trajectories = nullptr;
+  EXPECT_NE(ata_session_get_trajectories(run.get(), 99, &trajectories), ATA_OK);
+}
+
+TEST_F(CApiModel, CancellationStopsARun) {
+  ata_cancellation* created = nullptr;
+  ASSERT_EQ(ata_cancellation_create(&created), ATA_OK);
+  Handle<ata_cancellation> flag(created);
+  ata_cancellation_cancel(flag.get());
+  auto run = session();
+  float logits[5] = {7, 7, 7, 7, 7};
+  EXPECT_EQ(ata_session_forward(run.get(), clip_.get(), flag.get(), logits, 5), ATA_CANCELLED);
+  EXPECT_EQ(logits[0], 7);
+  // The session is usable afterwards.
+  forward(run.get());
+}
+
+TEST_F(CApiModel, GradientsAndTrajectoriesAreRead) {
+  auto run = session();
+  int64_t label = 2;
+  const int64_t one[] = {1};
+  ata_tensor* wrapped = nullptr;
+  ASSERT_EQ(ata_tensor_wrap(&label, sizeof(label), ATA_I64, one, 1, &wrapped), ATA_OK);
+  Handle<ata_tensor> labels(wrapped);
+  std::vector<float> logits(5);
+  float loss = 0;
+  ASSERT_EQ(
+      ata_session_gradients(run.get(), clip_.get(), labels.get(), nullptr, logits.data(), 5, &loss),
+      ATA_OK)
+      << ata_last_error();
+  EXPECT_GT(loss, 0);
+  ata_tensor* gradient = nullptr;
+  ASSERT_EQ(ata_session_get_gradient(run.get(), "head.weight", &gradient), ATA_OK);
+  Handle<ata_tensor> owned(gradient);
+  EXPECT_NE(ata_session_get_gradient(run.get(), "no.such", &gradient), ATA_OK);
+  ata_tensor* trajectories = nullptr;
+  ASSERT_EQ(ata_session_get_trajectories(run.get(), 1, &trajectories), ATA_OK);
+  Handle<ata_tensor> index(trajectories);
+  ata_tensor_info info;
+  ASSERT_EQ(ata_tensor_get_info(trajectories, &info), ATA_OK);
+  EXPECT_EQ(info.shape[1], 3);
+  EXPECT_EQ(info.shape[2], 16);
+  label = 5;
+  EXPECT_EQ(
+      ata_session_gradients(run.get(), clip_.get(), labels.get(), nullptr, logits.data(), 5, &loss),
+      ATA_INVALID_ARGUMENT);
+}
+
+TEST_F(CApiModel, SessionsInSeveralThreadsAgree) {
+  const std::vector<float> expected = forward(session().get());
+  std::vector<std::vector<float>> results(4);
+  std::vector<std::thread> threads;
+  for (auto& result : results) {
+    threads.emplace_back([this, &result] {
+      auto own = session();
+      for (int i = 0; i < 5; ++i) result = forward(own.get());
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  for (const auto& result : results) EXPECT_EQ(result, expected);
+}
+
+}  // namespace
