@@ -29,12 +29,18 @@ Tensor Variable::take_gradient() const {
 }
 
 void Tape::backward(const Variable& loss, const std::shared_ptr<Allocator>& allocator) {
-  // Taken out first, so that the tape is empty whatever a node throws.
-  std::vector<Backward> nodes = std::exchange(nodes_, {});
   require(loss.defined() && loss.value().count() == 1,
           "backward starts from a loss of one element, not from a tensor of shape ",
           loss.defined() ? loss.value().shape().to_string() : "[]");
-  loss.mutable_gradient(allocator).data<float>()[0] = 1.0f;
+  Tensor one(loss.value().shape(), DType::kF32, allocator);
+  one.data<float>()[0] = 1.0f;
+  backward(loss, std::move(one));
+}
+
+void Tape::backward(const Variable& output, Tensor gradient) {
+  // Taken out first, so that the tape is empty whatever a node throws.
+  std::vector<Backward> nodes = std::exchange(nodes_, {});
+  output.set_gradient(std::move(gradient));
   while (!nodes.empty()) {
     const Backward node = std::move(nodes.back());
     nodes.pop_back();

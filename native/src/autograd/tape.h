@@ -57,6 +57,10 @@ class Tape {
   /// a node throws.
   void backward(const Variable& loss, const std::shared_ptr<Allocator>& allocator);
 
+  /// As above, with `gradient` (f32, of its shape) as the gradient of `output`, which need not be a
+  /// loss. For recomputed parts of a pass, whose outputs others have differentiated.
+  void backward(const Variable& output, Tensor gradient);
+
   bool empty() const { return nodes_.empty(); }
   void clear() { nodes_.clear(); }
 

@@ -44,8 +44,7 @@ Optimizer::Optimizer(const TrainOptions& options, std::vector<TrainedParameter> 
 }
 
 double Optimizer::update(double learning_rate, std::span<const Tensor> gradients) {
-  require(learning_rate >= 0.0 && std::isfinite(learning_rate), "learning_rate is ", learning_rate,
-          "; it must be at least 0");
+  check_learning_rate(learning_rate);
   const double norm = global_norm(parameters_, gradients);
   const bool clip = options_.clip_norm > 0.0f && norm > options_.clip_norm;
   const auto gradient_scale = static_cast<float>(clip ? options_.clip_norm / norm : 1.0);
@@ -56,6 +55,11 @@ double Optimizer::update(double learning_rate, std::span<const Tensor> gradients
     }
   }
   return norm;
+}
+
+void Optimizer::check_learning_rate(double learning_rate) {
+  require(learning_rate >= 0.0 && std::isfinite(learning_rate), "learning_rate is ", learning_rate,
+          "; it must be at least 0");
 }
 
 void Optimizer::update_parameter(TrainedParameter& parameter, const Tensor& gradient,

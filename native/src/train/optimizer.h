@@ -42,6 +42,9 @@ class Optimizer {
   /// parameter) or `learning_rate` is negative or not finite.
   double update(double learning_rate, std::span<const Tensor> gradients);
 
+  /// Throws ATA_INVALID_ARGUMENT unless the rate is finite and at least 0.
+  static void check_learning_rate(double learning_rate);
+
   const std::vector<TrainedParameter>& parameters() const { return parameters_; }
   /// Number of updates made.
   int64_t update_count() const { return update_count_; }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "backend/simd_targets.h"
 #include "base/threads.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -62,7 +63,7 @@ void adamw(const AdamwStep& step, int64_t count, const float* gradient, float* f
   const VecF32 correction = hn::Set(d, step.inverse_root_correction);
   float* const arrays[] = {const_cast<float*>(gradient), first_moment, second_moment, weights,
                            average};
-  for_each_vector(count, arrays, [&](float* const(&p)[5]) {
+  for_each_vector(count, arrays, [&](float* const(&p)[5]) HWY_ATTR {
     const VecF32 g = hn::Mul(gradient_scale, hn::LoadU(d, p[0]));
     const VecF32 m = hn::MulAdd(beta1, hn::LoadU(d, p[1]), hn::Mul(rest1, g));
     const VecF32 v = hn::MulAdd(beta2, hn::LoadU(d, p[2]), hn::Mul(rest2, hn::Mul(g, g)));
@@ -90,7 +91,7 @@ void sgd_range(const SgdStep& step, int64_t count, const float* gradient, float*
   const VecF32 weight_decay = hn::Set(d, step.weight_decay);
   const VecF32 rate = hn::Set(d, step.learning_rate);
   float* const arrays[] = {const_cast<float*>(gradient), velocity, weights, average};
-  for_each_vector(count, arrays, [&](float* const(&p)[4]) {
+  for_each_vector(count, arrays, [&](float* const(&p)[4]) HWY_ATTR {
     const VecF32 old = hn::LoadU(d, p[2]);
     const VecF32 g = hn::MulAdd(weight_decay, old, hn::Mul(gradient_scale, hn::LoadU(d, p[0])));
     VecF32 direction = g;
@@ -130,7 +131,7 @@ void assign_scaled_range(int64_t count, float scale, const float* source, float*
   const F32 d;
   const VecF32 factor = hn::Set(d, scale);
   float* const arrays[] = {const_cast<float*>(source), target};
-  for_each_vector(count, arrays, [&](float* const(&p)[2]) {
+  for_each_vector(count, arrays, [&](float* const(&p)[2]) HWY_ATTR {
     hn::StoreU(hn::Mul(factor, hn::LoadU(d, p[0])), d, p[1]);
   });
 }
@@ -139,7 +140,7 @@ void add_scaled_range(int64_t count, float scale, const float* source, float* ta
   const F32 d;
   const VecF32 factor = hn::Set(d, scale);
   float* const arrays[] = {const_cast<float*>(source), target};
-  for_each_vector(count, arrays, [&](float* const(&p)[2]) {
+  for_each_vector(count, arrays, [&](float* const(&p)[2]) HWY_ATTR {
     hn::StoreU(hn::MulAdd(factor, hn::LoadU(d, p[0]), hn::LoadU(d, p[1])), d, p[1]);
   });
 }
