@@ -1,0 +1,123 @@
+using System.Numerics.Tensors;
+using Ata.Bindings;
+using Ata.Interop;
+
+namespace Ata;
+
+/// <summary>Parameters of <see cref="Assignment"/>.</summary>
+public sealed record AssignmentOptions
+{
+    /// <summary>True: maximise the total (similarities); false: minimise it (costs).</summary>
+    public bool Maximize { get; init; } = true;
+
+    /// <summary>Refines near-ties in float64, so that the matching is optimal for the exact float32 values and not only
+    /// to about 1e-7 of their range.</summary>
+    public bool Polish { get; init; }
+
+    /// <summary>Proves each result by its dual gap, and solves again more precisely if the proof fails.</summary>
+    public bool Certify { get; init; }
+
+    internal unsafe ata_assign_options ToNative() => new()
+    {
+        struct_size = (nuint)sizeof(ata_assign_options),
+        maximize = Maximize ? 1 : 0,
+        polish = Polish ? 1 : 0,
+        certify = Certify ? 1 : 0,
+    };
+}
+
+/// <summary>
+/// Solves dense linear assignment problems exactly. Negative infinity (positive when minimising) forbids a pair.
+/// </summary>
+/// <remarks>Thread-safe.</remarks>
+public static unsafe class Assignment
+{
+    /// <summary>Solves one problem.</summary>
+    /// <param name="values"><c>[rows, columns]</c> in row-major order.</param>
+    /// <param name="rows">1 to 4096.</param>
+    /// <param name="columns">1 to 4096.</param>
+    /// <param name="matching">Receives the column of each row; -1 for rows without one when there are more rows than
+    /// columns.</param>
+    /// <param name="options">Options; null for the defaults.</param>
+    /// <returns>The sum of the matched values.</returns>
+    /// <exception cref="AtaInfeasibleException">No complete matching avoids the forbidden pairs.</exception>
+    public static double Solve(
+        ReadOnlySpan<float> values, int rows, int columns, Span<int> matching, AssignmentOptions? options = null)
+    {
+        double total = 0;
+        SolveBatch(values, 1, rows, columns, matching, new Span<double>(ref total), options);
+        return total;
+    }
+
+    /// <summary>Solves a batch of problems of equal size, in parallel.</summary>
+    /// <param name="values"><c>[problems, rows, columns]</c> in row-major order.</param>
+    /// <param name="problems">Number of problems.</param>
+    /// <param name="rows">1 to 4096.</param>
+    /// <param name="columns">1 to 4096.</param>
+    /// <param name="matchings">Receives <c>[problems, rows]</c> columns, as for <see cref="Solve"/>.</param>
+    /// <param name="totals">Receives the sum of the matched values of each problem; empty when not needed.</param>
+    /// <param name="options">Options; null for the defaults.</param>
+    /// <exception cref="AtaInfeasibleException">A problem has no complete matching; the message names it.</exception>
+    public static void SolveBatch(
+        ReadOnlySpan<float> values,
+        int problems,
+        int rows,
+        int columns,
+        Span<int> matchings,
+        Span<double> totals = default,
+        AssignmentOptions? options = null)
+    {
+        FrameAligner.RequireCount(values, nameof(values), problems, rows, columns);
+        if (matchings.Length != (long)problems * rows)
+        {
+            throw new ArgumentException(
+                $"The span has {matchings.Length} values; {problems} problems of {rows} rows need {(long)problems * rows}.",
+                nameof(matchings));
+        }
+
+        if (!totals.IsEmpty && totals.Length != problems)
+        {
+            throw new ArgumentException(
+                $"The span has {totals.Length} values; it must be empty or have one for each of {problems} problems.",
+                nameof(totals));
+        }
+
+        fixed (float* data = values)
+        {
+            using var tensor = BorrowedTensor.OfFloats(data, values.Length, [problems, rows, columns]);
+            Solve(tensor.Pointer, matchings, totals, options);
+        }
+    }
+
+    /// <summary>Solves one problem or a batch.</summary>
+    /// <param name="values"><c>[rows, columns]</c> or <c>[problems, rows, columns]</c>, dense.</param>
+    /// <param name="options">Options; null for the defaults.</param>
+    /// <returns>Int32 <c>[rows]</c> or <c>[problems, rows]</c>, which the caller disposes.</returns>
+    /// <exception cref="AtaInfeasibleException">A problem has no complete matching; the message names it.</exception>
+    public static AtaTensor Solve(in ReadOnlyTensorSpan<float> values, AssignmentOptions? options = null)
+    {
+        fixed (float* data = values)
+        {
+            using var tensor = BorrowedTensor.Of(data, values, nameof(values));
+            return Solve(tensor.Pointer, null, 0, options);
+        }
+    }
+
+    private static void Solve(
+        ata_tensor* values, Span<int> matchings, Span<double> totals, AssignmentOptions? options)
+    {
+        fixed (double* sums = totals)
+        {
+            using AtaTensor matching = Solve(values, sums, totals.Length, options);
+            matching.AsSpan<int>().CopyTo(matchings);
+        }
+    }
+
+    private static AtaTensor Solve(ata_tensor* values, double* totals, int capacity, AssignmentOptions? options)
+    {
+        ata_assign_options native = (options ?? new AssignmentOptions()).ToNative();
+        ata_tensor* matching;
+        NativeStatus.Check(NativeMethods.ata_assign(values, &native, &matching, totals, (nuint)capacity));
+        return new AtaTensor(matching);
+    }
+}

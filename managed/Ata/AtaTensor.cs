@@ -1,0 +1,164 @@
+using System.Numerics.Tensors;
+using Ata.Bindings;
+using Ata.Interop;
+
+namespace Ata;
+
+/// <summary>
+/// A contiguous row-major array in native memory. Spans over it cost nothing, and are valid until the tensor is
+/// disposed: keep the tensor in a variable (best with <c>using</c>) for as long as you use a span of it.
+/// </summary>
+/// <remarks>Reading from several threads at once is safe.</remarks>
+public sealed unsafe class AtaTensor : IDisposable
+{
+    private readonly TensorHandle _handle;
+    private readonly void* _data;
+    private readonly nint[] _shape;
+
+    /// <summary>Takes ownership of a native tensor.</summary>
+    internal AtaTensor(ata_tensor* pointer, string owner = nameof(AtaTensor))
+    {
+        ata_tensor_info info;
+        try
+        {
+            NativeStatus.Check(NativeMethods.ata_tensor_get_info(pointer, &info));
+            _shape = new nint[info.rank];
+            for (int axis = 0; axis < _shape.Length; ++axis)
+            {
+                _shape[axis] = checked((nint)info.shape[axis]);
+            }
+
+            _handle = new TensorHandle(pointer, owner, checked((long)info.size));
+        }
+        catch
+        {
+            NativeMethods.ata_tensor_release(pointer);
+            throw;
+        }
+
+        _data = info.data;
+        ElementType = (TensorElementType)info.dtype;
+        ByteCount = checked((long)info.size);
+        Count = 1;
+        foreach (nint extent in _shape)
+        {
+            Count *= extent;
+        }
+    }
+
+    /// <summary>Type of the elements.</summary>
+    public TensorElementType ElementType { get; }
+
+    /// <summary>Extents; empty for a scalar.</summary>
+    public ReadOnlySpan<nint> Shape => _shape;
+
+    /// <summary>Number of axes.</summary>
+    public int Rank => _shape.Length;
+
+    /// <summary>Number of elements.</summary>
+    public long Count { get; }
+
+    /// <summary>Size of the elements in bytes.</summary>
+    public long ByteCount { get; }
+
+    internal TensorHandle Handle => _handle;
+
+    /// <summary>Allocates a tensor of zeros.</summary>
+    /// <typeparam name="T"><see cref="float"/>, <see cref="ushort"/> (bfloat16), <see cref="int"/>,
+    /// <see cref="long"/> or <see cref="byte"/>.</typeparam>
+    /// <param name="shape">Up to 8 extents, each at least 0.</param>
+    public static AtaTensor Create<T>(params ReadOnlySpan<nint> shape)
+        where T : unmanaged
+    {
+        TensorElementType type = ElementTypes.Of<T>();
+        if (shape.Length > NativeMethods.ATA_MAX_RANK)
+        {
+            throw new ArgumentException(
+                $"There are {shape.Length} extents; at most {NativeMethods.ATA_MAX_RANK} are possible.", nameof(shape));
+        }
+
+        long* extents = stackalloc long[NativeMethods.ATA_MAX_RANK];
+        for (int axis = 0; axis < shape.Length; ++axis)
+        {
+            extents[axis] = shape[axis];
+        }
+
+        ata_tensor* tensor;
+        NativeStatus.Check(NativeMethods.ata_tensor_create(type.ToNative(), extents, shape.Length, &tensor));
+        return new AtaTensor(tensor);
+    }
+
+    /// <summary>Allocates a tensor and copies elements into it.</summary>
+    /// <typeparam name="T">As for <see cref="Create{T}(ReadOnlySpan{nint})"/>.</typeparam>
+    /// <param name="values">The elements in row-major order.</param>
+    /// <param name="shape">Extents whose product is the number of elements.</param>
+    public static AtaTensor Create<T>(ReadOnlySpan<T> values, params ReadOnlySpan<nint> shape)
+        where T : unmanaged
+    {
+        AtaTensor tensor = Create<T>(shape);
+        if (tensor.Count != values.Length)
+        {
+            tensor.Dispose();
+            throw new ArgumentException(
+                $"There are {values.Length} values; a tensor {FormatShape(shape)} has another number of elements.",
+                nameof(values));
+        }
+
+        values.CopyTo(tensor.AsSpan<T>());
+        return tensor;
+    }
+
+    /// <summary>Allocates a tensor and copies the elements of another into it.</summary>
+    /// <typeparam name="T">As for <see cref="Create{T}(ReadOnlySpan{nint})"/>.</typeparam>
+    /// <param name="source">The elements; gaps and broadcast axes are resolved.</param>
+    public static AtaTensor Create<T>(in ReadOnlyTensorSpan<T> source)
+        where T : unmanaged
+    {
+        AtaTensor tensor = Create<T>(source.Lengths);
+        source.CopyTo(tensor.AsTensorSpan<T>());
+        return tensor;
+    }
+
+    /// <summary>The elements, without copying.</summary>
+    /// <typeparam name="T">The type that belongs to <see cref="ElementType"/>.</typeparam>
+    /// <exception cref="ArgumentException">The tensor holds elements of another type.</exception>
+    /// <exception cref="OverflowException">There are more elements than a span can hold.</exception>
+    /// <exception cref="ObjectDisposedException">The tensor was disposed.</exception>
+    public Span<T> AsSpan<T>()
+        where T : unmanaged => new(DataOf<T>(), checked((int)Count));
+
+    /// <summary>The elements with their shape, without copying.</summary>
+    /// <typeparam name="T">The type that belongs to <see cref="ElementType"/>.</typeparam>
+    /// <exception cref="ArgumentException">The tensor holds elements of another type.</exception>
+    /// <exception cref="ObjectDisposedException">The tensor was disposed.</exception>
+    public TensorSpan<T> AsTensorSpan<T>()
+        where T : unmanaged => new((T*)DataOf<T>(), checked((nint)Count), _shape);
+
+    /// <summary>Releases the memory. Spans over it must not be used any more.</summary>
+    public void Dispose() => _handle.Dispose();
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{ElementType} {FormatShape(_shape)}";
+
+    internal static string FormatShape(ReadOnlySpan<nint> shape) => $"[{string.Join(", ", shape.ToArray())}]";
+
+    /// <summary>Checks element type and rank of an argument, so that the message can name the parameter.</summary>
+    internal void Require(TensorElementType type, string axes, string parameter)
+    {
+        int rank = axes.AsSpan().Count(',') + 1;
+        if (ElementType != type || Rank != rank)
+        {
+            throw new ArgumentException($"The tensor is {this}; it must be {type} [{axes}].", parameter);
+        }
+    }
+
+    private void* DataOf<T>()
+        where T : unmanaged
+    {
+        ObjectDisposedException.ThrowIf(_handle.IsClosed, this);
+        TensorElementType type = ElementTypes.Of<T>();
+        return type == ElementType
+            ? _data
+            : throw new ArgumentException($"The tensor holds {ElementType}, not {type}.", nameof(T));
+    }
+}

@@ -1,0 +1,59 @@
+using System.Numerics.Tensors;
+using Ata.Bindings;
+
+namespace Ata.Interop;
+
+/// <summary>A native tensor over memory that the caller has pinned, for the length of a call. Nothing is copied.</summary>
+internal readonly unsafe ref struct BorrowedTensor
+{
+    /// <param name="data">Pinned memory.</param>
+    /// <param name="bytes">Its size.</param>
+    /// <param name="type">Type of its elements.</param>
+    /// <param name="shape">Extents; they must need exactly <paramref name="bytes"/>.</param>
+    public BorrowedTensor(void* data, nuint bytes, TensorElementType type, scoped ReadOnlySpan<long> shape)
+    {
+        ata_tensor* tensor;
+        fixed (long* extents = shape)
+        {
+            NativeStatus.Check(
+                NativeMethods.ata_tensor_wrap(data, bytes, type.ToNative(), extents, shape.Length, &tensor));
+        }
+
+        Pointer = tensor;
+    }
+
+    public ata_tensor* Pointer { get; }
+
+    public void Dispose() => NativeMethods.ata_tensor_release(Pointer);
+
+    /// <summary>Borrows floats that the caller has pinned.</summary>
+    public static BorrowedTensor OfFloats(float* data, int length, scoped ReadOnlySpan<long> shape) =>
+        new(data, (nuint)length * sizeof(float), TensorElementType.Float32, shape);
+
+    /// <summary>Borrows a tensor that the caller has pinned.</summary>
+    /// <exception cref="ArgumentException">The tensor has gaps between its elements, or too many axes.</exception>
+    public static BorrowedTensor Of<T>(T* data, in ReadOnlyTensorSpan<T> tensor, string parameter)
+        where T : unmanaged
+    {
+        if (!tensor.IsDense)
+        {
+            throw new ArgumentException(
+                "The tensor has gaps between its elements; make it dense first, for instance with Tensor.Create and CopyTo.",
+                parameter);
+        }
+
+        if (tensor.Rank > NativeMethods.ATA_MAX_RANK)
+        {
+            throw new ArgumentException(
+                $"The tensor has {tensor.Rank} axes; at most {NativeMethods.ATA_MAX_RANK} are possible.", parameter);
+        }
+
+        Span<long> shape = stackalloc long[tensor.Rank];
+        for (int axis = 0; axis < shape.Length; ++axis)
+        {
+            shape[axis] = tensor.Lengths[axis];
+        }
+
+        return new BorrowedTensor(data, (nuint)tensor.FlattenedLength * (nuint)sizeof(T), ElementTypes.Of<T>(), shape);
+    }
+}

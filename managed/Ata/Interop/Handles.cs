@@ -1,0 +1,53 @@
+using System.Runtime.InteropServices;
+using Ata.Bindings;
+
+namespace Ata.Interop;
+
+internal sealed unsafe class CancellationHandle(ata_cancellation* pointer)
+    : NativeHandle<ata_cancellation>(pointer, nameof(CancellationToken))
+{
+    protected override void ReleaseNative(ata_cancellation* pointer) => NativeMethods.ata_cancellation_release(pointer);
+}
+
+internal sealed unsafe class TensorHandle(ata_tensor* pointer, string owner, long pressure = 0)
+    : NativeHandle<ata_tensor>(pointer, owner, pressure: pressure)
+{
+    protected override void ReleaseNative(ata_tensor* pointer) => NativeMethods.ata_tensor_release(pointer);
+}
+
+internal sealed unsafe class TensorFileHandle(ata_tensor_file* pointer)
+    : NativeHandle<ata_tensor_file>(pointer, nameof(TensorFile))
+{
+    protected override void ReleaseNative(ata_tensor_file* pointer) => NativeMethods.ata_tensor_file_release(pointer);
+}
+
+internal sealed unsafe class OnlineAlignerHandle(ata_online_aligner* pointer)
+    : NativeHandle<ata_online_aligner>(pointer, nameof(OnlineAligner))
+{
+    protected override void ReleaseNative(ata_online_aligner* pointer) =>
+        NativeMethods.ata_online_aligner_release(pointer);
+}
+
+internal sealed unsafe class ModelHandle(ata_model* pointer, long pressure)
+    : NativeHandle<ata_model>(pointer, nameof(Model), pressure: pressure)
+{
+    protected override void ReleaseNative(ata_model* pointer) => NativeMethods.ata_model_release(pointer);
+}
+
+internal sealed unsafe class SessionHandle(ata_session* pointer, SafeHandle model)
+    : NativeHandle<ata_session>(pointer, nameof(Session), model)
+{
+    protected override void ReleaseNative(ata_session* pointer) => NativeMethods.ata_session_release(pointer);
+}
+
+internal sealed unsafe class VideoHandle(ata_video* pointer)
+    : NativeHandle<ata_video>(pointer, nameof(VideoReader))
+{
+    protected override void ReleaseNative(ata_video* pointer) => NativeMethods.ata_video_release(pointer);
+}
+
+internal sealed unsafe class VideoWriterHandle(ata_video_writer* pointer)
+    : NativeHandle<ata_video_writer>(pointer, nameof(VideoWriter))
+{
+    protected override void ReleaseNative(ata_video_writer* pointer) => NativeMethods.ata_video_writer_release(pointer);
+}

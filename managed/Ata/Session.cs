@@ -1,0 +1,205 @@
+using System.Numerics.Tensors;
+using Ata.Bindings;
+using Ata.Interop;
+
+namespace Ata;
+
+/// <summary>
+/// Workspace of one sequence of runs on a model. Clips are Float32 <c>[B, 3, T, H, W]</c>, normalised, with T, H and W
+/// as in the model's configuration; logits are <c>[B, classes]</c>.
+/// </summary>
+/// <remarks>One thread at a time; make one session for each thread, they share the weights.</remarks>
+public sealed unsafe class Session : IDisposable
+{
+    private readonly SessionHandle _handle;
+
+    internal Session(Model model)
+    {
+        using Lease<ata_model> lease = model.Handle.Lease();
+        ata_session* session;
+        NativeStatus.Check(NativeMethods.ata_session_create(lease.Pointer, &session));
+        _handle = new SessionHandle(session, model.Handle);
+        Config = model.Config;
+    }
+
+    /// <summary>The configuration of the model.</summary>
+    public ModelConfig Config { get; }
+
+    /// <summary>Classifies clips, without copying them.</summary>
+    /// <param name="clips">One or more whole clips in row-major order; their number follows from the length.</param>
+    /// <param name="logits">Receives the logits of all clips.</param>
+    /// <param name="cancellationToken">Stops the run between two blocks.</param>
+    /// <exception cref="ArgumentException">A span has the wrong length.</exception>
+    /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
+    public void Forward(ReadOnlySpan<float> clips, Span<float> logits, CancellationToken cancellationToken = default)
+    {
+        Span<long> shape = stackalloc long[5];
+        ShapeOf(clips, shape);
+        fixed (float* data = clips)
+        {
+            using var tensor = BorrowedTensor.OfFloats(data, clips.Length, shape);
+            Forward(tensor.Pointer, logits, cancellationToken);
+        }
+    }
+
+    /// <summary>Classifies clips, without copying them.</summary>
+    /// <param name="clips"><c>[B, 3, T, H, W]</c>, dense.</param>
+    /// <param name="logits">Receives the logits of all clips.</param>
+    /// <param name="cancellationToken">Stops the run between two blocks.</param>
+    public void Forward(
+        in ReadOnlyTensorSpan<float> clips, Span<float> logits, CancellationToken cancellationToken = default)
+    {
+        fixed (float* data = clips)
+        {
+            using var tensor = BorrowedTensor.Of(data, clips, nameof(clips));
+            Forward(tensor.Pointer, logits, cancellationToken);
+        }
+    }
+
+    /// <summary>Classifies clips.</summary>
+    /// <param name="clips">Float32 <c>[B, 3, T, H, W]</c>.</param>
+    /// <param name="logits">Receives the logits of all clips.</param>
+    /// <param name="cancellationToken">Stops the run between two blocks.</param>
+    public void Forward(AtaTensor clips, Span<float> logits, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(clips);
+        using Lease<ata_tensor> lease = clips.Handle.Lease();
+        Forward(lease.Pointer, logits, cancellationToken);
+    }
+
+    /// <summary>Classifies one clip.</summary>
+    /// <param name="clip">The clip.</param>
+    /// <param name="logits">Receives one value for each class.</param>
+    /// <param name="cancellationToken">Stops the run between two blocks.</param>
+    public void Forward(VideoClip clip, Span<float> logits, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(clip);
+        Forward(clip.Tensor, logits, cancellationToken);
+    }
+
+    /// <summary>Classifies clips of a trainable model, and computes the mean cross-entropy and its gradient with respect
+    /// to every parameter; see <see cref="GetGradient"/>.</summary>
+    /// <param name="clips">Float32 <c>[B, 3, T, H, W]</c>.</param>
+    /// <param name="labels">The class of each clip.</param>
+    /// <param name="logits">Receives the logits of all clips.</param>
+    /// <param name="cancellationToken">Stops the run between two blocks.</param>
+    /// <returns>The loss.</returns>
+    public float ComputeGradients(
+        AtaTensor clips, ReadOnlySpan<long> labels, Span<float> logits, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(clips);
+        using Lease<ata_tensor> lease = clips.Handle.Lease();
+        return ComputeGradients(lease.Pointer, labels, logits, cancellationToken);
+    }
+
+    /// <inheritdoc cref="ComputeGradients(AtaTensor, ReadOnlySpan{long}, Span{float}, CancellationToken)"/>
+    public float ComputeGradients(
+        ReadOnlySpan<float> clips,
+        ReadOnlySpan<long> labels,
+        Span<float> logits,
+        CancellationToken cancellationToken = default)
+    {
+        Span<long> shape = stackalloc long[5];
+        ShapeOf(clips, shape);
+        fixed (float* data = clips)
+        {
+            using var tensor = BorrowedTensor.OfFloats(data, clips.Length, shape);
+            return ComputeGradients(tensor.Pointer, labels, logits, cancellationToken);
+        }
+    }
+
+    /// <summary>Reads a gradient of the last <c>ComputeGradients</c>.</summary>
+    /// <param name="parameter">Name of the parameter.</param>
+    /// <returns>Float32 of the parameter's shape, which the caller disposes.</returns>
+    public AtaTensor GetGradient(string parameter)
+    {
+        ArgumentNullException.ThrowIfNull(parameter);
+        using Lease<ata_session> lease = _handle.LeaseExclusively();
+        using var name = new Utf8Text(parameter, stackalloc byte[Utf8Text.BufferSize]);
+        ata_tensor* gradient;
+        NativeStatus.Check(NativeMethods.ata_session_get_gradient(lease.Pointer, name.Pointer, &gradient));
+        return new AtaTensor(gradient);
+    }
+
+    /// <summary>Reads the trajectories that a block of the last run followed.</summary>
+    /// <param name="block">0 to depth - 1.</param>
+    /// <returns>Trajectories that the caller disposes.</returns>
+    /// <exception cref="NotSupportedException">The model does not run in mode <see cref="TemporalMode.Ata"/>, or its
+    /// alignment has no trajectories.</exception>
+    public Trajectories GetTrajectories(int block)
+    {
+        using Lease<ata_session> lease = _handle.LeaseExclusively();
+        ata_tensor* trajectories;
+        NativeStatus.Check(NativeMethods.ata_session_get_trajectories(lease.Pointer, block, &trajectories));
+        return new Trajectories(trajectories, null);
+    }
+
+    /// <summary>Computes the patch tokens that enter a block: what alignment sees.</summary>
+    /// <param name="clips">Float32 <c>[B, 3, T, H, W]</c>.</param>
+    /// <param name="block">0 to depth - 1; depth for the output of the last block.</param>
+    /// <param name="cancellationToken">Stops the run between two blocks.</param>
+    /// <returns>Float32 <c>[B, T, N, D]</c>, which the caller disposes.</returns>
+    public AtaTensor GetFeatures(AtaTensor clips, int block, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(clips);
+        using Lease<ata_session> lease = _handle.LeaseExclusively();
+        using Lease<ata_tensor> tensor = clips.Handle.Lease();
+        using var native = new NativeCancellation(cancellationToken);
+        ata_tensor* features;
+        NativeStatus.Check(
+            NativeMethods.ata_session_features(lease.Pointer, tensor.Pointer, block, native.Pointer, &features),
+            cancellation: cancellationToken);
+        return new AtaTensor(features);
+    }
+
+    /// <summary>Releases the session.</summary>
+    public void Dispose() => _handle.Dispose();
+
+    private void Forward(ata_tensor* clips, Span<float> logits, CancellationToken cancellationToken)
+    {
+        using Lease<ata_session> lease = _handle.LeaseExclusively();
+        using var native = new NativeCancellation(cancellationToken);
+        fixed (float* results = logits)
+        {
+            NativeStatus.Check(
+                NativeMethods.ata_session_forward(lease.Pointer, clips, native.Pointer, results, (nuint)logits.Length),
+                cancellation: cancellationToken);
+        }
+    }
+
+    private float ComputeGradients(
+        ata_tensor* clips, ReadOnlySpan<long> labels, Span<float> logits, CancellationToken cancellationToken)
+    {
+        using Lease<ata_session> lease = _handle.LeaseExclusively();
+        using var native = new NativeCancellation(cancellationToken);
+        fixed (float* results = logits)
+        fixed (long* classes = labels)
+        {
+            using var targets = new BorrowedTensor(
+                classes, (nuint)labels.Length * sizeof(long), TensorElementType.Int64, [labels.Length]);
+            float loss;
+            NativeStatus.Check(
+                NativeMethods.ata_session_gradients(
+                    lease.Pointer, clips, targets.Pointer, native.Pointer, results, (nuint)logits.Length, &loss),
+                cancellation: cancellationToken);
+            return loss;
+        }
+    }
+
+    private void ShapeOf(ReadOnlySpan<float> clips, Span<long> shape)
+    {
+        long length = Config.ClipLength;
+        if (clips.IsEmpty || clips.Length % length != 0)
+        {
+            throw new ArgumentException(
+                $"The span has {clips.Length} values; a clip [3, {Config.Frames}, {Config.ImageSize}, {Config.ImageSize}] has {length}.",
+                nameof(clips));
+        }
+
+        shape[0] = clips.Length / length;
+        shape[1] = 3;
+        shape[2] = Config.Frames;
+        shape[3] = Config.ImageSize;
+        shape[4] = Config.ImageSize;
+    }
+}

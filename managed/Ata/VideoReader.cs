@@ -1,0 +1,169 @@
+using System.Runtime.InteropServices;
+using Ata.Bindings;
+using Ata.Interop;
+
+namespace Ata;
+
+/// <summary>How to open a video.</summary>
+public sealed record VideoOptions
+{
+    /// <summary>Frames per second of a folder of images.</summary>
+    public double FolderFramesPerSecond { get; init; } = 25;
+
+    /// <summary>Decoding threads of the reader; null lets the codec choose.</summary>
+    public int? Threads { get; init; }
+
+    internal unsafe ata_video_options ToNative() => new()
+    {
+        struct_size = (nuint)sizeof(ata_video_options),
+        folder_fps = FolderFramesPerSecond,
+        threads = OptionValue.PositiveOrZero(Threads),
+    };
+}
+
+/// <summary>What a video is.</summary>
+/// <param name="Width">Width in pixels as shown: rotation and pixel aspect ratio applied.</param>
+/// <param name="Height">Height in pixels as shown.</param>
+/// <param name="FramesPerSecond">Average frame rate in frames per second.</param>
+/// <param name="Duration">From the first frame to the end of the last.</param>
+/// <param name="FrameCount">Number of frames: exact if the container says, else estimated.</param>
+/// <param name="Rotation">Clockwise rotation that was applied: 0, 90, 180 or 270 degrees.</param>
+/// <param name="BitDepth">Bits of a colour component in the file.</param>
+/// <param name="Codec">Name of the codec.</param>
+public sealed record VideoInfo(
+    int Width, int Height, double FramesPerSecond, TimeSpan Duration, long FrameCount, int Rotation, int BitDepth, string Codec);
+
+/// <summary>An open video file, or a folder of numbered JPEG or PNG frames.</summary>
+/// <remarks>One thread at a time.</remarks>
+public sealed unsafe class VideoReader : IDisposable
+{
+    private readonly VideoHandle _handle;
+
+    private VideoReader(ata_video* video, string path)
+    {
+        Path = path;
+        ata_video_info info;
+        try
+        {
+            NativeStatus.Check(NativeMethods.ata_video_get_info(video, &info), path);
+        }
+        catch
+        {
+            NativeMethods.ata_video_release(video);
+            throw;
+        }
+
+        _handle = new VideoHandle(video);
+        Info = new VideoInfo(
+            info.width,
+            info.height,
+            info.fps,
+            TimeSpan.FromSeconds(info.duration),
+            info.frame_count,
+            info.rotation,
+            info.bit_depth,
+            Marshal.PtrToStringUTF8((nint)info.codec)!);
+    }
+
+    /// <summary>The file or folder.</summary>
+    public string Path { get; }
+
+    /// <summary>What the video is.</summary>
+    public VideoInfo Info { get; }
+
+    /// <summary>Opens a video: any container and codec that FFmpeg's libraries read, or a folder of images.</summary>
+    /// <param name="path">File or folder.</param>
+    /// <param name="options">Options; null for the defaults.</param>
+    /// <exception cref="FileNotFoundException">There is no such file or folder.</exception>
+    /// <exception cref="AtaVideoException">The file is malformed or has no video.</exception>
+    /// <exception cref="AtaLibraryException">FFmpeg's libraries cannot be loaded.</exception>
+    public static VideoReader Open(string path, VideoOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ata_video_options native = (options ?? new VideoOptions()).ToNative();
+        using var text = new Utf8Text(path, stackalloc byte[Utf8Text.BufferSize]);
+        ata_video* video;
+        NativeStatus.Check(NativeMethods.ata_video_open(text.Pointer, &native, &video), path);
+        return new VideoReader(video, path);
+    }
+
+    /// <summary>Decodes the frames that are shown at given times: for each time the last frame that starts at or before
+    /// it. Seeks, and decodes only what is needed.</summary>
+    /// <param name="times">Seconds from the first frame, ascending.</param>
+    /// <param name="cancellationToken">Stops between two frames.</param>
+    /// <returns>Frames that the caller disposes.</returns>
+    public VideoFrames Read(ReadOnlySpan<double> times, CancellationToken cancellationToken = default)
+    {
+        if (times.IsEmpty)
+        {
+            throw new ArgumentException("There are no times; ask for at least one frame.", nameof(times));
+        }
+
+        using Lease<ata_video> lease = _handle.LeaseExclusively();
+        using var native = new NativeCancellation(cancellationToken);
+        AtaTensor frameTimes = FrameTimes.Create(times.Length);
+        try
+        {
+            ata_tensor* frames;
+            fixed (double* data = times)
+            fixed (double* starts = FrameTimes.SpanOf(frameTimes))
+            {
+                NativeStatus.Check(
+                    NativeMethods.ata_video_read(
+                        lease.Pointer, data, (nuint)times.Length, native.Pointer, &frames, starts),
+                    Path,
+                    cancellationToken);
+            }
+
+            return new VideoFrames(new AtaTensor(frames, nameof(VideoFrames)), frameTimes);
+        }
+        catch
+        {
+            frameTimes.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Samples a clip exactly as a model sees it.</summary>
+    /// <param name="options">Options; null for the defaults. <see cref="ClipOptions.For"/> gives those of a model.</param>
+    /// <param name="cancellationToken">Stops between two frames.</param>
+    /// <returns>A clip that the caller disposes.</returns>
+    /// <exception cref="AtaVideoException">The video is malformed, or too short for <see cref="ShortVideoPolicy.Error"/>.
+    /// </exception>
+    public VideoClip Sample(ClipOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        options ??= new ClipOptions();
+        ata_clip_options clipOptions = options.ToNative();
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.Frames, 1, nameof(options));
+        using Lease<ata_video> lease = _handle.LeaseExclusively();
+        using var native = new NativeCancellation(cancellationToken);
+        AtaTensor frameTimes = FrameTimes.Create(options.Frames);
+        try
+        {
+            ata_tensor* clip;
+            fixed (double* starts = FrameTimes.SpanOf(frameTimes))
+            {
+                NativeStatus.Check(
+                    NativeMethods.ata_video_sample(lease.Pointer, &clipOptions, native.Pointer, &clip, starts),
+                    Path,
+                    cancellationToken);
+            }
+
+            return new VideoClip(new AtaTensor(clip, nameof(VideoClip)), frameTimes, options.Mean, options.Std);
+        }
+        catch
+        {
+            frameTimes.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Samples a clip on another thread.</summary>
+    /// <param name="options">Options; null for the defaults.</param>
+    /// <param name="cancellationToken">Stops between two frames.</param>
+    public Task<VideoClip> SampleAsync(ClipOptions? options = null, CancellationToken cancellationToken = default) =>
+        Task.Run(() => Sample(options, cancellationToken), cancellationToken);
+
+    /// <summary>Closes the video.</summary>
+    public void Dispose() => _handle.Dispose();
+}
