@@ -5,7 +5,6 @@ public sealed class ClassificationMetrics
 {
     private const int Top = 5;
     private readonly int[,] _confusion;
-    private long _top5;
     private double _loss;
 
     /// <summary>Creates empty counts.</summary>
@@ -25,11 +24,14 @@ public sealed class ClassificationMetrics
     /// <summary>Clips whose most likely class was right.</summary>
     public long Correct { get; private set; }
 
+    /// <summary>Clips whose class was among the five most likely.</summary>
+    public long CorrectInTop5 { get; private set; }
+
     /// <summary>Share of clips whose most likely class was right; 0 of none.</summary>
     public double Top1 => Count > 0 ? (double)Correct / Count : 0;
 
     /// <summary>Share of clips whose class was among the five most likely; 0 of none.</summary>
-    public double Top5 => Count > 0 ? (double)_top5 / Count : 0;
+    public double Top5 => Count > 0 ? (double)CorrectInTop5 / Count : 0;
 
     /// <summary>Mean loss; 0 of none.</summary>
     public double Loss => Count > 0 ? _loss / Count : 0;
@@ -78,7 +80,7 @@ public sealed class ClassificationMetrics
         ++_confusion[label, best];
         ++Count;
         Correct += best == label ? 1 : 0;
-        _top5 += rank < Top ? 1 : 0;
+        CorrectInTop5 += rank < Top ? 1 : 0;
         _loss += loss;
     }
 

@@ -1,0 +1,71 @@
+namespace Ata.Data;
+
+/// <summary>A video that could not be read.</summary>
+/// <param name="Path">The video.</param>
+/// <param name="Reason">Why not.</param>
+public sealed record BrokenVideo(string Path, string Reason);
+
+/// <summary>Too many videos could not be read for the result to mean what it should.</summary>
+public sealed class TooManyBrokenVideosException : Exception
+{
+    /// <summary>Creates the exception.</summary>
+    /// <param name="broken">The videos.</param>
+    /// <param name="total">Videos of the dataset.</param>
+    /// <param name="allowed">How many may be broken.</param>
+    public TooManyBrokenVideosException(IReadOnlyList<BrokenVideo> broken, int total, int allowed)
+        : base($"{broken.Count} of {total} videos cannot be read, and {allowed} may be; the last one: {broken[^1].Path}: {broken[^1].Reason} Repair or remove them, or allow more.")
+    {
+        Broken = broken;
+    }
+
+    /// <summary>The videos.</summary>
+    public IReadOnlyList<BrokenVideo> Broken { get; }
+}
+
+/// <summary>Counts the distinct videos that could not be read. Thread-safe.</summary>
+internal sealed class BrokenVideos(int total, double allowedFraction, Action<BrokenVideo>? report)
+{
+    private readonly Lock _lock = new();
+    private readonly HashSet<string> _paths = new(StringComparer.Ordinal);
+    private readonly List<BrokenVideo> _videos = [];
+
+    internal IReadOnlyList<BrokenVideo> Snapshot()
+    {
+        lock (_lock)
+        {
+            return _videos.ToArray();
+        }
+    }
+
+    /// <summary>Whether a video is known to be broken, so that it need not be opened again.</summary>
+    internal bool Contains(string path)
+    {
+        lock (_lock)
+        {
+            return _paths.Contains(path);
+        }
+    }
+
+    /// <summary>Counts a video.</summary>
+    /// <exception cref="TooManyBrokenVideosException">More than the allowed fraction is broken.</exception>
+    internal void Add(string path, string reason)
+    {
+        var video = new BrokenVideo(path, reason);
+        lock (_lock)
+        {
+            if (!_paths.Add(path))
+            {
+                return;
+            }
+
+            _videos.Add(video);
+            int allowed = (int)(allowedFraction * total);
+            if (_videos.Count > allowed)
+            {
+                throw new TooManyBrokenVideosException(_videos.ToArray(), total, allowed);
+            }
+        }
+
+        report?.Invoke(video);
+    }
+}

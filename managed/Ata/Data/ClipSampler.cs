@@ -1,0 +1,224 @@
+using System.Collections.Concurrent;
+
+namespace Ata.Data;
+
+/// <summary>Reads clips of a dataset's videos and changes them at random. Thread-safe.</summary>
+internal sealed class ClipSampler
+{
+    /// <summary>How many other videos are tried in place of an unreadable one.</summary>
+    private const int Replacements = 100;
+
+    private readonly IVideoDataset _dataset;
+    private readonly LoaderOptions _options;
+    private readonly Dictionary<string, int> _classes;
+    private readonly ConcurrentDictionary<string, VideoProperties> _properties = new(StringComparer.Ordinal);
+    private readonly ClipCache? _cache;
+    private readonly float[] _mean;
+    private readonly float[] _deviation;
+
+    internal ClipSampler(IVideoDataset dataset, LoaderOptions options)
+    {
+        _dataset = dataset;
+        _options = options;
+        Shape = new ClipShape(options.Frames, options.Size);
+        _classes = dataset.Labels.Select((label, index) => (label, index)).ToDictionary(c => c.label, c => c.index, StringComparer.Ordinal);
+        _cache = options.CacheMegabytes > 0 ? new ClipCache((long)options.CacheMegabytes << 20) : null;
+        _mean = options.Mean.ToArray();
+        _deviation = options.Deviation.ToArray();
+        Broken = new BrokenVideos(dataset.Count, options.AllowedBroken, options.BrokenVideoFound);
+    }
+
+    /// <summary>Uses of random numbers at one place of an epoch.</summary>
+    private enum Stream : ulong
+    {
+        Clip,
+        Replacement,
+        Mixing,
+    }
+
+    internal BrokenVideos Broken { get; }
+
+    internal ClipShape Shape { get; }
+
+    /// <summary>Reads a training clip. Another video, always the same one, stands in for an unreadable one.</summary>
+    /// <param name="item">The video.</param>
+    /// <param name="epoch">Pass over the data.</param>
+    /// <param name="place">Place in the pass.</param>
+    /// <param name="clip">Receives the clip, <c>[3, T, H, W]</c>.</param>
+    /// <param name="cancellationToken">Stops decoding.</param>
+    /// <returns>The video read and its class.</returns>
+    internal (int Item, int Label) SampleForTraining(int item, ulong epoch, ulong place, Span<float> clip, CancellationToken cancellationToken)
+    {
+        SampleRandom replacements = RandomAt(epoch, place, Stream.Replacement);
+        for (int attempt = 0; attempt <= Replacements; ++attempt, item = replacements.Below(_dataset.Count))
+        {
+            VideoItem video = _dataset[item];
+            SampleRandom random = RandomAt(epoch, place, Stream.Clip);
+            if (TrySample(video, p => [ClipPlan.Draw(_options, p, video.Label, random)], PixelsChange, clip, cancellationToken))
+            {
+                Change(clip, random);
+                return (item, ClassOf(video));
+            }
+        }
+
+        throw new AtaVideoException($"{Replacements} videos in a row could not be read; the last one is {_dataset[item].Path}.");
+    }
+
+    /// <summary>Reads all views of a video for evaluation.</summary>
+    /// <param name="item">The video.</param>
+    /// <param name="clips">Receives the clips, <c>[views, 3, T, H, W]</c>; zeros if the video cannot be read.</param>
+    /// <param name="cancellationToken">Stops decoding.</param>
+    /// <returns>The video and its class; the item is -1 if it cannot be read.</returns>
+    internal (int Item, int Label) SampleViews(int item, Span<float> clips, CancellationToken cancellationToken)
+    {
+        VideoItem video = _dataset[item];
+        bool read = TrySample(video, Views, rawPixels: false, clips, cancellationToken);
+        if (!read)
+        {
+            clips.Clear();
+        }
+
+        return (read ? item : -1, ClassOf(video));
+    }
+
+    /// <summary>Mixes a finished training batch.</summary>
+    internal void Mix(Span<float> clips, Span<float> targets, ulong epoch, ulong firstPlace) =>
+        ClipMixing.Apply(clips, targets, Shape, _options.Augmentation, RandomAt(epoch, firstPlace, Stream.Mixing));
+
+    private bool PixelsChange => _options.Augmentation.ChangesPixels;
+
+    private static bool IsBrokenVideo(Exception error) =>
+        error is AtaVideoException or IOException or NotSupportedException or UnauthorizedAccessException;
+
+    private SampleRandom RandomAt(ulong epoch, ulong place, Stream stream) => new(_options.Seed, epoch, place, (ulong)stream);
+
+    private int ClassOf(VideoItem video) => _classes.TryGetValue(video.Label, out int index)
+        ? index
+        : throw new DatasetException($"{video.Path}: its label \"{video.Label}\" is not one of the {_classes.Count} classes.");
+
+    private ClipPlan[] Views(VideoProperties video)
+    {
+        var plans = new ClipPlan[_options.ClipViews * _options.CropViews];
+        for (int i = 0; i < plans.Length; ++i)
+        {
+            plans[i] = ClipPlan.View(_options, video, i / _options.CropViews, i % _options.CropViews);
+        }
+
+        return plans;
+    }
+
+    private bool TrySample(VideoItem video, Func<VideoProperties, ClipPlan[]> plan, bool rawPixels, Span<float> clips, CancellationToken cancellationToken)
+    {
+        if (Broken.Contains(video.Path))
+        {
+            return false;
+        }
+
+        using var reader = new LazyReader(video.Path);
+        try
+        {
+            ClipPlan[] plans = plan(PropertiesOf(reader));
+            for (int i = 0; i < plans.Length; ++i)
+            {
+                Read(reader, plans[i], rawPixels, clips.Slice(i * Shape.Count, Shape.Count), cancellationToken);
+            }
+
+            return true;
+        }
+        catch (Exception error) when (IsBrokenVideo(error))
+        {
+            Broken.Add(video.Path, error.Message);
+            return false;
+        }
+    }
+
+    private VideoProperties PropertiesOf(LazyReader reader)
+    {
+        if (!_properties.TryGetValue(reader.Path, out VideoProperties properties))
+        {
+            VideoInfo info = reader.Video.Info;
+            properties = new VideoProperties(info.Width, info.Height, info.FramesPerSecond, info.Duration.TotalSeconds);
+            if (properties is not { Width: > 0, Height: > 0, FramesPerSecond: > 0, Duration: > 0 })
+            {
+                throw new AtaVideoException($"{reader.Path} does not say how large, fast or long it is.");
+            }
+
+            _properties.TryAdd(reader.Path, properties);
+        }
+
+        return properties;
+    }
+
+    private void Read(LazyReader reader, ClipPlan plan, bool rawPixels, Span<float> clip, CancellationToken cancellationToken)
+    {
+        var key = new ClipCache.Key(reader.Path, plan);
+        if (_cache is not null && _cache.TryGet(key, clip))
+        {
+            return;
+        }
+
+        using VideoClip sampled = reader.Video.Sample(OptionsOf(plan, rawPixels), cancellationToken);
+        sampled.Tensor.AsSpan<float>().CopyTo(clip);
+        _cache?.Add(key, clip);
+    }
+
+    private ClipOptions OptionsOf(ClipPlan plan, bool rawPixels) => new()
+    {
+        Frames = _options.Frames,
+        Stride = plan.Stride,
+        FramesPerSecond = _options.Spread == FrameSpread.Dense && _options.FramesPerSecond > 0 ? _options.FramesPerSecond : null,
+        Offset = plan.Offset >= 0 ? TimeSpan.FromSeconds(plan.Offset) : null,
+        ClipIndex = plan.ClipIndex,
+        ClipCount = plan.Offset >= 0 ? 1 : _options.ClipViews,
+        ShortPolicy = ShortVideoPolicy.Loop,
+        Size = _options.Size,
+        CropIndex = plan.CropIndex,
+        CropCount = plan.Width > 0 ? 1 : _options.CropViews,
+        Crop = plan.Width > 0 ? new CropRectangle(plan.Left, plan.Top, plan.Width, plan.Height) : null,
+        Flip = plan.Flip,
+        Mean = rawPixels ? ChannelValues.Uniform(0) : ValuesOf(_mean),
+        Std = rawPixels ? ChannelValues.Uniform(1) : ValuesOf(_deviation),
+    };
+
+    private static ChannelValues ValuesOf(float[] values) => new(values[0], values[1], values[2]);
+
+    /// <summary>Makes the random changes of pixels, in the order of the fields' common practice.</summary>
+    private void Change(Span<float> clip, SampleRandom random)
+    {
+        AugmentationOptions augmentation = _options.Augmentation;
+        if (augmentation.ColorJitter > 0 || augmentation.HueJitter > 0)
+        {
+            ColorTransforms.Jitter(clip, Shape, augmentation.ColorJitter, augmentation.HueJitter, random);
+        }
+
+        if (augmentation.RandAugmentOperations > 0)
+        {
+            RandAugment.Apply(clip, Shape, augmentation.RandAugmentOperations, augmentation.RandAugmentMagnitude, random);
+        }
+
+        if (PixelsChange)
+        {
+            ColorTransforms.Normalize(clip, Shape, _mean, _deviation);
+        }
+
+        if (random.NextDouble() < augmentation.ErasingProbability)
+        {
+            GeometricTransforms.Erase(clip, Shape, random);
+        }
+    }
+
+    /// <summary>Opens a video when it is needed: a clip from the cache needs none.</summary>
+    private sealed class LazyReader(string path) : IDisposable
+    {
+        /// <summary>Videos are decoded in parallel to one another.</summary>
+        private static readonly VideoOptions SingleThread = new() { Threads = 1 };
+
+        private VideoReader? _video;
+
+        internal string Path => path;
+
+        internal VideoReader Video => _video ??= VideoReader.Open(path, SingleThread);
+
+        public void Dispose() => _video?.Dispose();
+    }
+}

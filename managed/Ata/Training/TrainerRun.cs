@@ -1,0 +1,360 @@
+using System.Diagnostics;
+using Ata.Data;
+
+namespace Ata.Training;
+
+/// <content>The loop of one process.</content>
+public sealed partial class Trainer
+{
+    /// <summary>What lives from the beginning of <see cref="FitAsync"/> to its end.</summary>
+    private sealed class Run : IDisposable
+    {
+        private readonly Trainer _owner;
+        private readonly IProgress<TrainingProgress>? _progress;
+        private readonly VideoLoader _loader;
+        private readonly MetricsLog? _metrics;
+        private readonly TensorBoardWriter? _events;
+        private readonly long _start = Stopwatch.GetTimestamp();
+        private readonly long _firstStep;
+        private readonly float[] _logits;
+        private TimeSpan _waitedBefore;
+        private long _intervalStart = Stopwatch.GetTimestamp();
+        private long _intervalClips;
+        private double _lastLoss;
+
+        internal Run(Trainer owner, IProgress<TrainingProgress>? progress)
+        {
+            _owner = owner;
+            _progress = progress;
+            _firstStep = owner.Step;
+            _logits = new float[Options.BatchSize * owner._model.Config.Classes];
+            if (owner._directory is { } directory)
+            {
+                _metrics = new MetricsLog(directory.Metrics, State.MetricsLength);
+                try
+                {
+                    _events = new TensorBoardWriter(directory.Events, State.EventsLength);
+                }
+                catch
+                {
+                    _metrics.Dispose();
+                    throw;
+                }
+
+                RestoreLastRecords(directory);
+            }
+
+            _loader = VideoLoader.ForTraining(
+                owner._train,
+                Options.TrainingLoader(owner._model.Config, v => owner.LogBrokenVideo(v.Path, v.Reason)),
+                State.Batches);
+        }
+
+        private TrainerOptions Options => _owner._options;
+
+        private TrainingState State => _owner._state;
+
+        private double Epoch => _owner.Step / Options.StepsPerEpoch(_owner._train.Count);
+
+        public void Dispose()
+        {
+            _loader.Dispose();
+            _metrics?.Dispose();
+            _events?.Dispose();
+        }
+
+        internal async Task TrainAsync(CancellationToken cancellationToken)
+        {
+            try
+            {
+                if (State.ValidationPending)
+                {
+                    await ValidateAsync(cancellationToken).ConfigureAwait(false);
+                }
+
+                while (_owner.Step < _owner._totalSteps && !State.Ended)
+                {
+                    await TrainOnBatchAsync(cancellationToken).ConfigureAwait(false);
+                    if (State.Batches % Options.Accumulate == 0)
+                    {
+                        await UpdateAsync(cancellationToken).ConfigureAwait(false);
+                    }
+                }
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                Report(TrainingPhase.Saving);
+                _owner.Save(_metrics, _events);
+                throw;
+            }
+
+            Finish();
+        }
+
+        internal TrainingResult Result() => new()
+        {
+            Steps = _owner.Step,
+            StoppedEarly = State.Ended && _owner.Step < _owner._totalSteps,
+            BestStep = State.BestStep,
+            Best = State.Best,
+            Validation = _owner._lastValidation,
+            BrokenVideos = _loader.BrokenVideos,
+        };
+
+        private async Task TrainOnBatchAsync(CancellationToken cancellationToken)
+        {
+            using ClipBatch batch = await _loader.NextAsync(cancellationToken).ConfigureAwait(false)
+                ?? throw new UnreachableException();
+            _lastLoss = _owner._steps.Accumulate(batch.Clips, batch.Targets, _logits, 1f / Options.Accumulate, cancellationToken);
+            var counts = new ClassificationMetrics(_owner._model.Config.Classes);
+            for (int i = 0; i < batch.Labels.Length; ++i)
+            {
+                counts.Add(_logits.AsSpan(i * counts.Classes, counts.Classes), LabelOf(batch, i), _lastLoss);
+            }
+
+            MetricsInterval sum = State.Interval;
+            State.Interval = new MetricsInterval(
+                sum.Clips + counts.Count, sum.Loss + (_lastLoss * counts.Count), sum.Top1 + counts.Correct, sum.Top5 + counts.CorrectInTop5);
+            _intervalClips += counts.Count;
+            ++State.Batches;
+        }
+
+        /// <summary>The class that a clip shows most of.</summary>
+        private int LabelOf(ClipBatch batch, int clip)
+        {
+            if (batch.Targets.ElementType == TensorElementType.Int64)
+            {
+                return batch.Labels[clip];
+            }
+
+            int classes = _owner._model.Config.Classes;
+            ReadOnlySpan<float> target = batch.Targets.AsSpan<float>().Slice(clip * classes, classes);
+            int best = 0;
+            for (int c = 1; c < classes; ++c)
+            {
+                best = target[c] > target[best] ? c : best;
+            }
+
+            return best;
+        }
+
+        private async Task UpdateAsync(CancellationToken cancellationToken)
+        {
+            double rate = Options.LearningRate.RateAt(_owner.Step - 1, _owner._totalSteps);
+            try
+            {
+                _owner._lastNorm = _owner._steps.Update(rate);
+            }
+            catch (ArgumentException error)
+            {
+                throw new InvalidOperationException($"Training diverged at step {_owner.Step}: {error.Message} Lower the learning rate, or clip the gradient more.", error);
+            }
+
+            long step = _owner.Step;
+            bool last = step == _owner._totalSteps;
+            if (step % Options.LogEverySteps == 0 || last)
+            {
+                RecordTraining(rate);
+            }
+
+            Report(TrainingPhase.Training);
+            bool validate = IsDue(Options.ValidateEverySteps, Options.ValidateEveryEpochs, step) || last;
+            State.ValidationPending = validate && _owner._validation is not null;
+            if (State.ValidationPending)
+            {
+                await ValidateAsync(cancellationToken).ConfigureAwait(false);
+            }
+
+            bool save = Options.CheckpointEverySteps > 0 ? step % Options.CheckpointEverySteps == 0 : validate;
+            if ((save || State.Ended) && !last)
+            {
+                Report(TrainingPhase.Saving);
+                _owner.Save(_metrics, _events);
+            }
+        }
+
+        /// <summary>Whether a step is the first at or after a multiple of a distance.</summary>
+        private bool IsDue(int everySteps, double everyEpochs, long step)
+        {
+            if (everySteps > 0)
+            {
+                return step % everySteps == 0;
+            }
+
+            double perEpoch = Options.StepsPerEpoch(_owner._train.Count) * everyEpochs;
+            return everyEpochs > 0 && Math.Floor(step / perEpoch) > Math.Floor((step - 1) / perEpoch);
+        }
+
+        private void RecordTraining(double rate)
+        {
+            double seconds = Stopwatch.GetElapsedTime(_intervalStart).TotalSeconds;
+            MetricsInterval sum = State.Interval;
+            _owner._lastTrainRecord = new MetricsRecord
+            {
+                Kind = MetricsKind.Train,
+                Step = _owner.Step,
+                Epoch = Epoch,
+                Loss = sum.Loss / sum.Clips,
+                Top1 = (double)sum.Top1 / sum.Clips,
+                Top5 = (double)sum.Top5 / sum.Clips,
+                LearningRate = rate,
+                GradientNorm = _owner._lastNorm,
+                ClipsPerSecond = _intervalClips / seconds,
+                DataWait = Math.Min(1, (_loader.Waited - _waitedBefore).TotalSeconds / seconds),
+            };
+            State.Interval = default;
+            Add(_owner._lastTrainRecord);
+            BeginInterval();
+        }
+
+        private void BeginInterval()
+        {
+            _intervalStart = Stopwatch.GetTimestamp();
+            _intervalClips = 0;
+            _waitedBefore = _loader.Waited;
+        }
+
+        private async Task ValidateAsync(CancellationToken cancellationToken)
+        {
+            using Model model = _owner.AveragedModel();
+            Report(TrainingPhase.Validating);
+            EvaluationResult result = await Evaluator.EvaluateAsync(
+                model,
+                _owner._validation!,
+                Options.ValidationLoader(model.Config, v => _owner.LogBrokenVideo(v.Path, v.Reason)),
+                progress: _progress is null ? null : new ValidationProgress(this),
+                cancellationToken: cancellationToken).ConfigureAwait(false);
+            _owner._lastValidation = result;
+            _owner._lastValidationRecord = new MetricsRecord
+            {
+                Kind = MetricsKind.Validation,
+                Step = _owner.Step,
+                Epoch = Epoch,
+                Loss = result.Loss,
+                Top1 = result.Top1,
+                Top5 = result.Top5,
+                MeanClassAccuracy = result.MeanClassAccuracy,
+                ClipsPerSecond = result.Videos * Options.ValidationClips * Options.ValidationCrops / Math.Max(result.Seconds, 1e-9),
+            };
+            Add(_owner._lastValidationRecord);
+            _owner.LogValidation(_owner.Step, result.Loss, result.Top1);
+            Judge(result, model);
+            State.ValidationPending = false;
+            WriteValidation(result);
+            BeginInterval();
+            Report(TrainingPhase.Training);
+        }
+
+        /// <summary>Keeps the best model, and ends the run when validations no longer improve.</summary>
+        private void Judge(EvaluationResult result, Model model)
+        {
+            double number = Options.BestBy switch
+            {
+                BestMetric.Top1 => result.Top1,
+                BestMetric.MeanClassAccuracy => result.MeanClassAccuracy,
+                _ => result.Loss,
+            };
+            bool better = State.Best is not { } best || (Options.BestBy == BestMetric.Loss ? number < best : number > best);
+            State.WithoutImprovement = better ? 0 : State.WithoutImprovement + 1;
+            State.Ended = Options.EarlyStopping > 0 && State.WithoutImprovement >= Options.EarlyStopping;
+            if (better)
+            {
+                State.Best = number;
+                State.BestStep = _owner.Step;
+                if (_owner._directory is { } directory)
+                {
+                    model.Save(directory.BestModel);
+                }
+            }
+        }
+
+        private void WriteValidation(EvaluationResult result)
+        {
+            if (_owner._directory is { } directory)
+            {
+                using var json = new MemoryStream();
+                result.WriteJson(json);
+                WholeFile.Write(directory.Validation, json.ToArray());
+                WriteReport(directory);
+            }
+        }
+
+        private void Finish()
+        {
+            if (_owner._directory is not { } directory)
+            {
+                return;
+            }
+
+            Report(TrainingPhase.Saving);
+            using (Model model = _owner.AveragedModel())
+            {
+                model.Save(directory.FinalModel);
+            }
+
+            _owner.Save(_metrics, _events);
+            WriteReport(directory);
+        }
+
+        private void WriteReport(RunDirectory directory)
+        {
+            string title = Path.GetFileName(Path.GetFullPath(directory.Path).TrimEnd(Path.DirectorySeparatorChar));
+            TrainingReport.Write(directory.Report, title, MetricsLog.Read(directory.Metrics), _owner._lastValidation, _owner.Settings());
+        }
+
+        private void Add(MetricsRecord record)
+        {
+            _metrics?.Add(record);
+            string prefix = record.Kind == MetricsKind.Train ? "train/" : "validation/";
+            var scalars = new List<KeyValuePair<string, double>>();
+            record.WriteScalars((name, value) => scalars.Add(new(prefix + name, value)), timing: false);
+            record.WriteScalars((name, value) => scalars.Add(new(prefix + name, value)), timing: true);
+            _events?.Add(record.Step, scalars);
+        }
+
+        /// <summary>Shows a continued run what the stopped one knew.</summary>
+        private void RestoreLastRecords(RunDirectory directory)
+        {
+            if (State.Batches > 0)
+            {
+                IReadOnlyList<MetricsRecord> records = MetricsLog.Read(directory.Metrics);
+                _owner._lastTrainRecord = records.LastOrDefault(r => r.Kind == MetricsKind.Train);
+                _owner._lastValidationRecord = records.LastOrDefault(r => r.Kind == MetricsKind.Validation);
+                _owner._lastValidation = _owner._lastValidationRecord is not null && File.Exists(directory.Validation)
+                    ? EvaluationResult.ReadJson(directory.Validation)
+                    : null;
+            }
+        }
+
+        private void Report(TrainingPhase phase, int validated = 0)
+        {
+            if (_progress is null)
+            {
+                return;
+            }
+
+            TimeSpan elapsed = Stopwatch.GetElapsedTime(_start);
+            long done = _owner.Step - _firstStep;
+            _progress.Report(new TrainingProgress
+            {
+                Phase = phase,
+                Step = _owner.Step,
+                TotalSteps = _owner._totalSteps,
+                Epoch = Epoch,
+                Loss = _lastLoss,
+                Train = _owner._lastTrainRecord,
+                Validation = _owner._lastValidationRecord,
+                Best = State.Best,
+                ValidatedVideos = validated,
+                BrokenVideos = _loader.BrokenVideos.Count,
+                Elapsed = elapsed,
+                Remaining = done > 0 ? elapsed * ((double)(_owner._totalSteps - _owner.Step) / done) : TimeSpan.Zero,
+            });
+        }
+
+        private sealed class ValidationProgress(Run run) : IProgress<EvaluationProgress>
+        {
+            public void Report(EvaluationProgress value) => run.Report(TrainingPhase.Validating, value.Videos);
+        }
+    }
+}
