@@ -25,7 +25,7 @@ constexpr double kTimeTolerance = 1e-4;  // ffmpeg prints six digits
 
 /// Reads every frame of `clip`, in order and jumping about, and compares with `ffmpeg`. Returns the
 /// lowest PSNR.
-double compare_with_ffmpeg(const std::string& clip) {
+double compare_with_ffmpeg(const std::string& clip, bool count_is_estimate) {
   const auto reader = VideoReader::open(clip, default_video_options());
   const ata_video_info& info = reader->info();
   const std::string filter =
@@ -33,7 +33,9 @@ double compare_with_ffmpeg(const std::string& clip) {
   const ReferenceFrames reference = reference_frames(clip, info.width, info.height, filter);
   EXPECT_FALSE(reference.frames.empty()) << clip;
   if (reference.frames.empty()) return 0;
-  EXPECT_EQ(info.frame_count, static_cast<int64_t>(reference.frames.size())) << clip;
+  if (!count_is_estimate) {
+    EXPECT_EQ(info.frame_count, static_cast<int64_t>(reference.frames.size())) << clip;
+  }
   EXPECT_NEAR(info.duration, reference.times.back() + 1 / info.fps, 1.5 / info.fps) << clip;
 
   const size_t frame_bytes = reference.frames[0].size();
@@ -78,7 +80,15 @@ struct Recipe {
   const char* options;
   int width = 192;
   int height = 128;
+  /// Options of a second pass over the result of the first; none if empty.
+  const char* remux = "";
+  /// The container does not say how many frames there are.
+  bool count_is_estimate = false;
 };
+
+std::ostream& operator<<(std::ostream& out, const Recipe& recipe) {
+  return out << recipe.file;
+}
 
 class Decoding : public testing::TestWithParam<Recipe> {};
 
@@ -87,9 +97,15 @@ TEST_P(Decoding, GivesTheFramesThatFfmpegGives) {
   const Recipe recipe = GetParam();
   Scratch scratch;
   const std::string clip = scratch.path(recipe.file);
-  ffmpeg(moving_picture(recipe.width, recipe.height, 25, 2.4) + " " + recipe.options + " '" + clip +
-         "'");
-  const double lowest = compare_with_ffmpeg(clip);
+  const std::string source = moving_picture(recipe.width, recipe.height, 25, 2.4) + " ";
+  if (*recipe.remux) {
+    const std::string first = scratch.path(std::string("first_") + recipe.file);
+    ffmpeg(source + recipe.options + " '" + first + "'");
+    ffmpeg("-i '" + first + "' " + recipe.remux + " '" + clip + "'");
+  } else {
+    ffmpeg(source + recipe.options + " '" + clip + "'");
+  }
+  const double lowest = compare_with_ffmpeg(clip, recipe.count_is_estimate);
   RecordProperty("psnr", std::to_string(lowest));
 }
 
@@ -125,7 +141,33 @@ INSTANTIATE_TEST_SUITE_P(
                "log-level=none:keyint=12:bframes=3:open-gop=1"},
         Recipe{"bt2020.mkv",
                "-vf scale=out_color_matrix=bt2020 -c:v libx264 -pix_fmt yuv420p10le "
-               "-colorspace bt2020nc -g 10"}),
+               "-colorspace bt2020nc -g 10"},
+        Recipe{"rotated_90.mp4", "-c:v libx264 -pix_fmt yuv420p -g 10", 192, 128,
+               "-c copy -metadata:s:v:0 rotate=90"},
+        Recipe{"rotated_180.mov", "-c:v libx264 -pix_fmt yuv420p -g 10", 192, 128,
+               "-c copy -metadata:s:v:0 rotate=180"},
+        Recipe{"rotated_270.mp4", "-c:v libx264 -pix_fmt yuv420p -g 10", 192, 128,
+               "-c copy -metadata:s:v:0 rotate=270"},
+        Recipe{"rotated_anamorphic.mp4", "-vf setsar=4/3 -c:v libx264 -pix_fmt yuv444p -g 10", 192,
+               128, "-c copy -metadata:s:v:0 rotate=90"},
+        Recipe{"edit_list.mp4", "-c:v libx264 -pix_fmt yuv420p -g 12 -bf 2", 192, 128,
+               "-ss 0.3 -c copy -avoid_negative_ts disabled"},
+        Recipe{"late_start.mkv", "-c:v libx264 -pix_fmt yuv420p -g 12 -bf 2", 192, 128,
+               "-c copy -output_ts_offset 7.5"},
+        Recipe{"uneven.mp4",
+               "-vf \"select='lt(mod(n,10),3)+eq(mod(n,10),6)'\" -vsync vfr -c:v libx264 "
+               "-pix_fmt yuv420p -g 6 -bf 2"},
+        Recipe{"uneven.mkv",
+               "-vf \"select='lt(mod(n,20),3)+eq(mod(n,20),6)'\" -vsync vfr -c:v libx264 "
+               "-pix_fmt yuv420p -g 6 -bf 2",
+               192, 128, "", true},
+        Recipe{"ntsc.mkv", "-r 30000/1001 -vsync cfr -c:v libx264 -pix_fmt yuv420p -g 12 -bf 2"},
+        Recipe{"raw.h264", "-c:v libx264 -pix_fmt yuv420p -g 12 -bf 2"},
+        Recipe{"raw.m4v", "-c:v mpeg4 -q:v 3 -g 12 -bf 0"},
+        Recipe{"longer_sound.mkv",
+               "-f lavfi -i sine=duration=5 -c:v libx264 -pix_fmt yuv420p -g 12 -c:a pcm_s16le"},
+        Recipe{"one_frame.mp4", "-frames:v 1 -c:v libx264 -pix_fmt yuv420p"},
+        Recipe{"animation.gif", "", 64, 48}),
     [](const auto& clip) {
       std::string name = clip.param.file;
       std::replace(name.begin(), name.end(), '.', '_');
@@ -140,7 +182,7 @@ TEST(DecodingDirectory, GivesTheFramesThatFfmpegGives) {
     const std::string clip = entry.path().string();
     if (clip.find("corrupt") != std::string::npos) continue;
     try {
-      std::printf("%7.2f dB  %s\n", compare_with_ffmpeg(clip), clip.c_str());
+      std::printf("%7.2f dB  %s\n", compare_with_ffmpeg(clip, false), clip.c_str());
     } catch (const Error& error) {
       ADD_FAILURE() << error.what();
     }
