@@ -33,8 +33,9 @@ class ATA_EXPORT FrameDecoder {
   virtual const ata_video_info& info() const = 0;
   /// Hands each frame that `times` (finite, ascending seconds) ask for to `sink`, once, in order:
   /// the last frame that starts at or before a time; the first frame for earlier times, the last
-  /// for times past the end. Containers round the starts of frames, so a start counts as "at" a
-  /// time up to half a millisecond after it. `cancelled` may be null.
+  /// for times past the end. Containers round the starts of frames to the ticks of their clock, so
+  /// a frame counts as starting "at" a time up to half a tick (at most half a millisecond) before
+  /// its start. `cancelled` may be null.
   virtual void read(std::span<const double> times, const std::atomic<bool>* cancelled,
                     const FrameSink& sink) = 0;
 };
