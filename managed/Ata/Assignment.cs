@@ -54,7 +54,7 @@ public static unsafe class Assignment
     /// <param name="problems">Number of problems.</param>
     /// <param name="rows">1 to 4096.</param>
     /// <param name="columns">1 to 4096.</param>
-    /// <param name="matchings">Receives <c>[problems, rows]</c> columns, as for <see cref="Solve"/>.</param>
+    /// <param name="matchings">Receives <c>[problems, rows]</c> columns, as for one problem.</param>
     /// <param name="totals">Receives the sum of the matched values of each problem; empty when not needed.</param>
     /// <param name="options">Options; null for the defaults.</param>
     /// <exception cref="AtaInfeasibleException">A problem has no complete matching; the message names it.</exception>

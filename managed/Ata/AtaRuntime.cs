@@ -1,0 +1,103 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Ata.Bindings;
+using Ata.Interop;
+using Microsoft.Extensions.Logging;
+
+namespace Ata;
+
+/// <summary>The native library as a whole: where it is, what it can do, its threads and its log.</summary>
+/// <remarks>
+/// Thread-safe. The library is loaded at the first use of anything native, from <see cref="LibraryPath"/> or the
+/// environment variable <see cref="LibraryPathVariable"/> if one is given, else from the application's folder, its
+/// <c>runtimes/&lt;rid&gt;/native</c>, or the system's places, in this order.
+/// </remarks>
+public static unsafe class AtaRuntime
+{
+    /// <summary>Name of the environment variable with the path of the native library.</summary>
+    public const string LibraryPathVariable = "ATA_LIBRARY_PATH";
+
+    /// <summary>The file of the native library, to be set before anything native is used; null to search.</summary>
+    /// <exception cref="InvalidOperationException">Set after the library was loaded.</exception>
+    public static string? LibraryPath
+    {
+        get => NativeLibraryLoader.ExplicitPath;
+        set => NativeLibraryLoader.ExplicitPath = value;
+    }
+
+    /// <summary>Version of the native library.</summary>
+    /// <exception cref="AtaLibraryException">It cannot be loaded.</exception>
+    public static string Version => Marshal.PtrToStringUTF8((nint)NativeMethods.ata_version())!;
+
+    /// <summary>How many threads one operation uses. Setting it applies to operations that start later.</summary>
+    /// <exception cref="ArgumentException">The number is negative or unreasonably large; 0 stands for the number of
+    /// cores.</exception>
+    public static int ThreadCount
+    {
+        get => NativeMethods.ata_thread_count();
+        set => NativeStatus.Check(NativeMethods.ata_set_thread_count(value));
+    }
+
+    /// <summary>Reports what is installed and what works. Does not fail when something is missing, not even the native
+    /// library: the report says what and why.</summary>
+    public static RuntimeReport Diagnose()
+    {
+        RuntimeReport report;
+        try
+        {
+            NativeLibraryLoader.Load();
+            report = JsonSerializer.Deserialize(DiagnoseNative(), RuntimeReportJson.Default.RuntimeReport)!;
+        }
+        catch (AtaLibraryException error)
+        {
+            report = new RuntimeReport { Problem = error.Message };
+        }
+
+        return report with { ManagedVersion = ManagedVersion(), Attempts = NativeLibraryLoader.Attempts };
+    }
+
+    /// <summary>Writes a report as JSON.</summary>
+    /// <param name="report">The report.</param>
+    public static string ToJson(RuntimeReport report) =>
+        JsonSerializer.Serialize(report, RuntimeReportJson.Default.RuntimeReport);
+
+    /// <summary>Sends the messages of the native library to a logger of category <c>Ata</c>.</summary>
+    /// <param name="factory">Makes the logger; null for no log.</param>
+    public static void UseLogger(ILoggerFactory? factory) => UseLogger(factory?.CreateLogger("Ata"));
+
+    /// <summary>Sends the messages of the native library to a logger. Messages below the lowest level that is enabled
+    /// now are never made. The logger is called from any thread, and must not call Ata.</summary>
+    /// <param name="logger">The logger; null for no log.</param>
+    public static void UseLogger(ILogger? logger) => NativeLog.Use(logger);
+
+    private static string ManagedVersion()
+    {
+        string version = typeof(AtaRuntime).Assembly
+            .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+        return version.Split('+')[0];
+    }
+
+    private static byte[] DiagnoseNative()
+    {
+        nuint length = 0;
+        NativeStatus.Check(NativeMethods.ata_diagnose(null, 0, &length));
+        while (true)
+        {
+            // The report can grow between two calls, since it counts memory.
+            var buffer = new byte[checked((int)length + 1)];
+            nuint needed;
+            fixed (byte* data = buffer)
+            {
+                NativeStatus.Check(NativeMethods.ata_diagnose(data, (nuint)buffer.Length, &needed));
+            }
+
+            if (needed < (nuint)buffer.Length)
+            {
+                return buffer[..(int)needed];
+            }
+
+            length = needed;
+        }
+    }
+}

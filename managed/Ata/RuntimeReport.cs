@@ -1,0 +1,89 @@
+using System.Text.Json.Serialization;
+
+namespace Ata;
+
+/// <summary>What is installed and what works; see <see cref="AtaRuntime.Diagnose"/>.</summary>
+public sealed record RuntimeReport
+{
+    /// <summary>Version of the C# API.</summary>
+    public string ManagedVersion { get; init; } = string.Empty;
+
+    /// <summary>Version of the native library; null if it cannot be loaded.</summary>
+    public string? Version { get; init; }
+
+    /// <summary>Version of the native library's binary interface; 0 if it cannot be loaded.</summary>
+    public int AbiVersion { get; init; }
+
+    /// <summary>Why the native library cannot be loaded; null if it can.</summary>
+    public string? Problem { get; init; }
+
+    /// <summary>Where the native library was looked for, in order; the last one without a reason was loaded.</summary>
+    public IReadOnlyList<LibraryAttempt> Attempts { get; init; } = [];
+
+    /// <summary>How many threads one operation uses.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>The processor; null if the native library cannot be loaded.</summary>
+    public CpuReport? Cpu { get; init; }
+
+    /// <summary>The devices, whether they work or not.</summary>
+    public IReadOnlyList<DeviceReport> Devices { get; init; } = [];
+
+    /// <summary>The libraries that Ata uses, whether they are there or not.</summary>
+    public IReadOnlyList<LibraryReport> Libraries { get; init; } = [];
+
+    /// <summary>Memory of tensors; null if the native library cannot be loaded.</summary>
+    public MemoryReport? Memory { get; init; }
+}
+
+/// <summary>A file that was tried.</summary>
+/// <param name="Path">The file.</param>
+/// <param name="Reason">Why it was not loaded, in the system loader's words; null if it was.</param>
+public sealed record LibraryAttempt(string Path, [property: JsonPropertyName("error")] string? Reason);
+
+/// <summary>What the CPU backend runs on.</summary>
+/// <param name="VectorTarget">Instruction set of Ata's own vector code, in Highway's names.</param>
+/// <param name="VectorTargets">All that this processor and this build have, best first.</param>
+/// <param name="OnednnIsa">Instruction set that oneDNN uses.</param>
+/// <param name="NativeBf16">Whether bfloat16 products run as such, and so faster than Float32.</param>
+public sealed record CpuReport(
+    string VectorTarget,
+    string VectorTargets,
+    [property: JsonPropertyName("onednn_isa")] string OnednnIsa,
+    [property: JsonPropertyName("native_bf16")] bool NativeBf16);
+
+/// <summary>A device.</summary>
+/// <param name="Name">Its name, as in <see cref="ModelOptions.Device"/>.</param>
+/// <param name="Available">Whether it can be used.</param>
+/// <param name="Reason">Why it cannot; null if it can.</param>
+public sealed record DeviceReport(string Name, bool Available, string? Reason);
+
+/// <summary>A library that Ata uses.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Purpose">What it is for.</param>
+/// <param name="Available">Whether it can be loaded.</param>
+/// <param name="Version">Its version; null if it cannot.</param>
+/// <param name="Path">Its file; null if it is built in or cannot be loaded.</param>
+/// <param name="Reason">Why it cannot be loaded; null if it can.</param>
+/// <param name="Attempts">Files that were tried without success; null if it is built in.</param>
+public sealed record LibraryReport(
+    string Name,
+    string Purpose,
+    bool Available,
+    string? Version,
+    string? Path,
+    string? Reason,
+    IReadOnlyList<LibraryAttempt>? Attempts);
+
+/// <summary>Memory of tensors.</summary>
+/// <param name="LiveBytes">Bytes in use now.</param>
+/// <param name="PeakBytes">Most bytes that were ever in use.</param>
+public sealed record MemoryReport(long LiveBytes, long PeakBytes);
+
+/// <summary>Reads the native library's report without reflection.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    WriteIndented = true)]
+[JsonSerializable(typeof(RuntimeReport))]
+internal sealed partial class RuntimeReportJson : JsonSerializerContext;

@@ -1,0 +1,264 @@
+using System.Collections.Concurrent;
+using System.Numerics.Tensors;
+
+namespace Ata;
+
+/// <summary>How a video is looked at for a prediction.</summary>
+public sealed record PredictOptions
+{
+    /// <summary>How many classes to list, at least 1; fewer are listed if the model has fewer.</summary>
+    public int Top { get; init; } = 5;
+
+    /// <summary>Clips in time, spread evenly over the video.</summary>
+    public int TemporalViews { get; init; } = 1;
+
+    /// <summary>Crops of each clip: 1 or 3.</summary>
+    public int SpatialViews { get; init; } = 1;
+
+    /// <summary>How clips are sampled; null for the defaults with the model's frames, size and normalisation. Frames,
+    /// size, normalisation and the indices and counts of clips and crops are set by the classifier in any case.</summary>
+    public ClipOptions? Sampling { get; init; }
+
+    /// <summary>Receives the number of views that are done.</summary>
+    public IProgress<int>? Progress { get; init; }
+
+    internal void Check()
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(Top, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(TemporalViews, 1);
+        if (SpatialViews is not (1 or 3))
+        {
+            throw new ArgumentOutOfRangeException(nameof(SpatialViews), SpatialViews, "There can be 1 or 3 spatial views.");
+        }
+    }
+}
+
+/// <summary>
+/// Recognises actions in videos: a model, and as many sessions as threads use it at once. The probabilities of several
+/// views (clips in time times crops) are averaged.
+/// </summary>
+/// <remarks>
+/// Thread-safe. Each call takes a session of its own, which is kept for later calls; weights are shared. Disposing waits
+/// for nothing: calls that are running finish normally.
+/// </remarks>
+public sealed class VideoClassifier : IDisposable
+{
+    private readonly ConcurrentBag<Session> _sessions = [];
+    private volatile bool _disposed;
+
+    /// <summary>Makes a classifier of a model, which it takes over and disposes.</summary>
+    /// <param name="model">The model.</param>
+    public VideoClassifier(Model model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        Model = model;
+    }
+
+    /// <summary>The model.</summary>
+    public Model Model { get; }
+
+    /// <summary>Loads a model.</summary>
+    /// <param name="path">Checkpoint to read.</param>
+    /// <param name="options">Device, arithmetic, temporal mode; null for the defaults.</param>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
+    /// <exception cref="AtaModelException">The file is malformed, or contradicts its own configuration.</exception>
+    public static VideoClassifier Load(string path, ModelOptions? options = null) => new(Model.Load(path, options));
+
+    /// <summary>Loads a model on another thread.</summary>
+    /// <param name="path">Checkpoint to read.</param>
+    /// <param name="options">Device, arithmetic, temporal mode; null for the defaults.</param>
+    /// <param name="cancellationToken">Stops the call before it begins to read; reading itself is not
+    /// interrupted.</param>
+    public static Task<VideoClassifier> LoadAsync(
+        string path, ModelOptions? options = null, CancellationToken cancellationToken = default) =>
+        Task.Run(() => Load(path, options), cancellationToken);
+
+    /// <summary>Classifies a video file or a folder of images.</summary>
+    /// <param name="path">File or folder.</param>
+    /// <param name="options">Views and number of classes; null for the defaults.</param>
+    /// <param name="cancellationToken">Stops between two frames or two blocks of the model.</param>
+    /// <exception cref="AtaVideoException">The video is malformed or too short.</exception>
+    public Predictions Predict(
+        string path, PredictOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        using VideoReader video = VideoReader.Open(path);
+        return Predict(video, options, cancellationToken);
+    }
+
+    /// <summary>Classifies an open video.</summary>
+    /// <param name="video">The video; no other thread may use it meanwhile.</param>
+    /// <param name="options">Views and number of classes; null for the defaults.</param>
+    /// <param name="cancellationToken">Stops between two frames or two blocks of the model.</param>
+    /// <exception cref="AtaVideoException">The video is malformed or too short.</exception>
+    public Predictions Predict(
+        VideoReader video, PredictOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(video);
+        options ??= new PredictOptions();
+        options.Check();
+        ClipOptions sampling = (options.Sampling ?? new ClipOptions()) with
+        {
+            Frames = Model.Config.Frames,
+            Size = Model.Config.ImageSize,
+            Mean = Model.Config.Mean,
+            Std = Model.Config.Std,
+            ClipCount = options.TemporalViews,
+            CropCount = options.SpatialViews,
+        };
+        int views = options.TemporalViews * options.SpatialViews;
+        return Classify(
+            options.Top,
+            views,
+            (session, view, logits) =>
+            {
+                ClipOptions place = sampling with
+                {
+                    ClipIndex = view / options.SpatialViews,
+                    CropIndex = view % options.SpatialViews,
+                };
+                using VideoClip clip = video.Sample(place, cancellationToken);
+                session.Forward(clip, logits, cancellationToken);
+                options.Progress?.Report(view + 1);
+            });
+    }
+
+    /// <summary>Classifies one clip that was sampled as the model needs it.</summary>
+    /// <param name="clip">The clip; see <see cref="ClipOptions.For"/>.</param>
+    /// <param name="top">How many classes to list.</param>
+    /// <param name="cancellationToken">Stops between two blocks of the model.</param>
+    public Predictions Predict(VideoClip clip, int top = 5, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(clip);
+        ArgumentOutOfRangeException.ThrowIfLessThan(top, 1);
+        return Classify(top, 1, (session, _, logits) => session.Forward(clip, logits, cancellationToken));
+    }
+
+    /// <summary>Classifies a video file or a folder of images on another thread.</summary>
+    /// <param name="path">File or folder.</param>
+    /// <param name="options">Views and number of classes; null for the defaults.</param>
+    /// <param name="cancellationToken">Stops between two frames or two blocks of the model.</param>
+    public Task<Predictions> PredictAsync(
+        string path, PredictOptions? options = null, CancellationToken cancellationToken = default) =>
+        Task.Run(() => Predict(path, options, cancellationToken), cancellationToken);
+
+    /// <summary>Classifies an open video on another thread.</summary>
+    /// <param name="video">The video; no other thread may use it meanwhile.</param>
+    /// <param name="options">Views and number of classes; null for the defaults.</param>
+    /// <param name="cancellationToken">Stops between two frames or two blocks of the model.</param>
+    public Task<Predictions> PredictAsync(
+        VideoReader video, PredictOptions? options = null, CancellationToken cancellationToken = default) =>
+        Task.Run(() => Predict(video, options, cancellationToken), cancellationToken);
+
+    /// <summary>Computes the logits of clips, without copying them.</summary>
+    /// <param name="clips">One or more whole clips <c>[3, T, H, W]</c>, normalised, in row-major order.</param>
+    /// <param name="logits">Receives the logits of all clips.</param>
+    /// <param name="cancellationToken">Stops between two blocks of the model.</param>
+    public void Forward(ReadOnlySpan<float> clips, Span<float> logits, CancellationToken cancellationToken = default)
+    {
+        Session session = Rent();
+        try
+        {
+            session.Forward(clips, logits, cancellationToken);
+        }
+        finally
+        {
+            Return(session);
+        }
+    }
+
+    /// <summary>Computes the logits of clips, without copying them.</summary>
+    /// <param name="clips"><c>[B, 3, T, H, W]</c>, normalised, dense.</param>
+    /// <param name="logits">Receives the logits of all clips.</param>
+    /// <param name="cancellationToken">Stops between two blocks of the model.</param>
+    public void Forward(
+        in ReadOnlyTensorSpan<float> clips, Span<float> logits, CancellationToken cancellationToken = default)
+    {
+        Session session = Rent();
+        try
+        {
+            session.Forward(clips, logits, cancellationToken);
+        }
+        finally
+        {
+            Return(session);
+        }
+    }
+
+    /// <summary>Releases the model and the sessions that are not in use; the others follow when their calls end.</summary>
+    public void Dispose()
+    {
+        _disposed = true;
+        DisposeIdle();
+        Model.Dispose();
+    }
+
+    private Predictions Classify(int top, int views, Action<Session, int, float[]> forward)
+    {
+        int classes = Model.Config.Classes;
+        var logits = new float[classes];
+        var probabilities = new float[classes];
+        Session session = Rent();
+        try
+        {
+            for (int view = 0; view < views; ++view)
+            {
+                forward(session, view, logits);
+                ToProbabilities(logits);
+                TensorPrimitives.Add(probabilities, logits, probabilities);
+            }
+        }
+        finally
+        {
+            Return(session);
+        }
+
+        TensorPrimitives.Divide(probabilities, views, probabilities);
+        return new Predictions(BestOf(probabilities, Math.Min(top, classes)), probabilities, views);
+    }
+
+    private static void ToProbabilities(float[] logits)
+    {
+        if (!float.IsFinite(TensorPrimitives.Sum<float>(logits)))
+        {
+            throw new AtaModelException("The model computes values that are not finite: its weights are damaged, or the clip is not normalised.");
+        }
+
+        // Relative to the largest one, so that no exponential overflows.
+        TensorPrimitives.Subtract(logits, TensorPrimitives.Max<float>(logits), logits);
+        TensorPrimitives.SoftMax(logits, logits);
+    }
+
+    private Prediction[] BestOf(float[] probabilities, int count)
+    {
+        int[] order = Enumerable.Range(0, probabilities.Length).ToArray();
+        Array.Sort(order, (a, b) => probabilities[b].CompareTo(probabilities[a]) is var by and not 0 ? by : a.CompareTo(b));
+        IReadOnlyList<string> labels = Model.Labels;
+        return Array.ConvertAll(
+            order[..count],
+            index => new Prediction(labels.Count > 0 ? labels[index] : $"class {index}", index, probabilities[index]));
+    }
+
+    private Session Rent()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return _sessions.TryTake(out Session? session) ? session : Model.CreateSession();
+    }
+
+    private void Return(Session session)
+    {
+        _sessions.Add(session);
+        if (_disposed)
+        {
+            // Disposed while the session was in use: nobody else will empty the bag.
+            DisposeIdle();
+        }
+    }
+
+    private void DisposeIdle()
+    {
+        while (_sessions.TryTake(out Session? session))
+        {
+            session.Dispose();
+        }
+    }
+}
