@@ -108,7 +108,7 @@ TEST_F(Reader, ShowsTheFirstFrameBeforeAndTheLastAfterTheVideo) {
   std::vector<double> starts;
   const Tensor frames = reader->read(times, nullptr, &starts);
   EXPECT_EQ(frames.shape(), (Shape{9, 120, 160, 3}));
-  const double expected[] = {0, 0, 0, 0.04, 0.04, 3.96, 3.96, 3.96, 3.96};
+  const double expected[] = {0, 0, 0, 0, 0.04, 3.96, 3.96, 3.96, 3.96};
   for (size_t i = 0; i < 9; ++i) EXPECT_NEAR(starts[i], expected[i], 1e-9) << times[i];
   EXPECT_TRUE(equal(frames.slice(5, 6), frames.slice(8, 9)));
 }
