@@ -121,7 +121,7 @@ const Tensor& ParameterSet::tensor(const std::string& name) const {
 
 Variable VariableSource::tensor(const std::string& name) {
   Variable& variable = variables_[name];
-  if (!variable.defined()) variable = Variable(parameters_.tensor(name), requires_gradient_);
+  if (!variable.defined()) variable = Variable(parameters_.tensor(name), requires_gradient_(name));
   return variable;
 }
 
@@ -130,8 +130,8 @@ LinearWeights VariableSource::linear(const std::string& name) {
   LinearWeights weights;
   weights.out_features = weight.dim(0);
   weights.in_features = weight.count() / weights.out_features;
-  weights.weight =
-      Variable(weight.reshape({weights.out_features, weights.in_features}), requires_gradient_);
+  weights.weight = Variable(weight.reshape({weights.out_features, weights.in_features}),
+                            requires_gradient_(name + ".weight"));
   variables_[name + ".weight"] = weights.weight;
   weights.bias = tensor(name + ".bias");
   return weights;

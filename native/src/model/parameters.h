@@ -2,6 +2,7 @@
 #define ATA_MODEL_PARAMETERS_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -79,7 +80,11 @@ class ParameterSet {
 class VariableSource : public ParameterSource {
  public:
   VariableSource(const ParameterSet& parameters, bool requires_gradient)
-      : parameters_(parameters), requires_gradient_(requires_gradient) {}
+      : VariableSource(parameters, [=](const std::string&) { return requires_gradient; }) {}
+  /// `requires_gradient` decides by the parameter's name; the others are constants.
+  VariableSource(const ParameterSet& parameters,
+                 std::function<bool(const std::string&)> requires_gradient)
+      : parameters_(parameters), requires_gradient_(std::move(requires_gradient)) {}
 
   Variable tensor(const std::string& name) override;
   LinearWeights linear(const std::string& name) override;
@@ -88,7 +93,7 @@ class VariableSource : public ParameterSource {
 
  private:
   const ParameterSet& parameters_;
-  bool requires_gradient_;
+  std::function<bool(const std::string&)> requires_gradient_;
   std::unordered_map<std::string, Variable> variables_;
 };
 

@@ -1,39 +1,12 @@
 #include "model/session.h"
 
-#include <bit>
 #include <numeric>
 
 #include "base/error.h"
 #include "ops/cross_entropy.h"
 
 namespace ata {
-namespace {
-
-bool all_finite(const Tensor& tensor) {
-  constexpr uint32_t kExponent = 0x7f800000;
-  uint32_t found = 0;
-  for (float value : tensor.values<float>()) {
-    found |= (std::bit_cast<uint32_t>(value) & kExponent) == kExponent ? 1u : 0u;
-  }
-  return found == 0;
-}
-
-}  // namespace
-
 Session::Session(std::shared_ptr<const Model> model) : model_(std::move(model)) {}
-
-void Session::check_clip(const Tensor& clip) const {
-  const ModelConfig& config = model_->config();
-  require(clip.defined() && clip.dtype() == DType::kF32, "the clip must be f32, not ",
-          clip.defined() ? dtype_name(clip.dtype()) : "empty");
-  const Shape expected = {clip.rank() > 0 ? clip.dim(0) : 0, 3, config.frames, config.image_size,
-                          config.image_size};
-  require(
-      clip.shape() == expected && clip.dim(0) >= 1, "the clip has shape ", clip.shape().to_string(),
-      "; the model takes [B, 3, ", config.frames, ", ", config.image_size, ", ", config.image_size,
-      "], B at least 1 (sample the clip so, or load the model with other frames or image_size)");
-  require(all_finite(clip), "the clip holds a NaN or an infinity; pixels must be finite");
-}
 
 Context Session::make_context(const Tensor& clip, Tape* tape, const std::atomic<bool>* cancelled) {
   trajectories_.clear();
@@ -47,7 +20,7 @@ Context Session::make_context(const Tensor& clip, Tape* tape, const std::atomic<
 }
 
 Tensor Session::forward(const Tensor& clip, const std::atomic<bool>* cancelled) {
-  check_clip(clip);
+  check_clip(model_->config(), clip);
   const Context context = make_context(clip, nullptr, cancelled);
   VitForward run(context, model_->weights(), model_->config(), model_->precision(),
                  alignment_memory_);
@@ -60,7 +33,7 @@ Tensor Session::forward(const Tensor& clip, const std::atomic<bool>* cancelled) 
 
 Session::Loss Session::gradients(const Tensor& clip, const Tensor& labels,
                                  const std::atomic<bool>* cancelled) {
-  check_clip(clip);
+  check_clip(model_->config(), clip);
   const ParameterSet& parameters = model_->parameters();
   require(labels.defined() && labels.dtype() == DType::kI64 && labels.shape() == Shape{clip.dim(0)},
           "labels must be i64 [", clip.dim(0), "], one for each clip");
@@ -117,7 +90,7 @@ Tensor Session::features(const Tensor& clip, int64_t block, const std::atomic<bo
   const ModelConfig& config = model_->config();
   require(block >= 0 && block <= config.depth, "block ", block, " is not one of 0 to ",
           config.depth);
-  check_clip(clip);
+  check_clip(model_->config(), clip);
   const Context context = make_context(clip, nullptr, cancelled);
   VitForward run(context, model_->weights(), config, model_->precision(), alignment_memory_);
   Variable tokens = run.embed(Variable(clip));

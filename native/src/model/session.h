@@ -49,7 +49,6 @@ class Session {
   Tensor features(const Tensor& clip, int64_t block, const std::atomic<bool>* cancelled = nullptr);
 
  private:
-  void check_clip(const Tensor& clip) const;
   Context make_context(const Tensor& clip, Tape* tape, const std::atomic<bool>* cancelled);
 
   std::shared_ptr<const Model> model_;

@@ -1,6 +1,10 @@
 #include "model/vit.h"
 
+#include <bit>
+#include <utility>
+
 #include "base/error.h"
+#include "ops/dropout.h"
 #include "ops/embedding.h"
 #include "ops/layer_norm.h"
 #include "ops/patches.h"
@@ -8,13 +12,53 @@
 #include "ops/temporal_attention.h"
 
 namespace ata {
+namespace {
+
+bool all_finite(const Tensor& tensor) {
+  constexpr uint32_t kExponent = 0x7f800000;
+  uint32_t found = 0;
+  for (float value : tensor.values<float>()) {
+    found |= (std::bit_cast<uint32_t>(value) & kExponent) == kExponent ? 1u : 0u;
+  }
+  return found == 0;
+}
+
+// Lets a context record on another tape for a while.
+class TapeScope {
+ public:
+  TapeScope(Context& context, Tape& tape)
+      : context_(context), previous_(std::exchange(context.tape, &tape)) {}
+  ~TapeScope() { context_.tape = previous_; }
+  TapeScope(const TapeScope&) = delete;
+  TapeScope& operator=(const TapeScope&) = delete;
+
+ private:
+  Context& context_;
+  Tape* previous_;
+};
+
+}  // namespace
+
+void check_clip(const ModelConfig& config, const Tensor& clip) {
+  require(clip.defined() && clip.dtype() == DType::kF32, "the clip must be f32, not ",
+          clip.defined() ? dtype_name(clip.dtype()) : "empty");
+  const Shape expected = {clip.rank() > 0 ? clip.dim(0) : 0, 3, config.frames, config.image_size,
+                          config.image_size};
+  require(
+      clip.shape() == expected && clip.dim(0) >= 1, "the clip has shape ", clip.shape().to_string(),
+      "; the model takes [B, 3, ", config.frames, ", ", config.image_size, ", ", config.image_size,
+      "], B at least 1 (sample the clip so, or load the model with other frames or image_size)");
+  require(all_finite(clip), "the clip holds a NaN or an infinity; pixels must be finite");
+}
 
 VitForward::VitForward(const Context& context, const VitWeights& weights, const ModelConfig& config,
-                       ata_precision precision, AlignmentMemory& memory)
+                       ata_precision precision, AlignmentMemory& memory,
+                       const TrainingPass& training)
     : context_(context),
       weights_(weights),
       config_(config),
       memory_(memory),
+      training_(training),
       compute_(precision == ATA_PRECISION_BF16 ? DType::kBF16 : DType::kF32) {
   alignment_.method = static_cast<AlignmentMethod>(config.alignment);
   alignment_.window_radius = config.window_radius;
@@ -39,27 +83,56 @@ Variable VitForward::embed(const Variable& clip) {
 
 Variable VitForward::block(const Variable& tokens, int64_t index) {
   context_.check_cancelled();
-  const BlockWeights& block = weights_.blocks[static_cast<size_t>(index)];
+  return training_.recompute ? recomputed_block(tokens, index) : run_block(tokens, index);
+}
+
+Variable VitForward::run_block(const Variable& tokens, int64_t index) {
   Variable result = tokens;
-  if (has_temporal_step(config_.temporal)) result = temporal_step(result, block);
-  return mlp_step(spatial_step(result, block), block);
+  if (has_temporal_step(config_.temporal)) result = temporal_step(result, index);
+  return mlp_step(spatial_step(result, index), index);
+}
+
+Variable VitForward::recomputed_block(const Variable& tokens, int64_t index) {
+  const auto run_apart = [this, tokens, index](Tape& tape, const Variable& input) {
+    const TapeScope scope(context_, tape);
+    return run_block(input, index);
+  };
+  // Not without a tape: the result would be written over the input, which is needed again.
+  Tape dropped;
+  const Variable first = run_apart(dropped, Variable(tokens.value(), tokens.requires_gradient()));
+  const Variable out(first.value(), first.requires_gradient());
+  if (out.requires_gradient()) {
+    context_.tape->record([this, tokens, out, run_apart] {
+      Tensor dy = out.take_gradient();
+      if (!dy) return;
+      context_.check_cancelled();
+      const Variable input(tokens.value(), tokens.requires_gradient());
+      Tape tape;
+      const Variable again = run_apart(tape, input);
+      tape.backward(again, std::move(dy));
+      if (input.gradient()) context_.accumulate_gradient(tokens, input.take_gradient());
+    });
+  }
+  return out;
 }
 
 Variable VitForward::classify(const Variable& tokens) {
-  const int64_t rows = tokens.value().dim(0);
-  const int64_t patch_count = batch_ * config_.frames * config_.patches();
-  Variable classes = slice_rows(context_, tokens, patch_count, rows);
+  Variable classes = slice_rows(context_, tokens, patch_row_count(), tokens.value().dim(0));
   if (config_.temporal == ATA_TEMPORAL_SPACE_ONLY) {
     classes = mean_rows(context_, classes, config_.frames);
   }
-  return linear(context_, norm(classes, weights_.norm, DType::kF32), weights_.head);
+  classes = norm(classes, weights_.norm, DType::kF32);
+  return linear(context_, thinned(classes, config_.depth, DrawSite::kHead), weights_.head);
 }
 
 Variable VitForward::patch_rows(const Variable& tokens) const {
-  return slice_rows(context_, tokens, 0, batch_ * config_.frames * config_.patches());
+  return slice_rows(context_, tokens, 0, patch_row_count());
 }
 
-Tensor VitForward::align(const Variable& patches) {
+Tensor VitForward::align(const Variable& patches, int64_t index) {
+  if (static_cast<size_t>(index) < trajectories_.size()) {
+    return trajectories_[static_cast<size_t>(index)];
+  }
   if (config_.alignment == ATA_ALIGNMENT_NONE) {
     trajectories_.emplace_back();
     return {};
@@ -78,17 +151,20 @@ Tensor VitForward::align(const Variable& patches) {
   return trajectories;
 }
 
-Variable VitForward::temporal_step(const Variable& tokens, const BlockWeights& block) {
+Variable VitForward::temporal_step(const Variable& tokens, int64_t index) {
+  const BlockWeights& block = weights_.blocks[static_cast<size_t>(index)];
   const Variable patches = patch_rows(tokens);
   Tensor trajectories;
   LinearOptions output;
   if (config_.temporal == ATA_TEMPORAL_ATA) {
-    trajectories = align(patches);
+    trajectories = align(patches, index);
     // Only a many-to-one alignment leaves patches out.
     if (config_.alignment == ATA_ALIGNMENT_NEAREST) {
       output.row_scale = visited_rows(context_, trajectories);
     }
   }
+  output.row_scale = training_.branch_scale(index, config_.depth, DrawSite::kTemporalBranch, batch_,
+                                            patch_row_count(), /*class_rows=*/0, output.row_scale);
   Variable x = norm(patches, block.temporal_norm1, compute_);
   x = linear(context_, x, block.temporal_qkv, {.out_dtype = compute_});
   x = temporal_attention(context_, x, batch_, config_.frames, config_.patches(), config_.heads,
@@ -98,15 +174,17 @@ Variable VitForward::temporal_step(const Variable& tokens, const BlockWeights& b
     x = linear(context_, x, block.temporal_proj, output);
   } else {
     x = linear(context_, x, block.temporal_proj, {.out_dtype = compute_});
+    x = thinned(x, index, DrawSite::kTemporalProjection);
     x = linear(context_, x, block.temporal_fc, output);
   }
   // Without a tape the result has been written over the patch rows of `tokens`.
   if (context_.tape == nullptr) return tokens;
-  const int64_t patch_count = patches.value().dim(0);
-  return concat_rows(context_, x, slice_rows(context_, tokens, patch_count, tokens.value().dim(0)));
+  return concat_rows(context_, x,
+                     slice_rows(context_, tokens, patch_row_count(), tokens.value().dim(0)));
 }
 
-Variable VitForward::spatial_step(const Variable& tokens, const BlockWeights& block) {
+Variable VitForward::spatial_step(const Variable& tokens, int64_t index) {
+  const BlockWeights& block = weights_.blocks[static_cast<size_t>(index)];
   TokenLayout layout;
   switch (config_.temporal) {
     case ATA_TEMPORAL_JOINT:
@@ -121,13 +199,44 @@ Variable VitForward::spatial_step(const Variable& tokens, const BlockWeights& bl
   Variable x = norm(tokens, block.norm1, compute_);
   x = linear(context_, x, block.qkv, {.out_dtype = compute_});
   x = attention(context_, x, layout, config_.heads);
-  return linear(context_, x, block.proj, {.residual = tokens});
+  return add_branch(x, block.proj, tokens, branch_scale(tokens, index, DrawSite::kSpatialBranch),
+                    index, DrawSite::kSpatialProjection);
 }
 
-Variable VitForward::mlp_step(const Variable& tokens, const BlockWeights& block) {
+Variable VitForward::mlp_step(const Variable& tokens, int64_t index) {
+  const BlockWeights& block = weights_.blocks[static_cast<size_t>(index)];
   Variable x = norm(tokens, block.norm2, compute_);
   x = linear(context_, x, block.fc1, {.out_dtype = compute_, .activation = Activation::kGelu});
-  return linear(context_, x, block.fc2, {.residual = tokens});
+  x = thinned(x, index, DrawSite::kMlpHidden);
+  return add_branch(x, block.fc2, tokens, branch_scale(tokens, index, DrawSite::kMlpBranch), index,
+                    DrawSite::kMlpOutput);
+}
+
+Variable VitForward::add_branch(const Variable& x, const LinearWeights& weights,
+                                const Variable& residual, const Tensor& row_scale, int64_t index,
+                                DrawSite dropout_site) const {
+  if (training_.dropout == 0.0f) {
+    return linear(context_, x, weights, {.residual = residual, .row_scale = row_scale});
+  }
+  return dropout(context_, linear(context_, x, weights),
+                 {.probability = training_.dropout,
+                  .seed = training_.seed,
+                  .stream = training_.stream(index, dropout_site),
+                  .residual = residual,
+                  .row_scale = row_scale});
+}
+
+Variable VitForward::thinned(const Variable& x, int64_t index, DrawSite site) const {
+  if (training_.dropout == 0.0f) return x;
+  return dropout(context_, x,
+                 {.probability = training_.dropout,
+                  .seed = training_.seed,
+                  .stream = training_.stream(index, site)});
+}
+
+Tensor VitForward::branch_scale(const Variable& tokens, int64_t index, DrawSite site) const {
+  return training_.branch_scale(index, config_.depth, site, batch_, patch_row_count(),
+                                tokens.value().dim(0) - patch_row_count());
 }
 
 Variable VitForward::norm(const Variable& x, const NormWeights& weights, DType dtype) const {

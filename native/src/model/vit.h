@@ -8,6 +8,7 @@
 
 #include "align/alignment.h"
 #include "model/config.h"
+#include "model/training_pass.h"
 #include "ops/attention.h"
 #include "ops/context.h"
 #include "ops/linear.h"
@@ -62,6 +63,10 @@ struct AlignmentMemory {
   std::vector<double> column_duals;
 };
 
+/// Throws ATA_INVALID_ARGUMENT unless `clip` is f32 `[B, 3, T, H, W]`, B at least 1, finite, T, H
+/// and W as in the configuration.
+void check_clip(const ModelConfig& config, const Tensor& clip);
+
 /// One forward pass of a ViT over clips.
 ///
 /// Tokens are one f32 matrix `[B*T*N + class_rows, D]`: patch rows ordered (b, t, n), then class
@@ -69,12 +74,14 @@ struct AlignmentMemory {
 /// matrix in place. With ATA_PRECISION_BF16 what the linear layers and the attentions read and
 /// write is bf16; the matrix and the alignment stay in f32.
 ///
-/// Holds references: the arguments of the constructor must outlive it.
+/// Holds references: weights, config and memory must outlive it. With TrainingPass::recompute it
+/// runs blocks again in the tape's backward, and must outlive that.
 class VitForward {
  public:
-  /// `memory` is used in mode `ata` alone; what it holds does not change the result.
+  /// `memory` is used in mode `ata` alone; what it holds does not change the result. `training`
+  /// needs a tape, and weights whose layers are not merged.
   VitForward(const Context& context, const VitWeights& weights, const ModelConfig& config,
-             ata_precision precision, AlignmentMemory& memory);
+             ata_precision precision, AlignmentMemory& memory, const TrainingPass& training = {});
 
   /// Tokens that enter the first block; clip f32 `[B, 3, T, H, W]`.
   Variable embed(const Variable& clip);
@@ -90,18 +97,32 @@ class VitForward {
   const std::vector<Tensor>& trajectories() const { return trajectories_; }
 
  private:
-  Variable temporal_step(const Variable& tokens, const BlockWeights& block);
-  Variable spatial_step(const Variable& tokens, const BlockWeights& block);
-  Variable mlp_step(const Variable& tokens, const BlockWeights& block);
-  /// Aligns the frames of the patch rows and records the result.
-  Tensor align(const Variable& patches);
+  Variable run_block(const Variable& tokens, int64_t index);
+  /// Runs the block on a tape of its own, which it drops; backward runs it again.
+  Variable recomputed_block(const Variable& tokens, int64_t index);
+  Variable temporal_step(const Variable& tokens, int64_t index);
+  Variable spatial_step(const Variable& tokens, int64_t index);
+  Variable mlp_step(const Variable& tokens, int64_t index);
+  /// A residual branch's last layer: residual + row_scale * dropout(linear(x)).
+  Variable add_branch(const Variable& x, const LinearWeights& weights, const Variable& residual,
+                      const Tensor& row_scale, int64_t index, DrawSite dropout_site) const;
+  /// dropout(x), or x when nothing is dropped.
+  Variable thinned(const Variable& x, int64_t index, DrawSite site) const;
+  /// Factors of the rows of a branch over all tokens, or empty: stochastic depth.
+  Tensor branch_scale(const Variable& tokens, int64_t index, DrawSite site) const;
+  /// Trajectories of block `index`: recorded ones when it runs again; else aligns the frames of the
+  /// patch rows, or reuses the last trajectories (`align_every`), and records them.
+  Tensor align(const Variable& patches, int64_t index);
   Variable norm(const Variable& x, const NormWeights& weights, DType dtype) const;
 
-  const Context& context_;
+  int64_t patch_row_count() const { return batch_ * config_.frames * config_.patches(); }
+
+  Context context_;
   const VitWeights& weights_;
   const ModelConfig& config_;
   AlignmentMemory& memory_;
   AlignmentOptions alignment_;
+  TrainingPass training_;
   /// Type of what products read and write.
   DType compute_;
   int64_t batch_ = 0;

@@ -28,19 +28,20 @@ ParameterKind kind_of(const std::string& name) {
   const std::string_view owner = std::string_view(name).substr(0, dot);
   const std::string_view layer = owner.substr(owner.rfind('.') + 1);
   if (role != "weight" && role != "bias") fail_unknown(name);
-  if (layer == "norm" || layer == "norm1" || layer == "norm2" || layer == "temporal_norm1") {
-    return ParameterKind::kNorm;
-  }
+  constexpr std::string_view kNorms[] = {"norm_pre", "norm", "norm1", "norm2", "temporal_norm1"};
   constexpr std::string_view kLinearLayers[] = {"proj", "qkv", "temporal_fc", "fc1", "fc2", "head"};
-  if (std::find(std::begin(kLinearLayers), std::end(kLinearLayers), layer) ==
-      std::end(kLinearLayers)) {
-    fail_unknown(name);
-  }
+  const auto is_one_of = [&](const auto& names) {
+    return std::find(std::begin(names), std::end(names), layer) != std::end(names);
+  };
+  if (is_one_of(kNorms)) return ParameterKind::kNorm;
+  if (!is_one_of(kLinearLayers)) fail_unknown(name);
   return role == "weight" ? ParameterKind::kMatrix : ParameterKind::kBias;
 }
 
 int layer_of(const std::string& name, int depth) {
-  if (is_embedding(name) || name.starts_with("patch_embed.")) return 0;
+  if (is_embedding(name) || name.starts_with("patch_embed.") || name.starts_with("norm_pre.")) {
+    return 0;
+  }
   if (name.starts_with("norm.") || name.starts_with("head.")) return depth + 1;
   constexpr std::string_view kBlocks = "blocks.";
   if (!name.starts_with(kBlocks)) fail_unknown(name);

@@ -22,8 +22,8 @@ enum class ParameterKind {
 /// How the optimizer treats one parameter.
 struct ParameterGroup {
   ParameterKind kind = ParameterKind::kMatrix;
-  /// 0 for the embeddings and the patch projection, 1 + i for block i, depth + 1 for the final norm
-  /// and the head.
+  /// 0 for the embeddings, the patch projection and `norm_pre`, 1 + i for block i, depth + 1 for
+  /// the final norm and the head.
   int layer = 0;
   bool is_new = false;
   bool frozen = false;

@@ -24,9 +24,16 @@ ModelConfig small_config(int depth = 3) {
   return config;
 }
 
+// With `norm_pre` too, which only models of CLIP's kind have.
+ParameterGroups all_groups() {
+  ParameterGroups groups;
+  groups.norm_pre = true;
+  return groups;
+}
+
 std::vector<std::string> names_of(const ModelConfig& config) {
   std::vector<std::string> names;
-  for (const ParameterInfo& info : list_parameters(config, ParameterGroups())) {
+  for (const ParameterInfo& info : list_parameters(config, all_groups())) {
     names.push_back(info.name);
   }
   return names;
@@ -36,7 +43,7 @@ TEST(ParameterGroups, EveryParameterHasItsKindAndDecay) {
   const ModelConfig config = small_config();
   TrainOptions options;
   options.weight_decay = 0.25f;
-  const auto parameters = list_parameters(config, ParameterGroups());
+  const auto parameters = list_parameters(config, all_groups());
   const auto groups = group_parameters(names_of(config), config.depth, options);
   ASSERT_EQ(groups.size(), parameters.size());
   std::map<ParameterKind, int> counts;
@@ -54,7 +61,7 @@ TEST(ParameterGroups, EveryParameterHasItsKindAndDecay) {
   EXPECT_EQ(counts[ParameterKind::kEmbedding], 3);
   EXPECT_EQ(counts[ParameterKind::kMatrix], 7 * depth + 2);
   EXPECT_EQ(counts[ParameterKind::kBias], 7 * depth + 2);
-  EXPECT_EQ(counts[ParameterKind::kNorm], 6 * depth + 2);
+  EXPECT_EQ(counts[ParameterKind::kNorm], 6 * depth + 4);
 }
 
 TEST(ParameterGroups, LayerDecayFallsFromTheHeadToTheEmbeddings) {

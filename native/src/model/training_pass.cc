@@ -1,0 +1,38 @@
+#include "model/training_pass.h"
+
+#include <algorithm>
+
+#include "base/random.h"
+
+namespace ata {
+
+uint64_t TrainingPass::stream(int64_t block, DrawSite site) const {
+  // 2^20 blocks and 2^40 batches are more than anyone runs.
+  return batch << 24 | static_cast<uint64_t>(block) << 4 | static_cast<uint64_t>(site);
+}
+
+Tensor TrainingPass::branch_scale(int64_t block, int64_t depth, DrawSite site, int64_t samples,
+                                  int64_t patch_rows, int64_t class_rows,
+                                  const Tensor& scale) const {
+  const float position =
+      depth > 1 ? static_cast<float>(block) / static_cast<float>(depth - 1) : 1.0f;
+  const float probability = stochastic_depth * position;
+  if (probability == 0.0f) return scale;
+  Tensor rows({patch_rows + class_rows}, DType::kF32);
+  float* patches = rows.data<float>();
+  float* classes = patches + patch_rows;
+  Random random(seed, stream(block, site));
+  for (int64_t sample = 0; sample < samples; ++sample) {
+    const float factor = random.uniform() < probability ? 0.0f : 1.0f / (1.0f - probability);
+    patches = std::fill_n(patches, patch_rows / samples, factor);
+    classes = std::fill_n(classes, class_rows / samples, factor);
+  }
+  if (scale) {
+    const float* given = scale.data<float>();
+    float* values = rows.data<float>();
+    for (int64_t row = 0; row < rows.count(); ++row) values[row] *= given[row];
+  }
+  return rows;
+}
+
+}  // namespace ata

@@ -1,0 +1,53 @@
+#ifndef ATA_MODEL_TRAINING_PASS_H_
+#define ATA_MODEL_TRAINING_PASS_H_
+
+#include <cstdint>
+
+#include "tensor/tensor.h"
+
+namespace ata {
+
+/// Where a forward pass draws random numbers: the residual branches that stochastic depth drops,
+/// and the tensors that dropout thins.
+enum class DrawSite : uint64_t {
+  kTemporalBranch,
+  kSpatialBranch,
+  kMlpBranch,
+  kTemporalProjection,
+  kSpatialProjection,
+  kMlpHidden,
+  kMlpOutput,
+  kHead,
+};
+
+/// How a training pass differs from inference. The defaults are inference.
+struct TrainingPass {
+  /// Probability in [0, 1) of dropping a residual branch of a sample in the last block; it grows
+  /// linearly from 0 in the first (Huang et al., "Deep networks with stochastic depth", 2016). The
+  /// only block of a model is the last.
+  float stochastic_depth = 0.0f;
+  /// Probability in [0, 1) of dropping an element after attention projections, in the MLP and
+  /// before the head.
+  float dropout = 0.0f;
+  uint64_t seed = 0;
+  /// Number of the batch. What is drawn depends on seed, batch, block and site alone, so that a
+  /// block that runs again, and a run that was resumed, draw the same.
+  uint64_t batch = 0;
+  /// Keep only each block's input, and run the block again for its backward (Chen et al.,
+  /// "Training deep nets with sublinear memory cost", 2016).
+  bool recompute = false;
+
+  /// The random stream of a site.
+  uint64_t stream(int64_t block, DrawSite site) const;
+
+  /// Factor of every row of a branch's result, f32 `[patch_rows + class_rows]`: 0 for the rows of a
+  /// dropped sample, 1 / (1 - probability) for those of the others, times `scale` where that is
+  /// given. `scale` itself (which may be empty: 1) when the block drops nothing. `samples` divides
+  /// both row counts; a sample's rows follow one another.
+  Tensor branch_scale(int64_t block, int64_t depth, DrawSite site, int64_t samples,
+                      int64_t patch_rows, int64_t class_rows, const Tensor& scale = {}) const;
+};
+
+}  // namespace ata
+
+#endif  // ATA_MODEL_TRAINING_PASS_H_

@@ -1,0 +1,83 @@
+#ifndef ATA_TRAIN_TRAINER_H_
+#define ATA_TRAIN_TRAINER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/model.h"
+#include "train/optimizer.h"
+#include "train/options.h"
+
+namespace ata {
+
+/// Trains a model in place: accumulates gradients batch by batch, then updates the weights.
+///
+/// The same sequence of calls gives the same bits on any number of threads, and whether or not it
+/// was interrupted by save() and load(). One thread at a time; while a call runs, no session of the
+/// model may run.
+class Trainer {
+ public:
+  /// Throws ATA_UNSUPPORTED when the model is not trainable, ATA_INVALID_ARGUMENT when an option is
+  /// out of range or a pattern matches nothing.
+  Trainer(std::shared_ptr<Model> model, const TrainOptions& options);
+
+  const Model& model() const { return *model_; }
+
+  struct Batch {
+    /// f32 `[B, classes]`, on the heap.
+    Tensor logits;
+    /// Mean cross-entropy, label smoothing included.
+    float loss;
+  };
+  /// Runs forward and backward on clips f32 `[B, 3, T, H, W]` with targets i64 `[B]` or f32
+  /// `[B, classes]` (rows that sum to 1), and adds `weight` times the gradient of the mean loss to
+  /// what was accumulated since the last update. When it throws, nothing is accumulated.
+  /// `cancelled` may be null; ATA_CANCELLED is thrown between two blocks after it is set.
+  Batch accumulate(const Tensor& clips, const Tensor& targets, float weight,
+                   const std::atomic<bool>* cancelled = nullptr);
+
+  /// Updates the weights from the accumulated gradient, clears it, and returns its global norm
+  /// before clipping. Throws ATA_INVALID_ARGUMENT when the gradient is not finite (it is cleared,
+  /// the weights stay), when nothing was accumulated or when the rate is out of range.
+  double update(double learning_rate);
+
+  int64_t update_count() const { return optimizer_.update_count(); }
+
+  /// A new trainable model of the averaged weights; of the weights when no average is kept.
+  std::shared_ptr<Model> averaged_model() const;
+
+  /// Writes all that training needs to continue bit for bit, atomically; a gradient accumulated so
+  /// far included. `state` is the caller's, or null.
+  void save(const std::string& path, const char* state) const;
+  /// Restores what save() wrote for an equal configuration and equal options. Throws ATA_BAD_MODEL
+  /// for a malformed file, ATA_INVALID_ARGUMENT naming what differs; then nothing has changed.
+  void load(const std::string& path);
+
+ private:
+  Batch run(const Tensor& clips, const Tensor& targets, const std::atomic<bool>* cancelled);
+  void check_targets(const Tensor& targets, int64_t batch) const;
+  /// Moves the gradients of the trained parameters out, in the optimizer's order.
+  std::vector<Tensor> take_gradients();
+  void set_gradients(std::vector<Tensor> gradients);
+
+  std::shared_ptr<Model> model_;
+  TrainOptions options_;
+  Optimizer optimizer_;
+  /// The weights as this trainer differentiates them, and the trained ones of them by the
+  /// optimizer's order; undefined for parameters that the mode does not read.
+  VitWeights weights_;
+  std::vector<Variable> variables_;
+  std::shared_ptr<Allocator> workspace_;
+  AlignmentMemory alignment_memory_;
+  /// Shape of the clips that the workspace has blocks for.
+  Shape clip_shape_;
+  /// Batches accumulated since the beginning: the counter of the random draws.
+  uint64_t batch_count_ = 0;
+};
+
+}  // namespace ata
+
+#endif  // ATA_TRAIN_TRAINER_H_
