@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "align/value_survey.h"
 #include "base/error.h"
@@ -33,37 +34,56 @@ void transpose(const float* values, int rows, int columns, float* out) {
   }
 }
 
-// Integer costs are (sign * value - constant) / unit, at least 0.
+// Integer costs are sign * value / unit plus a constant.
 struct Scaling {
   FixedPointProblem problem;
   double sign;
   double unit;
 };
 
-Scaling scale_to_integers(const Oriented& matrix, const ValueSurvey& survey, bool maximize) {
+// Spreads values from `low` to `high` over the integers.
+Scaling scale_to_integers(const Oriented& matrix, double low, double high, bool maximize) {
+  // Some integers at both ends stay free for rounding of the offset.
+  constexpr double kMargin = 1 << 12;
+  const double range = high - low;
+  const double limit = fixed_point_cost_limit(matrix.columns) - 2 * kMargin;
   Scaling scaling;
+  scaling.sign = maximize ? -1 : 1;
+  scaling.unit = range > 0 ? range / limit : 1;
   FixedPointProblem& problem = scaling.problem;
   problem.values = matrix.values;
   problem.rows = matrix.rows;
   problem.columns = matrix.columns;
-  // Powers of two that keep differences finite and the scale a normal number.
-  const float magnitude = std::max(std::fabs(survey.min), std::fabs(survey.max));
-  if (magnitude > 0x1p+100F) {
-    problem.prescale = 0x1p-30F;
-  } else if (magnitude < 0x1p-60F) {
-    problem.prescale = 0x1p+80F;
-  }
-  const float low = survey.min * problem.prescale;
-  const float high = survey.max * problem.prescale;
-  const double range = static_cast<double>(high) - low;
-  // The margin keeps rounding from pushing the largest cost over the limit.
-  const double limit = fixed_point_cost_limit(matrix.columns) * (1 - 0x1p-20);
-  scaling.sign = maximize ? -1 : 1;
-  problem.base = maximize ? high : low;
-  problem.scale = range > 0 ? static_cast<float>(scaling.sign * limit / range) : 0;
-  scaling.unit =
-      range > 0 ? scaling.sign / (static_cast<double>(problem.scale) * problem.prescale) : 0;
+  problem.scale = static_cast<float>(scaling.sign / scaling.unit);
+  problem.offset = static_cast<float>(kMargin - problem.scale * (maximize ? high : low));
+  scaling.unit = scaling.sign / problem.scale;
   return scaling;
+}
+
+// Whether float32 arithmetic can scale a matrix of that range: the offset must not swallow the
+// differences, and neither range nor scale leave the normal numbers.
+bool is_well_scaled(double low, double high) {
+  const double range = high - low;
+  return range > 0x1p-80 && range < 0x1p+80 &&
+         std::max(std::fabs(low), std::fabs(high)) < 64 * range;
+}
+
+// The range of a few rows, widened by half: most matrices keep to it, and the solver notices when
+// one does not. Saves a pass over the matrix.
+bool guess_range(const Oriented& matrix, double* low, double* high) {
+  float least = std::numeric_limits<float>::max();
+  float greatest = std::numeric_limits<float>::lowest();
+  for (int k = 0; k < 4; ++k) {
+    const int64_t row = int64_t{matrix.rows - 1} * k / 3;
+    const ValueSurvey survey = survey_values(matrix.values + row * matrix.columns, matrix.columns);
+    if (!survey.finite()) return false;
+    least = std::min(least, survey.min);
+    greatest = std::max(greatest, survey.max);
+  }
+  const double margin = (static_cast<double>(greatest) - least) / 4;
+  *low = least - margin;
+  *high = greatest + margin;
+  return true;
 }
 
 // Prices in units of the values become duals of the integer costs.
@@ -71,8 +91,8 @@ const int32_t* quantise_prices(const double* prices, const Scaling& scaling,
                                AlignedBuffer<int32_t>& duals) {
   const int columns = scaling.problem.columns;
   duals.reserve(static_cast<size_t>(columns));
-  const double factor = scaling.unit > 0 ? scaling.sign / scaling.unit : 0;
-  const double limit = fixed_point_cost_limit(columns);
+  const double factor = scaling.sign / scaling.unit;
+  const double limit = fixed_point_cost_limit(columns) / 2;
   // Adding a constant to all duals changes nothing; the solver wants the greatest at 0.
   double greatest = -HUGE_VAL;
   for (int j = 0; j < columns; ++j) greatest = std::max(greatest, prices[j] * factor);
@@ -98,6 +118,46 @@ void solve_with_forbidden_pairs(const Float64Problem& problem, AssignmentWorkspa
     fail(ATA_INFEASIBLE, "assignment problem ", number,
          " has no complete matching: too many pairs are forbidden");
   }
+}
+
+// Solves with integer costs; false when pairs are forbidden. Throws when a value is not allowed.
+bool solve_in_integers(const Oriented& matrix, const AssignmentOptions& options,
+                       AssignmentWorkspace& workspace, const double* column_duals, int64_t number,
+                       Scaling* scaling) {
+  const auto attempt = [&](const Oriented& values, double least, double greatest, double range) {
+    *scaling = scale_to_integers(values, least, greatest, options.maximize);
+    scaling->unit *= range;
+    if (column_duals != nullptr) {
+      scaling->problem.initial_duals =
+          quantise_prices(column_duals, *scaling, workspace.initial_duals);
+    }
+    return solve_fixed_point(scaling->problem, workspace.fixed_point);
+  };
+  double low = 0;
+  double high = 0;
+  if (guess_range(matrix, &low, &high) && is_well_scaled(low, high) &&
+      attempt(matrix, low, high, 1)) {
+    return true;
+  }
+  const int64_t count = static_cast<int64_t>(matrix.rows) * matrix.columns;
+  const ValueSurvey survey = survey_values(matrix.values, count);
+  check_values(survey, options.maximize, number);
+  if (!survey.finite()) return false;
+  low = survey.min;
+  high = survey.max;
+  if (is_well_scaled(low, high)) {
+    if (attempt(matrix, low, high, 1)) return true;
+  } else {
+    // Exact in float64, and then from 0 to 1.
+    const double range = high > low ? high - low : 1;
+    workspace.normalized.reserve(static_cast<size_t>(count));
+    float* normalized = workspace.normalized.data();
+    for (int64_t k = 0; k < count; ++k) {
+      normalized[k] = static_cast<float>((matrix.values[k] - low) / range);
+    }
+    if (attempt({normalized, matrix.rows, matrix.columns}, 0, 1, range)) return true;
+  }
+  fail(ATA_INTERNAL, "assignment problem ", number, ": a cost left the range of the integers");
 }
 
 // Hands the integer solution over to the float64 workspace.
@@ -130,8 +190,6 @@ double solve_assignment(const float* values, int rows, int columns,
       kMaxAssignmentExtent);
   require(column_duals == nullptr || rows == columns,
           "column duals need a square assignment problem, not ", rows, " x ", columns);
-  const ValueSurvey survey = survey_values(values, static_cast<int64_t>(rows) * columns);
-  check_values(survey, options.maximize, problem);
 
   Oriented matrix{values, rows, columns};
   const bool transposed = rows > columns;
@@ -143,19 +201,10 @@ double solve_assignment(const float* values, int rows, int columns,
 
   const Float64Problem exact{matrix.values, matrix.rows, matrix.columns,
                              options.maximize ? -1.0F : 1.0F};
+  Scaling scaling;
   const int32_t* column_of_row = nullptr;
   double total = 0;
-  if (!survey.finite()) {
-    solve_with_forbidden_pairs(exact, workspace, problem);
-    column_of_row = workspace.float64.column_of_row.data();
-    total = sum_matched(matrix, column_of_row);
-  } else {
-    Scaling scaling = scale_to_integers(matrix, survey, options.maximize);
-    if (column_duals != nullptr) {
-      scaling.problem.initial_duals =
-          quantise_prices(column_duals, scaling, workspace.initial_duals);
-    }
-    solve_fixed_point(scaling.problem, workspace.fixed_point);
+  if (solve_in_integers(matrix, options, workspace, column_duals, problem, &scaling)) {
     column_of_row = workspace.fixed_point.column_of_row.data();
     total = sum_matched(matrix, column_of_row);
     if (options.polish || options.certify || column_duals != nullptr) {
@@ -171,6 +220,10 @@ double solve_assignment(const float* values, int rows, int columns,
       column_of_row = workspace.float64.column_of_row.data();
       total = sum_matched(matrix, column_of_row);
     }
+  } else {
+    solve_with_forbidden_pairs(exact, workspace, problem);
+    column_of_row = workspace.float64.column_of_row.data();
+    total = sum_matched(matrix, column_of_row);
   }
 
   if (transposed) {

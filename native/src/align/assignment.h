@@ -27,6 +27,7 @@ struct AssignmentWorkspace {
   FixedPointWorkspace fixed_point;
   Float64Workspace float64;
   AlignedBuffer<float> transposed;
+  AlignedBuffer<float> normalized;
   AlignedBuffer<int32_t> initial_duals;
 };
 

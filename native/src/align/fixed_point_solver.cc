@@ -1,6 +1,7 @@
 #include "align/fixed_point_solver.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 #include "align/simd.h"
@@ -30,12 +31,15 @@ using IntTag = hn::CappedTag<int32_t, 16>;
 using FloatTag = hn::Rebind<float, IntTag>;
 using Ints = hn::Vec<IntTag>;
 using Floats = hn::Vec<FloatTag>;
+using UnsignedTag = hn::Rebind<uint32_t, IntTag>;
+using Unsigned = hn::Vec<UnsignedTag>;
 constexpr int kLanes = static_cast<int>(hn::MaxLanes(IntTag()));
 
-// Bounds. Let R be the cost limit. A matched pair is the least reduced cost of its row, so while a
-// column is free every dual lies in [-2R, R] and every distance in [-R, 5R]. Padding and scanned
-// columns lie above that, and nothing reaches 2^31.
-constexpr int32_t kCostRange = 1 << 27;
+// Bounds. Let R be the range of the shifted costs. A matched pair is the least reduced cost of its
+// row, so while a column is free all column duals lie in [-1.5R, R], row duals less distance in
+// [-2R, 2R], and the distance at which a search ends is at most 1.5R. Costs of padding and duals of
+// final columns put those out of reach, at 2R or more, and nothing leaves [-8R, 8R).
+constexpr int kCostRangeBits = 28;
 constexpr int32_t kBlocked = 1 << 30;
 constexpr int32_t kNothing = std::numeric_limits<int32_t>::max();
 
@@ -59,6 +63,13 @@ struct InRegisters {
   static constexpr int32_t kAssigned = 16;
   static constexpr int32_t kLowBits = 31;
   static int32_t place(int column) { return column / kLanes; }
+  // Rounds by letting the sum fill up the mantissa, whose bits are then the integer. Values out of
+  // range and NaN come out beyond the cost limit when seen as unsigned.
+  static constexpr float kRounding = 0x1p+23F;
+  static HWY_INLINE Ints to_integer(Floats x) {
+    const IntTag tag;
+    return hn::Sub(hn::BitCast(tag, x), hn::Set(tag, 0x4B000000));
+  }
 };
 
 // Any number of columns: distances in memory.
@@ -68,7 +79,12 @@ struct InMemory {
   static constexpr int32_t kAssigned = 1;
   static constexpr int32_t kLowBits = 1;
   static int32_t place(int) { return 0; }
+  static constexpr float kRounding = 0;
+  static HWY_INLINE Ints to_integer(Floats x) { return hn::NearestInt(x); }
 };
+
+template <class Layout>
+constexpr int32_t kCostLimit = (1 << (kCostRangeBits - Layout::kShift)) - 1;
 
 template <class Layout>
 class Solver {
@@ -93,13 +109,13 @@ class Solver {
     scanned_offset_ = workspace.scanned_offset.data();
   }
 
-  void solve() {
+  bool solve() {
     if (rows_ == columns_ && problem_.initial_duals == nullptr) {
-      quantise_with_column_minima();
+      if (!quantise_with_column_minima()) return false;
       reduce_columns();
       transfer_reductions();
     } else {
-      start_from_duals();
+      if (!start_from_duals()) return false;
     }
     // The row reduction pays when many rows are free; bounded, because on near-ties it can crawl.
     if (free_count_ > rows_ / 5) reduce_rows();
@@ -112,6 +128,7 @@ class Solver {
       }
     }
     for (int j = 0; j < columns_; ++j) dual_[j] = true_dual(j) / (1 << Layout::kShift);
+    return true;
   }
 
  private:
@@ -127,57 +144,101 @@ class Solver {
     return (dual_[j] + Layout::place(j) + (row_of_[j] >= 0 ? Layout::kAssigned : 0));
   }
 
-  HWY_INLINE Ints quantise(Floats x, Floats prescale, Floats base, Floats scale) const {
-    const Floats cost = hn::Mul(hn::Sub(hn::Mul(x, prescale), base), scale);
-    return hn::ShiftLeft<Layout::kShift>(hn::NearestInt(cost));
-  }
-
-  // Integer costs of vector `k` of a row; lanes past the last column are blocked.
-  HWY_INLINE Ints load_costs(const float* values, int k, Floats prescale, Floats base,
-                             Floats scale) const {
+  // Integer costs of vector `k` of a row, not yet shifted; 0 past the last column. `worst` keeps
+  // the greatest, as unsigned.
+  HWY_INLINE Ints quantise(const float* values, int k, Floats scale, Floats offset,
+                           Unsigned& worst) const {
     const FloatTag floats;
     const int left = columns_ - k * kLanes;
+    Floats x;
     if (HWY_LIKELY(left >= kLanes)) {
-      return quantise(hn::LoadU(floats, values + k * kLanes), prescale, base, scale);
+      x = hn::LoadU(floats, values + k * kLanes);
+    } else {
+      alignas(64) float tail[kLanes] = {};
+      if (left > 0) std::copy_n(values + k * kLanes, left, tail);
+      x = hn::Load(floats, tail);
     }
-    if (left <= 0) return hn::Set(kTag, kBlocked);
-    alignas(64) float tail[kLanes] = {};
-    std::copy_n(values + k * kLanes, left, tail);
-    return hn::IfThenElse(hn::FirstN(kTag, static_cast<size_t>(left)),
-                          quantise(hn::Load(floats, tail), prescale, base, scale),
+    Ints cost = Layout::to_integer(hn::MulAdd(x, scale, offset));
+    if (HWY_UNLIKELY(left < kLanes)) {
+      cost = hn::IfThenElseZero(hn::FirstN(kTag, static_cast<size_t>(std::max(left, 0))), cost);
+    }
+    worst = hn::Max(worst, hn::BitCast(UnsignedTag(), cost));
+    return cost;
+  }
+
+  // The shifted costs; lanes past the last column blocked.
+  HWY_INLINE Ints shift_costs(Ints cost, int k) const {
+    const Ints shifted = hn::ShiftLeft<Layout::kShift>(cost);
+    const int left = columns_ - k * kLanes;
+    if (HWY_LIKELY(left >= kLanes)) return shifted;
+    return hn::IfThenElse(hn::FirstN(kTag, static_cast<size_t>(std::max(left, 0))), shifted,
                           hn::Set(kTag, kBlocked));
   }
 
-  // Costs, each column's least cost as its dual, and the (first) row that has it, in scratch_.
-  void quantise_with_column_minima() {
-    for (int j = 0; j < stride_; ++j) dual_[j] = kBlocked;
-    int i = 0;
-    for (; i + 8 <= rows_; i += 8) quantise_rows<8>(i);
-    for (; i < rows_; ++i) quantise_rows<1>(i);
-    for (int j = columns_; j < stride_; ++j) dual_[j] = 0;
+  static bool in_range(Unsigned worst) {
+    const Unsigned limit = hn::Set(UnsignedTag(), static_cast<uint32_t>(kCostLimit<Layout>));
+    return hn::AllTrue(UnsignedTag(), hn::Eq(hn::Max(worst, limit), limit));
+  }
+
+  // Computes the costs, each column's least cost as its dual, and the (first) row that has it, in
+  // scratch_. False when a cost is out of range.
+  bool quantise_with_column_minima() {
+    const FloatTag floats;
+    const Floats scale = hn::Set(floats, problem_.scale);
+    const Floats offset = hn::Set(floats, problem_.offset + Layout::kRounding);
+    Unsigned worst = hn::Zero(UnsignedTag());
+    if constexpr (Layout::kVectors > 0) {
+      Ints least[Layout::kVectors];
+      Ints where[Layout::kVectors];
+      HWY_UNROLL(16)
+      for (int k = 0; k < Layout::kVectors; ++k) {
+        least[k] = hn::Set(kTag, kNothing);
+        where[k] = hn::Zero(kTag);
+      }
+      for (int i = 0; i < rows_; ++i) {
+        const float* values = problem_.values + static_cast<int64_t>(i) * columns_;
+        int32_t* costs = costs_ + static_cast<int64_t>(i) * stride_;
+        HWY_UNROLL(16)
+        for (int k = 0; k < Layout::kVectors; ++k) {
+          const Ints cost = shift_costs(quantise(values, k, scale, offset, worst), k);
+          hn::Store(cost, kTag, costs + k * kLanes);
+          where[k] = hn::IfThenElse(hn::Lt(cost, least[k]), hn::Set(kTag, i), where[k]);
+          least[k] = hn::Min(least[k], cost);
+        }
+      }
+      HWY_UNROLL(16)
+      for (int k = 0; k < Layout::kVectors; ++k) {
+        hn::Store(least[k], kTag, dual_ + k * kLanes);
+        hn::Store(where[k], kTag, scratch_ + k * kLanes);
+      }
+    } else {
+      std::fill_n(dual_, stride_, kNothing);
+      int i = 0;
+      for (; i + 8 <= rows_; i += 8) worst = quantise_rows<8>(i, scale, offset, worst);
+      for (; i < rows_; ++i) worst = quantise_rows<1>(i, scale, offset, worst);
+    }
+    std::fill(dual_ + columns_, dual_ + stride_, 0);
+    return in_range(worst);
   }
 
   template <int kRows>
-  HWY_INLINE void quantise_rows(int first) {
-    const FloatTag floats;
-    const Floats prescale = hn::Set(floats, problem_.prescale);
-    const Floats base = hn::Set(floats, problem_.base);
-    const Floats scale = hn::Set(floats, problem_.scale);
+  HWY_INLINE Unsigned quantise_rows(int first, Floats scale, Floats offset, Unsigned worst) {
     for (int k = 0; k < vectors_; ++k) {
       Ints least = hn::Load(kTag, dual_ + k * kLanes);
       Ints where = hn::Load(kTag, scratch_ + k * kLanes);
       HWY_UNROLL(8)
       for (int r = 0; r < kRows; ++r) {
-        const int i = first + r;
-        const Ints cost = load_costs(problem_.values + static_cast<int64_t>(i) * columns_, k,
-                                     prescale, base, scale);
-        hn::Store(cost, kTag, costs_ + static_cast<int64_t>(i) * stride_ + k * kLanes);
-        where = hn::IfThenElse(hn::Lt(cost, least), hn::Set(kTag, i), where);
+        const int64_t i = first + r;
+        const Ints cost =
+            shift_costs(quantise(problem_.values + i * columns_, k, scale, offset, worst), k);
+        hn::Store(cost, kTag, costs_ + i * stride_ + k * kLanes);
+        where = hn::IfThenElse(hn::Lt(cost, least), hn::Set(kTag, first + r), where);
         least = hn::Min(least, cost);
       }
       hn::Store(least, kTag, dual_ + k * kLanes);
       hn::Store(where, kTag, scratch_ + k * kLanes);
     }
+    return worst;
   }
 
   // Assigns each column to the row of its least cost; rows wanted by several columns take the
@@ -267,7 +328,7 @@ class Solver {
 
   // Warm or rectangular start: given duals (zero if none); each row takes its best column if that
   // is still free.
-  void start_from_duals() {
+  bool start_from_duals() {
     for (int j = 0; j < stride_; ++j) {
       dual_[j] = 0;
       row_of_[j] = -1;
@@ -278,9 +339,9 @@ class Solver {
       }
     }
     const FloatTag floats;
-    const Floats prescale = hn::Set(floats, problem_.prescale);
-    const Floats base = hn::Set(floats, problem_.base);
     const Floats scale = hn::Set(floats, problem_.scale);
+    const Floats offset = hn::Set(floats, problem_.offset + Layout::kRounding);
+    Unsigned worst = hn::Zero(UnsignedTag());
     free_count_ = 0;
     for (int i = 0; i < rows_; ++i) {
       int32_t* costs = costs_ + static_cast<int64_t>(i) * stride_;
@@ -288,7 +349,7 @@ class Solver {
       Ints least = hn::Set(kTag, kNothing);
       Ints where = hn::Zero(kTag);
       for (int k = 0; k < vectors_; ++k) {
-        const Ints cost = load_costs(values, k, prescale, base, scale);
+        const Ints cost = shift_costs(quantise(values, k, scale, offset, worst), k);
         hn::Store(cost, kTag, costs + k * kLanes);
         const Ints x = hn::Sub(cost, hn::Load(kTag, dual_ + k * kLanes));
         where = hn::IfThenElse(hn::Lt(x, least), hn::Set(kTag, k), where);
@@ -306,6 +367,7 @@ class Solver {
         free_rows_[free_count_++] = i;
       }
     }
+    return in_range(worst);
   }
 
   // Augmenting row reduction: a free row takes its best column, lowering the column's dual to the
@@ -358,13 +420,16 @@ class Solver {
     }
   }
 
-  // Dijkstra from one free row over reduced costs; ends at the first free column.
+  // Dijkstra from one free row over reduced costs; ends at the first free column. Columns at equal
+  // distance are common (every search runs along pairs of reduced cost 0), so that up to two of
+  // them become final in one pass over the distances.
   void augment_in_registers(int free_row) {
     constexpr int kVectors = Layout::kVectors > 0 ? Layout::kVectors : 1;
-    constexpr size_t kMaskBytes = (kLanes + 7) / 8;
     const Ints nothing = hn::Set(kTag, kNothing);
-    alignas(8) uint8_t open[kVectors * kMaskBytes + 8];
-    std::fill_n(open, sizeof(open), uint8_t{0xff});
+    // Columns that are not final, a bit each. Written and read in units of the same size, so that
+    // the processor can forward the store to the load that follows.
+    uint16_t open[kVectors + 4];
+    std::fill_n(open, kVectors + 4, uint16_t{0xffff});
     Ints d[kVectors];
     Ints even = nothing;
     Ints odd = nothing;
@@ -377,29 +442,66 @@ class Solver {
     begin_history(free_row);
     while (true) {
       const Ints least = hn::Min(even, odd);
+      alignas(64) int32_t keys[kLanes];
+      hn::Store(least, kTag, keys);
       const Ints best = all_min(least);
-      const int lane = first_lane(hn::Eq(least, best));
+      uint32_t lanes = tied_lanes(least, best);
+      const auto take = [&]() HWY_ATTR {
+        const int lane = hwy::Num0BitsBelowLS1Bit_Nonzero32(lanes);
+        lanes &= lanes - 1;
+        const int vector = keys[lane] & (Layout::kAssigned - 1);
+        open[vector] = static_cast<uint16_t>(open[vector] & ~(1u << lane));
+        const int j = vector * kLanes + lane;
+        return scan(j, keys[lane], dual_[j]);
+      };
       const int32_t key = hn::GetLane(best);
-      const int vector = key & (Layout::kAssigned - 1);
-      const int j = vector * kLanes + lane;
       if ((key & Layout::kAssigned) == 0) {
-        finish(j, key);
+        const int lane = first_lane(hn::Eq(least, best));
+        finish((key & (Layout::kAssigned - 1)) * kLanes + lane, key);
         return;
       }
-      const int32_t offset = scan(j, key, dual_[j]);
-      costs = row(row_of_[j]);
-      open[vector * kMaskBytes + lane / 8] &= static_cast<uint8_t>(~(1u << (lane % 8)));
-      const Ints shift = hn::Set(kTag, offset);
+      const Ints shift = hn::Set(kTag, take());
+      costs = row(scanned_row_[scanned_count_]);
       even = odd = nothing;
-      HWY_UNROLL(16)
-      for (int k = 0; k < kVectors; ++k) {
-        const Ints x = hn::Sub(
-            hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual_ + k * kLanes)), shift);
-        d[k] = hn::IfThenElse(hn::LoadMaskBits(kTag, open + k * kMaskBytes), hn::Min(d[k], x),
-                              nothing);
-        (k % 2 ? odd : even) = hn::Min(k % 2 ? odd : even, d[k]);
+      if (lanes == 0) {
+        HWY_UNROLL(16)
+        for (int k = 0; k < kVectors; ++k) {
+          const Ints x = hn::Sub(
+              hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual_ + k * kLanes)),
+              shift);
+          d[k] = hn::IfThenElse(load_mask(open + k), hn::Min(d[k], x), nothing);
+          (k % 2 ? odd : even) = hn::Min(k % 2 ? odd : even, d[k]);
+        }
+      } else {
+        const Ints shift2 = hn::Set(kTag, take());
+        const int32_t* costs2 = row(scanned_row_[scanned_count_]);
+        HWY_UNROLL(16)
+        for (int k = 0; k < kVectors; ++k) {
+          const Ints x = hn::Min(hn::Sub(hn::Load(kTag, costs + k * kLanes), shift),
+                                 hn::Sub(hn::Load(kTag, costs2 + k * kLanes), shift2));
+          d[k] = hn::IfThenElse(load_mask(open + k),
+                                hn::Min(d[k], hn::Sub(x, hn::Load(kTag, dual_ + k * kLanes))),
+                                nothing);
+          (k % 2 ? odd : even) = hn::Min(k % 2 ? odd : even, d[k]);
+        }
       }
     }
+  }
+
+  static HWY_INLINE auto load_mask(const uint16_t* bits) {
+    return hn::LoadMaskBits(kTag, reinterpret_cast<const uint8_t*>(bits));
+  }
+
+  // A bit for each lane whose distance, without the low bits, is that of `best`.
+  static HWY_INLINE uint32_t tied_lanes(Ints least, Ints best) {
+    alignas(8) uint8_t bytes[8] = {};
+    hn::StoreMaskBits(
+        kTag,
+        hn::Lt(least, hn::Add(hn::Or(best, hn::Set(kTag, Layout::kLowBits)), hn::Set(kTag, 1))),
+        bytes);
+    uint16_t bits;
+    std::memcpy(&bits, bytes, sizeof bits);
+    return bits;
   }
 
   void augment_in_memory(int free_row) {
@@ -416,36 +518,59 @@ class Solver {
     }
     begin_history(free_row);
     while (true) {
-      const Ints best = all_min(least);
-      const int lane = first_lane(hn::Eq(least, best));
-      const int32_t key = hn::GetLane(best);
+      alignas(64) int32_t keys[kLanes];
       alignas(64) int32_t vectors[kLanes];
+      hn::Store(least, kTag, keys);
       hn::Store(where, kTag, vectors);
-      const int j = vectors[lane] * kLanes + lane;
+      const Ints best = all_min(least);
+      const int32_t key = hn::GetLane(best);
       if ((key & Layout::kAssigned) == 0) {
         for (int s = 0; s < scanned_count_; ++s) dual_[scanned_column_[s]] = scanned_dual_[s];
-        finish(j, key);
+        const int lane = first_lane(hn::Eq(least, best));
+        finish(vectors[lane] * kLanes + lane, key);
         return;
       }
-      const int32_t offset = scan(j, key, dual_[j]);
-      costs = row(row_of_[j]);
-      // Whole-vector stores: the next loads of these vectors can then be forwarded.
-      const auto chosen = hn::Eq(hn::Iota(kTag, 0), hn::Set(kTag, lane));
-      const int64_t at = j - lane;
-      hn::Store(hn::IfThenElse(chosen, hn::Set(kTag, -kBlocked), hn::Load(kTag, dual_ + at)), kTag,
-                dual_ + at);
-      hn::Store(hn::IfThenElse(chosen, nothing, hn::Load(kTag, distance_ + at)), kTag,
-                distance_ + at);
-      const Ints shift = hn::Set(kTag, offset);
+      uint32_t lanes = tied_lanes(least, best);
+      const auto take = [&]() HWY_ATTR {
+        const int lane = hwy::Num0BitsBelowLS1Bit_Nonzero32(lanes);
+        lanes &= lanes - 1;
+        const int j = vectors[lane] * kLanes + lane;
+        const int32_t offset = scan(j, keys[lane], dual_[j]);
+        // Whole-vector stores: the next loads of these vectors can then be forwarded.
+        const auto chosen = hn::Eq(hn::Iota(kTag, 0), hn::Set(kTag, lane));
+        const int64_t at = j - lane;
+        hn::Store(hn::IfThenElse(chosen, hn::Set(kTag, -kBlocked), hn::Load(kTag, dual_ + at)),
+                  kTag, dual_ + at);
+        hn::Store(hn::IfThenElse(chosen, nothing, hn::Load(kTag, distance_ + at)), kTag,
+                  distance_ + at);
+        return offset;
+      };
+      const Ints shift = hn::Set(kTag, take());
+      costs = row(scanned_row_[scanned_count_]);
       least = nothing;
       where = hn::Zero(kTag);
-      for (int k = 0; k < vectors_; ++k) {
-        const Ints x = hn::Sub(
-            hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual_ + k * kLanes)), shift);
-        const Ints d = hn::Min(hn::Load(kTag, distance_ + k * kLanes), x);
-        hn::Store(d, kTag, distance_ + k * kLanes);
-        where = hn::IfThenElse(hn::Lt(d, least), hn::Set(kTag, k), where);
-        least = hn::Min(least, d);
+      if (lanes == 0) {
+        for (int k = 0; k < vectors_; ++k) {
+          const Ints x = hn::Sub(
+              hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual_ + k * kLanes)),
+              shift);
+          const Ints d = hn::Min(hn::Load(kTag, distance_ + k * kLanes), x);
+          hn::Store(d, kTag, distance_ + k * kLanes);
+          where = hn::IfThenElse(hn::Lt(d, least), hn::Set(kTag, k), where);
+          least = hn::Min(least, d);
+        }
+      } else {
+        const Ints shift2 = hn::Set(kTag, take());
+        const int32_t* costs2 = row(scanned_row_[scanned_count_]);
+        for (int k = 0; k < vectors_; ++k) {
+          const Ints x = hn::Min(hn::Sub(hn::Load(kTag, costs + k * kLanes), shift),
+                                 hn::Sub(hn::Load(kTag, costs2 + k * kLanes), shift2));
+          const Ints d = hn::Min(hn::Load(kTag, distance_ + k * kLanes),
+                                 hn::Sub(x, hn::Load(kTag, dual_ + k * kLanes)));
+          hn::Store(d, kTag, distance_ + k * kLanes);
+          where = hn::IfThenElse(hn::Lt(d, least), hn::Set(kTag, k), where);
+          least = hn::Min(least, d);
+        }
       }
     }
   }
@@ -530,18 +655,20 @@ bool fits_registers(int columns) {
 }
 
 int32_t cost_limit(int columns) {
-  return kCostRange >> (fits_registers(columns) ? InRegisters<16>::kShift : InMemory::kShift);
+  return fits_registers(columns) ? kCostLimit<InRegisters<16>> : kCostLimit<InMemory>;
 }
 
-void solve(const FixedPointProblem& problem, FixedPointWorkspace& workspace) {
+bool solve(const FixedPointProblem& problem, FixedPointWorkspace& workspace) {
   if constexpr (kRegisterVectors > 0) {
     const int vectors = (problem.columns + kLanes - 1) / kLanes;
+    if (vectors <= 2) return Solver<InRegisters<2>>(problem, workspace).solve();
     if (vectors <= 4) return Solver<InRegisters<4>>(problem, workspace).solve();
-    if (vectors <= 8) return Solver<InRegisters<8>>(problem, workspace).solve();
+    if (vectors <= 7) return Solver<InRegisters<7>>(problem, workspace).solve();
+    if (vectors <= 10) return Solver<InRegisters<10>>(problem, workspace).solve();
     if (vectors <= 13) return Solver<InRegisters<13>>(problem, workspace).solve();
     if (vectors <= 16) return Solver<InRegisters<16>>(problem, workspace).solve();
   }
-  Solver<InMemory>(problem, workspace).solve();
+  return Solver<InMemory>(problem, workspace).solve();
 }
 
 }  // namespace
@@ -559,8 +686,8 @@ int32_t fixed_point_cost_limit(int columns) {
   return HWY_DYNAMIC_DISPATCH(cost_limit)(columns);
 }
 
-void solve_fixed_point(const FixedPointProblem& problem, FixedPointWorkspace& workspace) {
-  HWY_DYNAMIC_DISPATCH(solve)(problem, workspace);
+bool solve_fixed_point(const FixedPointProblem& problem, FixedPointWorkspace& workspace) {
+  return HWY_DYNAMIC_DISPATCH(solve)(problem, workspace);
 }
 
 void FixedPointWorkspace::reserve(int rows, int columns, int stride) {

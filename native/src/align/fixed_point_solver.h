@@ -27,22 +27,19 @@ class FixedPointWorkspace {
   AlignedBuffer<int32_t> scanned_offset;  // [rows + 1]
 };
 
-/// A matrix of finite values and how they become integer costs:
-/// cost = round((value * prescale - base) * scale), which must lie in [0, kCostLimit].
+/// A matrix and how its values become integer costs: cost = round(value * scale + offset).
 struct FixedPointProblem {
   const float* values = nullptr;  // row-major [rows][columns]
   int rows = 0;
   int columns = 0;  // at least `rows`
-  /// A power of two that keeps the arithmetic clear of overflow and denormals.
-  float prescale = 1;
-  float base = 0;
   float scale = 1;
-  /// Column duals to start from, in units of the cost, at most 0 and at least -kCostLimit; null for
-  /// a cold start. Square problems only.
+  float offset = 0;
+  /// Column duals to start from, in units of the cost, at most 0 and at least minus half the cost
+  /// limit; null for a cold start. Square problems only.
   const int32_t* initial_duals = nullptr;
 };
 
-/// Largest integer cost for a problem of that many columns (a power of two).
+/// Largest integer cost for a problem of that many columns; one less than a power of two.
 int32_t fixed_point_cost_limit(int columns);
 
 /// Finds a matching of all rows that minimises the sum of the integer costs.
@@ -55,7 +52,9 @@ int32_t fixed_point_cost_limit(int columns);
 ///
 /// On return `workspace.column_of_row` holds the matching and `workspace.column_dual` optimal
 /// column duals in units of the cost.
-void solve_fixed_point(const FixedPointProblem& problem, FixedPointWorkspace& workspace);
+/// @return False, with nothing solved, when a cost is not between 0 and fixed_point_cost_limit() or
+///   a value is NaN.
+bool solve_fixed_point(const FixedPointProblem& problem, FixedPointWorkspace& workspace);
 
 }  // namespace ata
 
