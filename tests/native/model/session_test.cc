@@ -256,6 +256,20 @@ TEST_F(SessionFileTest, FeaturesAreWhatAlignmentSees) {
                   "did not reach block 1");
 }
 
+TEST_F(SessionFileTest, TrajectoriesAreReusedBetweenAlignments) {
+  const Fixture fixture("tiny-ata");
+  ModelOptions options;
+  options.align_every = 2;
+  Session sparse(Model::load(checkpoint(fixture), options));
+  Session every(Model::load(path()));
+  const Tensor clip = fixture.get("clip");
+  const Tensor logits = sparse.forward(clip);
+  EXPECT_GT(largest_difference(logits, every.forward(clip)), 0);
+  EXPECT_TRUE(same_bits(sparse.trajectories(0), every.trajectories(0)));
+  EXPECT_TRUE(same_bits(sparse.trajectories(1), every.trajectories(0)));
+  EXPECT_FALSE(same_bits(every.trajectories(1), every.trajectories(0)));
+}
+
 TEST_F(SessionFileTest, BatchIsTheSameAsOneByOne) {
   const Fixture fixture("tiny-ata");
   Session session(Model::load(checkpoint(fixture)));

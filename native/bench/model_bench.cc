@@ -1,0 +1,232 @@
+// Speed and memory of whole forward passes of ViT-B/16, beside oneDNN's own product rate.
+//
+//   model_bench                      speed of every mode, 8 frames; long clips; peak memory
+//   model_bench --benchmark_filter=  as for any Google Benchmark program
+//
+// Counters: `GFLOP/s` counts the arithmetic of the specification (temporal_attn.proj and
+// temporal_fc as two products, though inference runs them as one); `of_product` is that rate over
+// the rate of ReferenceProduct, timed between the passes; `executed_of_product` counts what is
+// executed; `align` is the share of alignment in the time.
+#include <benchmark/benchmark.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <numeric>
+
+#include "align/alignment.h"
+#include "base/random.h"
+#include "model/session.h"
+#include "reference_product.h"
+
+extern char** environ;
+
+namespace ata {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+// Created once: half a gigabyte of weights, removed at exit.
+const std::string& checkpoint_path() {
+  static const struct Checkpoint {
+    Checkpoint()
+        : path((std::filesystem::temp_directory_path() /
+                ("ata_model_bench_" + std::to_string(getpid()) + ".safetensors"))
+                   .string()) {
+      Model::create(ModelConfig::named("vit-base"), 1)->save(path);
+    }
+    ~Checkpoint() { std::filesystem::remove(path); }
+    std::string path;
+  } checkpoint;
+  return checkpoint.path;
+}
+
+// A smooth texture that moves 5 pixels a frame, with noise: what alignment finds in videos.
+Tensor moving_clip(const ModelConfig& config) {
+  const int64_t size = config.image_size, frames = config.frames;
+  Tensor clip({1, 3, frames, size, size}, DType::kF32);
+  Random random(3);
+  constexpr int kWaves = 24;
+  double wave[kWaves][4];
+  for (auto& [fx, fy, phase, amplitude] : wave) {
+    fx = 0.4 * random.normal() / 4;
+    fy = 0.4 * random.normal() / 4;
+    phase = 6.28 * random.uniform();
+    amplitude = 0.3 * random.normal();
+  }
+  float* out = clip.data<float>();
+  for (int64_t channel = 0; channel < 3; ++channel) {
+    for (int64_t t = 0; t < frames; ++t) {
+      for (int64_t y = 0; y < size; ++y) {
+        for (int64_t x = 0; x < size; ++x) {
+          double value = 0.1 * random.normal();
+          for (const auto& [fx, fy, phase, amplitude] : wave) {
+            const double px = static_cast<double>(x) - 5.0 * static_cast<double>(t);
+            const double py = static_cast<double>(y) + 3.0 * static_cast<double>(t);
+            value +=
+                amplitude * std::sin(fx * px + fy * py + phase * static_cast<double>(channel + 1));
+          }
+          *out++ = static_cast<float>(value);
+        }
+      }
+    }
+  }
+  return clip;
+}
+
+// Floating-point operations of one clip's products. `executed`: temporal_attn.proj and temporal_fc
+// as one.
+double flop(const ModelConfig& config, bool executed) {
+  const double dim = config.dim, patches = static_cast<double>(config.patches());
+  const double frames = config.frames, rows = patches * frames;
+  const bool joint = config.temporal == ATA_TEMPORAL_JOINT;
+  const bool temporal = has_temporal_step(config.temporal);
+  double block = 2 * (rows + 1) * dim * (4 * dim + 2.0 * static_cast<double>(config.hidden_dim()));
+  block +=
+      joint ? 4 * (rows + 1) * (rows + 1) * dim : 4 * frames * (patches + 1) * (patches + 1) * dim;
+  if (temporal) block += 2 * rows * dim * dim * (executed ? 4 : 5) + 4 * rows * frames * dim;
+  return config.depth * block + 2 * rows * dim * 3 * config.patch_size * config.patch_size;
+}
+
+double align_seconds(Session& session, const Tensor& clip) {
+  const ModelConfig& config = session.model().config();
+  if (config.temporal != ATA_TEMPORAL_ATA) return 0;
+  const FeatureShape shape = {1, config.frames, config.patches(), config.dim};
+  AlignmentWorkspace workspace;
+  std::vector<double> duals(static_cast<size_t>(shape.pairs() * shape.patches));
+  std::vector<int32_t> trajectories(static_cast<size_t>(config.frames * config.patches()));
+  double total = 0;
+  for (int64_t block = 0; block < config.depth; ++block) {
+    const Tensor features = session.features(clip, block);
+    const std::vector<double> initial = duals;
+    double best = INFINITY;
+    for (int repeat = 0; repeat < 3; ++repeat) {
+      duals = initial;
+      const auto begin = Clock::now();
+      align_features(features.data<float>(), shape, AlignmentOptions(), workspace,
+                     trajectories.data(), nullptr, duals.data());
+      best = std::min(best, seconds_since(begin));
+    }
+    total += best;
+  }
+  return total;
+}
+
+void forward(benchmark::State& state, ata_temporal_mode mode, ata_precision precision,
+             int32_t frames) {
+  ModelOptions options;
+  options.temporal = mode;
+  options.precision = precision;
+  options.frames = frames;
+  Session session(Model::load(checkpoint_path(), options));
+  const ModelConfig& config = session.model().config();
+  const Tensor clip = moving_clip(config);
+  bench::ReferenceProduct product(precision == ATA_PRECISION_BF16 ? dnnl::memory::data_type::bf16
+                                                                  : dnnl::memory::data_type::f32);
+  session.forward(clip);
+  // Fractions come from the fastest of either: what disturbs one run seldom disturbs all.
+  double fastest = INFINITY, fastest_product = INFINITY;
+  for (auto _ : state) {
+    for (int i = 0; i < 5; ++i) fastest_product = std::min(fastest_product, product.seconds());
+    const auto begin = Clock::now();
+    benchmark::DoNotOptimize(session.forward(clip));
+    const double seconds = seconds_since(begin);
+    state.SetIterationTime(seconds);
+    fastest = std::min(fastest, seconds);
+  }
+  const double product_rate = bench::ReferenceProduct::kFlop / fastest_product;
+  state.counters["best_ms"] = fastest * 1e3;
+  state.counters["GFLOP"] = flop(config, false) * 1e-9;
+  state.counters["GFLOP/s"] = flop(config, false) / fastest * 1e-9;
+  state.counters["product_GFLOP/s"] = product_rate * 1e-9;
+  state.counters["of_product"] = flop(config, false) / fastest / product_rate;
+  state.counters["executed_of_product"] = flop(config, true) / fastest / product_rate;
+  state.counters["align"] = align_seconds(session, clip) / fastest;
+}
+
+// Loads the model in a process of its own, runs it once, and reads what the process needed.
+void peak_memory(benchmark::State& state, ata_temporal_mode mode, ata_precision precision,
+                 int32_t frames) {
+  const std::string mode_text = std::to_string(mode), precision_text = std::to_string(precision),
+                    frames_text = std::to_string(frames), path = checkpoint_path();
+  std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
+  const char* arguments[] = {
+      program.c_str(),        "--predict",         path.c_str(), mode_text.c_str(),
+      precision_text.c_str(), frames_text.c_str(), nullptr};
+  double peak = 0;
+  for (auto _ : state) {
+    pid_t child = 0;
+    if (posix_spawn(&child, program.c_str(), nullptr, nullptr, const_cast<char**>(arguments),
+                    environ) != 0) {
+      state.SkipWithError("cannot start the measuring process");
+      return;
+    }
+    int status = 0;
+    rusage usage = {};
+    wait4(child, &status, 0, &usage);
+    if (status != 0) {
+      state.SkipWithError("the measuring process failed");
+      return;
+    }
+    peak = std::max(peak, static_cast<double>(usage.ru_maxrss) * 1024);
+  }
+  state.counters["peak_MB"] = peak * 1e-6;
+  state.counters["above_file_MB"] =
+      (peak - static_cast<double>(std::filesystem::file_size(path))) * 1e-6;
+}
+
+int predict(char** arguments) {
+  ModelOptions options;
+  options.temporal = static_cast<ata_temporal_mode>(std::atoi(arguments[1]));
+  options.precision = static_cast<ata_precision>(std::atoi(arguments[2]));
+  options.frames = std::atoi(arguments[3]);
+  Session session(Model::load(arguments[0], options));
+  session.forward(moving_clip(session.model().config()));
+  return 0;
+}
+
+void register_benchmarks() {
+  const std::pair<const char*, ata_precision> precisions[] = {{"f32", ATA_PRECISION_F32},
+                                                              {"bf16", ATA_PRECISION_BF16}};
+  for (const auto& [name, precision] : precisions) {
+    for (ata_temporal_mode mode :
+         {ATA_TEMPORAL_ATA, ATA_TEMPORAL_DIVIDED, ATA_TEMPORAL_JOINT, ATA_TEMPORAL_SPACE_ONLY}) {
+      for (int32_t frames : {8, 32, 96}) {
+        const std::string label =
+            concat(temporal_mode_name(mode), "/", name, "/", frames, "_frames");
+        benchmark::RegisterBenchmark(
+            ("forward/" + label).c_str(),
+            [=, p = precision](benchmark::State& state) { forward(state, mode, p, frames); })
+            ->UseManualTime()
+            ->Unit(benchmark::kMillisecond)
+            ->MinTime(frames == 8 ? 5.0 : 1.0);
+        if (frames == 32) continue;
+        benchmark::RegisterBenchmark(
+            ("memory/" + label).c_str(),
+            [=, p = precision](benchmark::State& state) { peak_memory(state, mode, p, frames); })
+            ->Iterations(1)
+            ->Unit(benchmark::kMillisecond);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ata
+
+int main(int argc, char** argv) {
+  if (argc == 6 && std::strcmp(argv[1], "--predict") == 0) return ata::predict(argv + 2);
+  ata::register_benchmarks();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}
