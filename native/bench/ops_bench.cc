@@ -68,6 +68,13 @@ void report_bytes(benchmark::State& state, double bytes) {
       benchmark::Counter(bytes * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
 }
 
+// Times `body`, after one call that fills the workspace and compiles the products.
+template <class Body>
+void measure(benchmark::State& state, const Body& body) {
+  body();
+  for (auto _ : state) body();
+}
+
 // Backward of `out` with a gradient of ones.
 void run_backward(Tape& tape, const Context& context, const Variable& out, const Tensor& ones) {
   const Variable loss(Tensor::zeros({1}, DType::kF32, context.allocator), true);
@@ -92,7 +99,7 @@ void linear_forward(benchmark::State& state, int64_t rows, int64_t in, int64_t o
   options.out_dtype = epilogue == kResidual ? DType::kF32 : dtype;
   if (epilogue == kGelu) options.activation = Activation::kGelu;
   if (epilogue == kResidual) options.residual = Variable(random_tensor({rows, out}, DType::kF32));
-  for (auto _ : state) benchmark::DoNotOptimize(linear(context, x, weights, options));
+  measure(state, [&] { benchmark::DoNotOptimize(linear(context, x, weights, options)); });
   report_flops(state, 2.0 * static_cast<double>(rows * in * out));
 }
 
@@ -109,11 +116,11 @@ void linear_training(benchmark::State& state, int64_t in, int64_t out, DType dty
   if (epilogue == kResidual) {
     options.residual = Variable(random_tensor({kRows, out}, DType::kF32), true);
   }
-  for (auto _ : state) {
+  measure(state, [&] {
     run_backward(tape, context, linear(context, x, weights, options), ones);
     x.clear_gradient();
     if (options.residual.defined()) options.residual.clear_gradient();
-  }
+  });
   report_flops(state, 6.0 * static_cast<double>(kRows * in * out));
 }
 
@@ -121,7 +128,7 @@ void layer_norm_forward(benchmark::State& state, DType out) {
   const Context context = make_context();
   const Variable x(random_tensor({kRows, kDim}, DType::kF32));
   const Variable gamma(random_tensor({kDim}, DType::kF32));
-  for (auto _ : state) benchmark::DoNotOptimize(layer_norm(context, x, gamma, gamma, out));
+  measure(state, [&] { benchmark::DoNotOptimize(layer_norm(context, x, gamma, gamma, out)); });
   report_bytes(state, static_cast<double>(kRows * kDim) * static_cast<double>(4 + dtype_size(out)));
 }
 
@@ -132,10 +139,10 @@ void layer_norm_training(benchmark::State& state) {
   const Variable gamma(random_tensor({kDim}, DType::kF32), true);
   const Variable beta(random_tensor({kDim}, DType::kF32), true);
   const Tensor ones = ones_like({kRows, kDim});
-  for (auto _ : state) {
+  measure(state, [&] {
     run_backward(tape, context, layer_norm(context, x, gamma, beta), ones);
     x.clear_gradient();
-  }
+  });
 }
 
 void attention_benchmark(benchmark::State& state, TokenLayout layout, DType dtype, bool backward) {
@@ -143,13 +150,13 @@ void attention_benchmark(benchmark::State& state, TokenLayout layout, DType dtyp
   const Context context = make_context(backward ? &tape : nullptr);
   const Variable qkv(random_tensor({layout.rows(), 3 * kDim}, dtype, 2.0f), backward);
   const Tensor ones = backward ? ones_like({layout.rows(), kDim}) : Tensor();
-  for (auto _ : state) {
+  measure(state, [&] {
     const Variable y = attention(context, qkv, layout, kHeads);
     if (backward) {
       run_backward(tape, context, y, ones);
       qkv.clear_gradient();
     }
-  }
+  });
   const double tokens = static_cast<double>(1 + layout.patches);
   // Forward: two products of the sequence's scores; backward: five more.
   report_flops(state, (backward ? 14.0 : 4.0) * tokens * tokens * static_cast<double>(kDim) *
@@ -173,13 +180,13 @@ void temporal_benchmark(benchmark::State& state, int64_t frames, DType dtype, Pa
     for (uint32_t n = kPatches; n-- > 1;) std::swap(order[n], order[random.below(n + 1)]);
   }
   const Tensor ones = backward ? ones_like({rows, kDim}) : Tensor();
-  for (auto _ : state) {
+  measure(state, [&] {
     const Variable y = temporal_attention(context, qkv, 1, frames, kPatches, kHeads, trajectories);
     if (backward) {
       run_backward(tape, context, y, ones);
       qkv.clear_gradient();
     }
-  }
+  });
   report_flops(state, (backward ? 14.0 : 4.0) * static_cast<double>(rows * frames * kDim));
 }
 
@@ -200,7 +207,7 @@ void block_forward(benchmark::State& state, DType dtype) {
   LinearOptions half, gelu, residual;
   half.out_dtype = gelu.out_dtype = dtype;
   gelu.activation = Activation::kGelu;
-  for (auto _ : state) {
+  measure(state, [&] {
     const Variable patches = slice_rows(context, x, 0, kFrames * kPatches);
     Variable h = layer_norm(context, patches, gamma, gamma, dtype);
     h = linear(context, h, temporal_qkv, half);
@@ -216,7 +223,7 @@ void block_forward(benchmark::State& state, DType dtype) {
     h = layer_norm(context, x, gamma, gamma, dtype);
     h = linear(context, h, fc1, gelu);
     linear(context, h, fc2, residual);
-  }
+  });
   const double rows = static_cast<double>(kRows), dim = static_cast<double>(kDim);
   report_flops(state, 2.0 * rows * dim * dim * (3 + 1 + 1 + 3 + 1 + 8) +
                           4.0 * rows * dim * static_cast<double>(kFrames + kPatches + 1));

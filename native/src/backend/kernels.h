@@ -78,10 +78,11 @@ struct Kernels {
   void (*linear)(const Tensor& x, const Tensor& weight, const PackedMatrix* packed,
                  const Tensor& bias, bool gelu, bool accumulate, Tensor& y,
                  const std::shared_ptr<Allocator>& scratch);
-  /// f32 dx = dy W, computed in `compute` (dy and W are rounded when it is bf16).
-  void (*linear_input_gradient)(const Tensor& dy, const Tensor& weight, DType compute, Tensor& dx,
+  /// f32 dx = dy W, computed in dy's type: bf16 stands for an f32 gradient that was rounded, and W
+  /// is rounded too.
+  void (*linear_input_gradient)(const Tensor& dy, const Tensor& weight, Tensor& dx,
                                 const std::shared_ptr<Allocator>& scratch);
-  /// dweight += dy^T x, computed in x's type.
+  /// dweight += dy^T x, computed in the type that dy and x share.
   void (*linear_weight_gradient)(const Tensor& dy, const Tensor& x, Tensor& dweight,
                                  const std::shared_ptr<Allocator>& scratch);
   /// dbias += column sums of dy.

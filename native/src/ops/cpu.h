@@ -20,7 +20,7 @@ void dropout(const Tensor& x, float probability, uint64_t seed, uint64_t stream,
 std::shared_ptr<const PackedMatrix> pack_linear(const Tensor& weight, DType dtype);
 void linear(const Tensor& x, const Tensor& weight, const PackedMatrix* packed, const Tensor& bias,
             bool gelu, bool accumulate, Tensor& y, const std::shared_ptr<Allocator>& scratch);
-void linear_input_gradient(const Tensor& dy, const Tensor& weight, DType compute, Tensor& dx,
+void linear_input_gradient(const Tensor& dy, const Tensor& weight, Tensor& dx,
                            const std::shared_ptr<Allocator>& scratch);
 void linear_weight_gradient(const Tensor& dy, const Tensor& x, Tensor& dweight,
                             const std::shared_ptr<Allocator>& scratch);

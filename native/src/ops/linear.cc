@@ -103,13 +103,19 @@ Variable linear(const Context& context, const Variable& x, const LinearWeights& 
       d = context.empty(dy.shape());
       kernels.scale_rows(dy, row_scale, Tensor(), d);
     }
+    // Both products take the gradient in the type of the forward one.
+    Tensor factor = d;
+    if (x.value().dtype() != DType::kF32) {
+      factor = context.empty(d.shape(), x.value().dtype());
+      kernels.convert(d, factor);
+    }
     if (x.requires_gradient()) {
       Tensor dx = context.empty(x.value().shape());
-      kernels.linear_input_gradient(d, weight.value(), x.value().dtype(), dx, context.allocator);
+      kernels.linear_input_gradient(factor, weight.value(), dx, context.allocator);
       context.accumulate_gradient(x, std::move(dx));
     }
     if (weight.requires_gradient()) {
-      kernels.linear_weight_gradient(d, x.value(), weight.mutable_gradient(context.allocator),
+      kernels.linear_weight_gradient(factor, x.value(), weight.mutable_gradient(context.allocator),
                                      context.allocator);
     }
     if (bias.requires_gradient()) {

@@ -19,6 +19,17 @@ Tensor factor(const Tensor& tensor, DType precision, const std::shared_ptr<Alloc
   return has_bf16_matmul() ? rounded : converted(rounded, DType::kF32, scratch);
 }
 
+// W in the layout that products with many rows gain more from than the packing costs, or null.
+std::shared_ptr<const PackedFactor> pack_if_worthwhile(const MatrixView& w, int64_t rows,
+                                                       DType precision,
+                                                       const std::shared_ptr<Allocator>& scratch) {
+  constexpr int64_t kRows = 512;
+  constexpr int64_t kElements = 256 * 256;
+  const bool direct = precision == DType::kF32 || has_bf16_matmul();
+  if (!direct || rows < kRows || w.data.count() < kElements) return nullptr;
+  return pack_factor(w, precision, scratch);
+}
+
 class PackedLinear : public PackedMatrix {
  public:
   PackedLinear(std::shared_ptr<const PackedFactor> weights, DType dtype)
@@ -34,8 +45,11 @@ class PackedLinear : public PackedMatrix {
 }  // namespace
 
 std::shared_ptr<const PackedMatrix> pack_linear(const Tensor& weight, DType dtype) {
-  const Tensor values = factor(weight, dtype, heap_allocator());
-  return std::make_shared<const PackedLinear>(pack_factor({values, true}), dtype);
+  const auto heap = heap_allocator();
+  const bool direct = dtype == DType::kF32 || has_bf16_matmul();
+  const Tensor values = direct ? weight : factor(weight, dtype, heap);
+  return std::make_shared<const PackedLinear>(
+      pack_factor({values, true}, direct ? dtype : DType::kF32, heap), dtype);
 }
 
 void linear(const Tensor& x, const Tensor& weight, const PackedMatrix* packed, const Tensor& bias,
@@ -47,22 +61,29 @@ void linear(const Tensor& x, const Tensor& weight, const PackedMatrix* packed, c
   const MatmulOptions options{bias, gelu, accumulate};
   if (packed) {
     matmul({a}, static_cast<const PackedLinear*>(packed)->weights(), options, result, scratch);
+  } else if (const auto w = pack_if_worthwhile({weight, true}, x.dim(0), x.dtype(), scratch)) {
+    matmul({a}, *w, options, result, scratch);
   } else {
     matmul({a}, {factor(weight, x.dtype(), scratch), true}, options, result, scratch);
   }
   if (widen) convert(result, y);
 }
 
-void linear_input_gradient(const Tensor& dy, const Tensor& weight, DType compute, Tensor& dx,
+void linear_input_gradient(const Tensor& dy, const Tensor& weight, Tensor& dx,
                            const std::shared_ptr<Allocator>& scratch) {
-  matmul({factor(dy, compute, scratch)}, {factor(weight, compute, scratch)}, {}, dx, scratch);
+  const Tensor a = factor(dy, dy.dtype(), scratch);
+  if (const auto w = pack_if_worthwhile({weight}, dy.dim(0), dy.dtype(), scratch)) {
+    matmul({a}, *w, {}, dx, scratch);
+  } else {
+    matmul({a}, {factor(weight, dy.dtype(), scratch)}, {}, dx, scratch);
+  }
 }
 
 void linear_weight_gradient(const Tensor& dy, const Tensor& x, Tensor& dweight,
                             const std::shared_ptr<Allocator>& scratch) {
   MatmulOptions options;
   options.accumulate = true;
-  matmul({factor(dy, x.dtype(), scratch), true}, {factor(x, x.dtype(), scratch)}, options, dweight,
+  matmul({factor(dy, dy.dtype(), scratch), true}, {factor(x, x.dtype(), scratch)}, options, dweight,
          scratch);
 }
 

@@ -61,12 +61,17 @@ memory::desc plain_desc(const MatrixView& view) {
                     view.transposed);
 }
 
-// Everything a compiled product depends on. `layout` numbers the layouts of packed factors.
+// Layouts of right factors: plain, whichever is fastest, or a number from ProductCache::layout_of.
+constexpr int kPlainLayout = 0;
+constexpr int kAnyLayout = -1;
+
+// Everything a compiled product depends on.
 struct ProductKey {
-  int64_t m, n, k;
-  DType factors, result;
-  bool a_transposed, b_transposed, bias, gelu, accumulate;
-  int layout, threads;
+  int64_t m = 0, n = 0, k = 0;
+  DType factors = DType::kF32, result = DType::kF32;
+  bool a_transposed = false, b_transposed = false;
+  bool bias = false, gelu = false, accumulate = false;
+  int layout = kPlainLayout, threads = 0;
   auto operator<=>(const ProductKey&) const = default;
 };
 
@@ -109,7 +114,7 @@ class ProductCache {
     return products_.emplace(key, std::move(product)).first->second;
   }
 
-  // A number that equal layouts share; 0 is the plain one.
+  // A number that equal layouts share, above kPlainLayout.
   int layout_of(const memory::desc& desc) {
     std::lock_guard lock(mutex_);
     for (size_t i = 0; i < layouts_.size(); ++i) {
@@ -180,7 +185,8 @@ class PackedFactor {
   int layout_;
 };
 
-std::shared_ptr<const PackedFactor> pack_factor(const MatrixView& b) {
+std::shared_ptr<const PackedFactor> pack_factor(const MatrixView& b, DType precision,
+                                                const std::shared_ptr<Allocator>& allocator) {
   return guarded([&] {
     const ThreadCountScope threads;
     const int axis = b.transposed ? 1 : 0;
@@ -188,17 +194,22 @@ std::shared_ptr<const PackedFactor> pack_factor(const MatrixView& b) {
     const int64_t n = b.data.dim(1 - axis);
     // The preferred layout depends a little on m; that of a clip's worth of rows serves all.
     constexpr int64_t kTypicalRows = 1576;
-    const DType dtype = b.data.dtype();
-    const ProductKey key{kTypicalRows, n, k, dtype, dtype, false, false, false, false, false, 0, 0};
-    const memory::desc any({k, n}, data_type(dtype), memory::format_tag::any);
-    const memory::desc packed = describe(key, any).weights_desc();
-    Tensor data({static_cast<int64_t>(packed.get_size())}, DType::kU8);
+    const ProductKey key{.m = kTypicalRows,
+                         .n = n,
+                         .k = k,
+                         .factors = precision,
+                         .result = precision,
+                         .layout = kAnyLayout,
+                         .threads = thread_count()};
+    const memory::desc any({k, n}, data_type(precision), memory::format_tag::any);
+    const memory::desc packed = cache().get(key, any)->desc.weights_desc();
+    const Tensor data({static_cast<int64_t>(packed.get_size())}, DType::kU8, allocator);
     memory from = view_memory(plain_desc(b), b.data);
     memory to = view_memory(packed, data);
     dnnl::stream stream(cpu_engine());
     dnnl::reorder(from, to).execute(stream, from, to);
     stream.wait();
-    return std::make_shared<const PackedFactor>(packed, data, dtype, k, n);
+    return std::make_shared<const PackedFactor>(packed, data, precision, k, n);
   });
 }
 
@@ -208,18 +219,18 @@ void matmul(const MatrixView& a, const MatrixView& b, const MatmulOptions& optio
   if (c.count() == 0) return;
   guarded([&] {
     const ThreadCountScope threads;
-    const ProductKey key{c.dim(0),
-                         c.dim(1),
-                         k,
-                         a.data.dtype(),
-                         c.dtype(),
-                         a.transposed,
-                         b.transposed,
-                         options.bias.defined(),
-                         options.gelu,
-                         options.accumulate,
-                         0,
-                         thread_count()};
+    const ProductKey key{.m = c.dim(0),
+                         .n = c.dim(1),
+                         .k = k,
+                         .factors = a.data.dtype(),
+                         .result = c.dtype(),
+                         .a_transposed = a.transposed,
+                         .b_transposed = b.transposed,
+                         .bias = options.bias.defined(),
+                         .gelu = options.gelu,
+                         .accumulate = options.accumulate,
+                         .layout = kPlainLayout,
+                         .threads = thread_count()};
     run(key, a.data, plain_desc(b), b.data, options.bias, c, scratch);
   });
 }
@@ -229,12 +240,18 @@ void matmul(const MatrixView& a, const PackedFactor& b, const MatmulOptions& opt
   if (c.count() == 0) return;
   guarded([&] {
     const ThreadCountScope threads;
-    const ProductKey key{c.dim(0),     b.n(),
-                         b.k(),        b.dtype(),
-                         c.dtype(),    a.transposed,
-                         false,        options.bias.defined(),
-                         options.gelu, options.accumulate,
-                         b.layout(),   thread_count()};
+    const ProductKey key{.m = c.dim(0),
+                         .n = b.n(),
+                         .k = b.k(),
+                         .factors = b.dtype(),
+                         .result = c.dtype(),
+                         .a_transposed = a.transposed,
+                         .b_transposed = false,
+                         .bias = options.bias.defined(),
+                         .gelu = options.gelu,
+                         .accumulate = options.accumulate,
+                         .layout = b.layout(),
+                         .threads = thread_count()};
     run(key, a.data, b.desc(), b.data(), options.bias, c, scratch);
   });
 }
@@ -242,8 +259,8 @@ void matmul(const MatrixView& a, const PackedFactor& b, const MatmulOptions& opt
 bool has_bf16_matmul() {
   static const bool available = [] {
     try {
-      const ProductKey key{64,    64,    64,    DType::kBF16, DType::kF32, false,
-                           false, false, false, false,        0,           0};
+      const ProductKey key{
+          .m = 64, .n = 64, .k = 64, .factors = DType::kBF16, .result = DType::kF32};
       const memory::desc b = plain_desc(64, 64, DType::kBF16, false);
       // The reference implementation is a scalar loop, of no use to anyone.
       return std::string(describe(key, b).impl_info_str()).find("ref") == std::string::npos;

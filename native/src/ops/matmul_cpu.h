@@ -17,8 +17,9 @@ struct MatrixView {
 /// A matrix B in the blocked layout that oneDNN prefers as the right factor of a product.
 class PackedFactor;
 
-/// Packs B = op(b) in the precision of `b`.
-std::shared_ptr<const PackedFactor> pack_factor(const MatrixView& b);
+/// Packs B = op(b), rounding f32 to `precision`.
+std::shared_ptr<const PackedFactor> pack_factor(const MatrixView& b, DType precision,
+                                                const std::shared_ptr<Allocator>& allocator);
 
 struct MatmulOptions {
   /// f32 `[n]`, or empty.
