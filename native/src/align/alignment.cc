@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "align/pair_matcher.h"
 #include "base/error.h"
 #include "base/threads.h"
 
@@ -14,27 +15,8 @@ namespace {
 constexpr int64_t kGroupBytes = int64_t{64} << 20;
 // Rows of one similarity task.
 constexpr int64_t kRowChunk = 96;
-
-// The match of every patch of the first frame of a pair, by the method asked for.
-void match_pair(const float* similarity, int64_t patches, const AlignmentOptions& options,
-                AssignmentWorkspace& workspace, int64_t pair, double* column_duals,
-                int32_t* match) {
-  const int n = static_cast<int>(patches);
-  switch (options.method) {
-    case AlignmentMethod::kExact:
-      solve_assignment(similarity, n, n, {}, workspace, match, column_duals, pair);
-      return;
-    case AlignmentMethod::kNearest:
-      for (int64_t i = 0; i < patches; ++i) {
-        const float* row = similarity + i * patches;
-        match[i] = static_cast<int32_t>(std::max_element(row, row + patches) - row);
-      }
-      return;
-    default:
-      fail(ATA_INTERNAL, "alignment method ", static_cast<int>(options.method),
-           " does not match patches");
-  }
-}
+// Below this, float32 similarities over the temperature are noise.
+constexpr float kLeastTemperature = 1e-6F;
 
 // Follows the matches of one clip from frame to frame.
 void chain(const int32_t* matches, int64_t frames, int64_t patches, int32_t* trajectories) {
@@ -89,20 +71,19 @@ class PairGroup {
         frame_count_(frame_of(last - 1) + 2 - first_frame_) {}
 
   void match(int32_t* matches, float* similarities, double* column_duals) {
+    const bool with_matrix = needs_similarity_matrix(options_.method);
     normalize();
-    multiply();
+    if (with_matrix) multiply();
     const int64_t patches = shape_.patches;
     parallel_for_dynamic(last_ - first_, [&](int64_t index, int worker) {
       const int64_t pair = first_ + index;
-      const float* similarity = matrix(index);
-      int32_t* match = matches + pair * patches;
-      double* duals = column_duals != nullptr ? column_duals + pair * patches : nullptr;
-      match_pair(similarity, patches, options_, workspace_.assignments[static_cast<size_t>(worker)],
-                 pair, duals, match);
-      if (similarities == nullptr) return;
-      for (int64_t n = 0; n < patches; ++n) {
-        similarities[pair * patches + n] = similarity[n * patches + match[n]];
-      }
+      const auto current = static_cast<size_t>(frame_of(pair) - first_frame_);
+      match_pair(workspace_.frames[current], workspace_.frames[current + 1],
+                 with_matrix ? matrix(index) : nullptr, options_,
+                 workspace_.workers[static_cast<size_t>(worker)], pair,
+                 column_duals != nullptr ? column_duals + pair * patches : nullptr,
+                 matches + pair * patches,
+                 similarities != nullptr ? similarities + pair * patches : nullptr);
     });
   }
 
@@ -184,8 +165,9 @@ void validate(const AlignmentOptions& options, int64_t patches) {
           method, " does not exist");
   require(options.window_radius >= 0, "alignment: window_radius is ", options.window_radius,
           "; it must be at least 0");
-  require(std::isfinite(options.temperature) && options.temperature > 0,
-          "alignment: temperature is ", options.temperature, "; it must be above 0");
+  require(std::isfinite(options.temperature) && options.temperature >= kLeastTemperature,
+          "alignment: temperature is ", options.temperature, "; it must be at least ",
+          kLeastTemperature);
   require(options.iterations >= 1, "alignment: iterations is ", options.iterations,
           "; it must be at least 1");
   require(options.grid_height >= 0 && options.grid_width >= 0, "alignment: the patch grid is ",
@@ -212,8 +194,7 @@ void align_features(const float* features, const FeatureShape& shape,
   }
   require(shape.patches >= 1 && shape.patches <= kMaxAssignmentExtent, "alignment of ",
           shape.patches, " patches a frame; it can align 1 to ", kMaxAssignmentExtent);
-  workspace.assignments.resize(
-      std::max(workspace.assignments.size(), static_cast<size_t>(thread_count())));
+  workspace.workers.resize(std::max(workspace.workers.size(), static_cast<size_t>(thread_count())));
   workspace.matches.reserve(static_cast<size_t>(shape.pairs() * shape.patches));
   const int64_t matrix_bytes = shape.patches * shape.patches * static_cast<int64_t>(sizeof(float));
   const int64_t group = std::max<int64_t>(1, kGroupBytes / matrix_bytes);

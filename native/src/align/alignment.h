@@ -6,6 +6,8 @@
 
 #include "align/assignment.h"
 #include "align/similarity.h"
+#include "align/transport.h"
+#include "align/window.h"
 #include "tensor/tensor.h"
 
 namespace ata {
@@ -31,11 +33,6 @@ struct AlignmentOptions {
   int grid_width = 0;
 };
 
-struct PatchGrid {
-  int height;
-  int width;
-};
-
 /// The patch grid that `window` uses; throws ATA_INVALID_ARGUMENT when `patches` do not fill it.
 PatchGrid window_grid(const AlignmentOptions& options, int64_t patches);
 
@@ -53,10 +50,18 @@ struct FeatureShape {
   int64_t pairs() const { return clips * (frames > 0 ? frames - 1 : 0); }
 };
 
+/// Scratch memory of matching one pair of frames.
+struct MatchWorkspace {
+  AssignmentWorkspace assignment;
+  TransportWorkspace transport;
+  AlignedBuffer<float> plan;
+  WindowMatcher window;
+};
+
 /// Scratch memory of align_features(), reused between calls. One call at a time.
 struct AlignmentWorkspace {
   std::vector<NormalizedFrame> frames;
-  std::vector<AssignmentWorkspace> assignments;
+  std::vector<MatchWorkspace> workers;
   AlignedBuffer<float> similarity;
   AlignedBuffer<int32_t> matches;
 };

@@ -2,6 +2,7 @@
 #define ATA_ALIGN_SIMILARITY_H_
 
 #include <cstdint>
+#include <span>
 
 #include "align/aligned_buffer.h"
 
@@ -29,6 +30,7 @@ class NormalizedFrame {
   int64_t channels_ = 0;
   AlignedBuffer<float> rows_;
   AlignedBuffer<float> panels_;
+  AlignedBuffer<float> lengths_;
 };
 
 /// Cosine similarities of patches [begin, end) of `current` with all patches of `next`, which has
@@ -36,6 +38,11 @@ class NormalizedFrame {
 /// the range it is computed in.
 void cosine_similarity(const NormalizedFrame& current, int64_t begin, int64_t end,
                        const NormalizedFrame& next, float* out);
+
+/// Cosine similarities of one patch of `current` with some patches of `next`.
+void cosine_similarities_of(const NormalizedFrame& current, int64_t patch,
+                            const NormalizedFrame& next, std::span<const int32_t> candidates,
+                            float* out);
 
 }  // namespace ata
 
