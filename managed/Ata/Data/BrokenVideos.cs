@@ -6,14 +6,14 @@ namespace Ata.Data;
 public sealed record BrokenVideo(string Path, string Reason);
 
 /// <summary>Too many videos could not be read for the result to mean what it should.</summary>
-public sealed class TooManyBrokenVideosException : Exception
+public sealed class TooManyBrokenVideosException : AtaException
 {
     /// <summary>Creates the exception.</summary>
     /// <param name="broken">The videos.</param>
     /// <param name="total">Videos of the dataset.</param>
     /// <param name="allowed">How many may be broken.</param>
     public TooManyBrokenVideosException(IReadOnlyList<BrokenVideo> broken, int total, int allowed)
-        : base($"{broken.Count} of {total} videos cannot be read, and {allowed} may be; the last one: {broken[^1].Path}: {broken[^1].Reason} Repair or remove them, or allow more.")
+        : base($"{broken.Count} of {total} videos cannot be read, and {allowed} may be; the last one: {broken[^1].Path}: {broken[^1].Reason} Repair or remove them, or allow more.", AtaStatus.BadVideo)
     {
         Broken = broken;
     }

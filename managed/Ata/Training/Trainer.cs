@@ -98,7 +98,7 @@ public sealed partial class Trainer : IDisposable
     /// <param name="cancellationToken">Stops the run.</param>
     /// <exception cref="OperationCanceledException">The run was cancelled; its checkpoint is written.</exception>
     /// <exception cref="TooManyBrokenVideosException">More videos than allowed cannot be read.</exception>
-    /// <exception cref="InvalidOperationException">Training diverged: a gradient is not finite.</exception>
+    /// <exception cref="TrainingDivergedException">A number that training computed is not finite.</exception>
     /// <exception cref="IOException">The output directory cannot be written; earlier checkpoints are intact.</exception>
     public Task<TrainingResult> FitAsync(IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
     {

@@ -105,7 +105,7 @@ public sealed partial class Trainer
         {
             using ClipBatch batch = await _loader.NextAsync(cancellationToken).ConfigureAwait(false)
                 ?? throw new UnreachableException();
-            _lastLoss = _owner._steps.Accumulate(batch.Clips, batch.Targets, _logits, 1f / Options.Accumulate, cancellationToken);
+            _lastLoss = OrDiverged(() => _owner._steps.Accumulate(batch.Clips, batch.Targets, _logits, 1f / Options.Accumulate, cancellationToken));
             var counts = new ClassificationMetrics(_owner._model.Config.Classes);
             for (int i = 0; i < batch.Labels.Length; ++i)
             {
@@ -141,15 +141,7 @@ public sealed partial class Trainer
         private async Task UpdateAsync(CancellationToken cancellationToken)
         {
             double rate = Options.LearningRate.RateAt(_owner.Step - 1, _owner._totalSteps);
-            try
-            {
-                _owner._lastNorm = _owner._steps.Update(rate);
-            }
-            catch (ArgumentException error)
-            {
-                throw new InvalidOperationException($"Training diverged at step {_owner.Step}: {error.Message} Lower the learning rate, or clip the gradient more.", error);
-            }
-
+            _owner._lastNorm = OrDiverged(() => _owner._steps.Update(rate));
             long step = _owner.Step;
             bool last = step == _owner._totalSteps;
             if (step % Options.LogEverySteps == 0 || last)
@@ -170,6 +162,20 @@ public sealed partial class Trainer
             {
                 Report(TrainingPhase.Saving);
                 _owner.Save(_metrics, _events);
+            }
+        }
+
+        /// <summary>Says that training diverged when a number is not finite. Shapes and ranges were checked before, so
+        /// that this is what the native library can find wrong.</summary>
+        private T OrDiverged<T>(Func<T> compute)
+        {
+            try
+            {
+                return compute();
+            }
+            catch (ArgumentException error)
+            {
+                throw new TrainingDivergedException($"Training diverged at step {_owner.Step}: {error.Message}. Lower the learning rate, or clip the gradient more.", error);
             }
         }
 

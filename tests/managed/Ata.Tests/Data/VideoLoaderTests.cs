@@ -1,0 +1,225 @@
+using Ata.Data;
+using Xunit;
+
+namespace Ata.Tests.Data;
+
+public sealed class VideoLoaderTests(TinyVideos videos) : IClassFixture<TinyVideos>
+{
+    private static readonly LoaderOptions s_options = new()
+    {
+        Frames = 4,
+        Size = 16,
+        Stride = 2,
+        BatchSize = 5,
+        Seed = 3,
+        Augmentation = new AugmentationOptions { ColorJitter = 0.3, HueJitter = 0.1, RandAugmentOperations = 1, ErasingProbability = 0.3 },
+    };
+
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(0.8, 0.5)]
+    public async Task ClipsDoNotDependOnWorkers(double mixup, double cutMix)
+    {
+        LoaderOptions options = s_options with { Augmentation = s_options.Augmentation with { Mixup = mixup, CutMix = cutMix } };
+
+        List<string> one = await TakeAsync(VideoLoader.ForTraining(videos.Dataset, options with { Workers = 1, Prefetch = 1 }), 7);
+        List<string> four = await TakeAsync(VideoLoader.ForTraining(videos.Dataset, options with { Workers = 4, Prefetch = 3 }), 7);
+        List<string> cached = await TakeAsync(VideoLoader.ForTraining(videos.Dataset, options with { Workers = 2, CacheMegabytes = 1 }), 7);
+
+        Assert.Equal(one, four);
+        Assert.Equal(one, cached);
+        Assert.Equal(one.Count, one.Distinct().Count());
+    }
+
+    [Fact]
+    public async Task ClipsDependOnTheSeed()
+    {
+        List<string> one = await TakeAsync(VideoLoader.ForTraining(videos.Dataset, s_options), 2);
+        List<string> other = await TakeAsync(VideoLoader.ForTraining(videos.Dataset, s_options with { Seed = 4 }), 2);
+
+        Assert.Empty(one.Intersect(other));
+    }
+
+    [Fact]
+    public async Task RunThatContinuesSeesTheSameBatches()
+    {
+        List<string> all = await TakeAsync(VideoLoader.ForTraining(videos.Dataset, s_options), 6);
+        List<string> rest = await TakeAsync(VideoLoader.ForTraining(videos.Dataset, s_options, firstBatch: 3), 3);
+
+        Assert.Equal(all.Skip(3), rest);
+    }
+
+    [Fact]
+    public async Task EpochShowsEachVideoOnceInAnotherOrder()
+    {
+        using VideoLoader loader = VideoLoader.ForTraining(videos.Dataset, s_options with { BatchSize = 4 });
+        var epochs = new List<int[]>();
+        Assert.Equal(3, loader.BatchesPerEpoch);
+        for (int epoch = 0; epoch < 2; ++epoch)
+        {
+            var items = new List<int>();
+            for (int i = 0; i < 3; ++i)
+            {
+                using ClipBatch batch = (await loader.NextAsync())!;
+                items.AddRange(batch.Items);
+                Assert.Equal(batch.Labels.Select(l => (long)l), batch.Targets.AsSpan<long>().ToArray());
+            }
+
+            Assert.Equal(Enumerable.Range(0, 12), items.Order());
+            epochs.Add([.. items]);
+        }
+
+        Assert.NotEqual(epochs[0], epochs[1]);
+    }
+
+    [Fact]
+    public async Task SmallDatasetFillsALargeBatch()
+    {
+        using VideoLoader loader = VideoLoader.ForTraining(videos.Dataset, s_options with { BatchSize = 30 });
+        using ClipBatch batch = (await loader.NextAsync())!;
+
+        Assert.Equal(30, batch.Items.Length);
+        Assert.All(Enumerable.Range(0, 12), item => Assert.InRange(batch.Items.Count(i => i == item), 2, 3));
+    }
+
+    [Fact]
+    public async Task EvaluationShowsEveryVideoOnceInItsViews()
+    {
+        LoaderOptions options = s_options with { ClipViews = 2, CropViews = 3 };
+        using VideoLoader loader = VideoLoader.ForEvaluation(videos.Dataset, options);
+        var items = new List<int>();
+        while (await loader.NextAsync() is { } batch)
+        {
+            using (batch)
+            {
+                items.AddRange(batch.Items);
+                Assert.Equal(batch.Items.Length * 6, batch.Clips.Shape[0]);
+                int view = 3 * 4 * 16 * 16;
+                for (int i = 0; i < batch.Items.Length; ++i)
+                {
+                    IEnumerable<string> views = Enumerable.Range(0, 6).Select(v => Hash(batch.Clips.AsSpan<float>().Slice(((i * 6) + v) * view, view))).ToArray();
+                    Assert.Equal(6, views.Distinct().Count());
+                }
+            }
+        }
+
+        Assert.Equal(Enumerable.Range(0, 12), items);
+    }
+
+    [Theory]
+    [InlineData(FrameSpread.Dense, 100)]
+    [InlineData(FrameSpread.Segments, 4)]
+    public async Task ShortVideosStartAgain(FrameSpread spread, int frames)
+    {
+        LoaderOptions options = s_options with { Frames = frames, Spread = spread, BatchSize = 2 };
+        using VideoLoader training = VideoLoader.ForTraining(videos.Dataset, options);
+        using ClipBatch batch = (await training.NextAsync())!;
+        using VideoLoader evaluation = VideoLoader.ForEvaluation(videos.Dataset, options);
+        using ClipBatch views = (await evaluation.NextAsync())!;
+
+        Assert.Equal(frames, batch.Clips.Shape[2]);
+        Assert.All(views.Items, i => Assert.True(i >= 0));
+    }
+
+    [Fact]
+    public async Task SegmentsOfAnEvaluationRunOverTheWholeVideo()
+    {
+        using VideoLoader loader = VideoLoader.ForEvaluation(
+            videos.Dataset,
+            s_options with { Spread = FrameSpread.Segments, BatchSize = 1, Mean = [0, 0, 0], Deviation = [1, 1, 1], Augmentation = AugmentationOptions.None });
+        using ClipBatch batch = (await loader.NextAsync())!;
+
+        // The video rises by 12 of 255 a frame; four segments of three frames each, taken in the middle.
+        double[] light = Enumerable.Range(0, 4).Select(t => batch.Clips.AsSpan<float>().Slice(t * 256, 256).ToArray().Average(v => 255.0 * v)).ToArray();
+        for (int t = 1; t < 4; ++t)
+        {
+            Assert.InRange(light[t] - light[t - 1], 33, 39);
+        }
+
+        Assert.InRange(light[0], 40 + 12 - 6, 40 + 12 + 6);
+    }
+
+    [Fact]
+    public async Task BrokenVideosAreReportedOnceAndReplacedAlike()
+    {
+        VideoDataset dataset = videos.WithBroken(3, 7);
+        var found = new List<BrokenVideo>();
+        LoaderOptions options = s_options with { AllowedBroken = 0.2, BrokenVideoFound = v => { lock (found) { found.Add(v); } } };
+
+        List<string> one = await TakeAsync(VideoLoader.ForTraining(dataset, options with { Workers = 1 }), 8);
+        Assert.Equal(["broken-3.mp4", "broken-7.mp4"], found.Select(v => Path.GetFileName(v.Path)).Order());
+        List<string> four = await TakeAsync(VideoLoader.ForTraining(dataset, options with { Workers = 4 }), 8);
+
+        Assert.Equal(one, four);
+    }
+
+    [Fact]
+    public async Task EvaluationLeavesBrokenVideosOut()
+    {
+        using VideoLoader loader = VideoLoader.ForEvaluation(videos.WithBroken(2), s_options with { BatchSize = 13, AllowedBroken = 0.5 });
+        using ClipBatch batch = (await loader.NextAsync())!;
+
+        Assert.Equal(-1, batch.Items[2]);
+        Assert.Equal(12, batch.Items.Count(i => i >= 0));
+        Assert.Single(loader.BrokenVideos);
+    }
+
+    [Fact]
+    public async Task TooManyBrokenVideosFail()
+    {
+        using VideoLoader loader = VideoLoader.ForEvaluation(videos.WithBroken(0, 1, 2), s_options with { AllowedBroken = 0.1 });
+
+        var error = await Assert.ThrowsAsync<TooManyBrokenVideosException>(async () =>
+        {
+            while (await loader.NextAsync() is { } batch)
+            {
+                batch.Dispose();
+            }
+        });
+
+        Assert.Equal(2, error.Broken.Count);
+        Assert.Contains("of 15 videos cannot be read, and 1 may be", error.Message);
+    }
+
+    [Fact]
+    public async Task WaitingCanBeCancelledAndALoaderLeftEarly()
+    {
+        using var cancelled = new CancellationTokenSource();
+        cancelled.Cancel();
+        VideoLoader loader = VideoLoader.ForTraining(videos.Dataset, s_options);
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => loader.NextAsync(cancelled.Token));
+        loader.Dispose();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => loader.NextAsync());
+    }
+
+    [Fact]
+    public void OptionsOutOfRangeAreRefused()
+    {
+        Assert.Throws<ArgumentException>(() => VideoLoader.ForTraining(videos.Dataset, s_options with { CropViews = 2 }));
+        Assert.Throws<ArgumentException>(() => VideoLoader.ForTraining(videos.Dataset, s_options with { Stride = 0 }));
+        Assert.Throws<ArgumentException>(() => VideoLoader.ForTraining(videos.Dataset, s_options with { Augmentation = new() { MinArea = 0 } }));
+        Assert.Throws<DatasetException>(() => VideoLoader.ForTraining(new VideoDataset([], ["a"]), s_options));
+    }
+
+    private static async Task<List<string>> TakeAsync(VideoLoader loader, int batches)
+    {
+        using (loader)
+        {
+            var hashes = new List<string>();
+            for (int i = 0; i < batches; ++i)
+            {
+                using ClipBatch batch = (await loader.NextAsync())!;
+                string targets = batch.Targets.ElementType == TensorElementType.Int64
+                    ? string.Join(',', batch.Targets.AsSpan<long>().ToArray())
+                    : Hash(batch.Targets.AsSpan<float>());
+                hashes.Add($"{Hash(batch.Clips.AsSpan<float>())} {string.Join(',', batch.Items)} {targets}");
+            }
+
+            return hashes;
+        }
+    }
+
+    private static string Hash(ReadOnlySpan<float> values) =>
+        Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(System.Runtime.InteropServices.MemoryMarshal.AsBytes(values)));
+}

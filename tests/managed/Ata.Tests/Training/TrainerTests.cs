@@ -1,0 +1,207 @@
+using Ata.Data;
+using Ata.Tests.Data;
+using Ata.Training;
+using Xunit;
+
+namespace Ata.Tests.Training;
+
+public sealed class TrainerTests(TinyVideos videos) : IClassFixture<TinyVideos>, IDisposable
+{
+    private readonly ListFolder _runs = new();
+
+    private static readonly ModelConfig s_model = new()
+    {
+        ImageSize = 16,
+        PatchSize = 8,
+        Dim = 16,
+        Depth = 2,
+        Heads = 2,
+        Frames = 4,
+        Classes = 2,
+    };
+
+    private static readonly TrainerOptions s_options = new()
+    {
+        Steps = 12,
+        BatchSize = 4,
+        Accumulate = 2,
+        Stride = 2,
+        Seed = 5,
+        LearningRate = new() { Peak = 3e-3, WarmUpSteps = 3 },
+        Optimizer = new() { AverageDecay = 0.5f, StochasticDepth = 0.1f, Dropout = 0.1f, LabelSmoothing = 0.1f },
+        Augmentation = new() { ColorJitter = 0.2, Mixup = 0.5 },
+        ValidateEverySteps = 4,
+        CheckpointEverySteps = 3,
+        LogEverySteps = 2,
+        KeepCheckpoints = 0,
+    };
+
+    public void Dispose() => _runs.Dispose();
+
+    [Fact]
+    public async Task RunContinuesBitForBitFromAnyCheckpoint()
+    {
+        RunDirectory whole = await RunAsync("whole", s_options);
+        foreach (string checkpoint in whole.Checkpoints().Skip(1))
+        {
+            // What a crash leaves behind: the checkpoint, and logs that may be longer than it remembers.
+            string name = Path.GetFileNameWithoutExtension(checkpoint);
+            var stopped = new RunDirectory(_runs.In(name));
+            Directory.CreateDirectory(stopped.Path);
+            foreach (string file in new[] { checkpoint, whole.Metrics, whole.Events })
+            {
+                File.Copy(file, Path.Combine(stopped.Path, Path.GetFileName(file)));
+            }
+
+            RunDirectory continued = await RunAsync(name, s_options, Path.Combine(stopped.Path, Path.GetFileName(checkpoint)));
+
+            Assert.Equal(WithoutTiming(whole), WithoutTiming(continued));
+            Assert.Equal(File.ReadAllBytes(whole.FinalModel), File.ReadAllBytes(continued.FinalModel));
+            Assert.Equal(new FileInfo(whole.Events).Length, new FileInfo(continued.Events).Length);
+        }
+
+        Assert.True(whole.Checkpoints().Count >= 4);
+    }
+
+    [Fact]
+    public async Task CancelledRunSavesAndContinuesBitForBit()
+    {
+        RunDirectory whole = await RunAsync("whole", s_options);
+        using var cancel = new CancellationTokenSource();
+        var stopAt = new Watcher(p =>
+        {
+            if (p.Step == 4 && p.Phase == TrainingPhase.Validating)
+            {
+                cancel.Cancel();
+            }
+        });
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => RunAsync("stopped", s_options, null, stopAt, cancel.Token));
+        var stopped = new RunDirectory(_runs.In("stopped"));
+        RunDirectory continued = await RunAsync("stopped", s_options, stopped.LastCheckpoint());
+
+        Assert.Equal(WithoutTiming(whole), WithoutTiming(continued));
+        Assert.Equal(File.ReadAllBytes(whole.FinalModel), File.ReadAllBytes(continued.FinalModel));
+        Assert.Equal(File.ReadAllBytes(whole.BestModel), File.ReadAllBytes(continued.BestModel));
+    }
+
+    [Fact]
+    public async Task WeightsDoNotDependOnWorkersOrCache()
+    {
+        RunDirectory one = await RunAsync("one", s_options with { Workers = 1 });
+        RunDirectory four = await RunAsync("four", s_options with { Workers = 4, Prefetch = 3, CacheMegabytes = 8 });
+
+        Assert.Equal(File.ReadAllBytes(one.FinalModel), File.ReadAllBytes(four.FinalModel));
+    }
+
+    [Fact]
+    public async Task TrainingLearnsAndTheBestModelIsWhatItWasMeasuredToBe()
+    {
+        TrainerOptions options = new()
+        {
+            Steps = 150,
+            BatchSize = 12,
+            Stride = 3,
+            LearningRate = new() { Peak = 3e-3, WarmUpSteps = 10 },
+            Augmentation = AugmentationOptions.None with { FlipProbability = 0.5 },
+            ValidateEverySteps = 50,
+            CacheMegabytes = 16,
+        };
+        RunDirectory run = await RunAsync("learning", options);
+
+        MetricsRecord[] records = [.. MetricsLog.Read(run.Metrics)];
+        double best = records.Where(r => r.Kind == MetricsKind.Validation).Max(r => r.Top1);
+        using Model model = Model.Load(run.BestModel);
+        EvaluationResult result = await Evaluator.EvaluateAsync(model, videos.Dataset, Evaluator.OptionsFor(model.Config) with { Stride = 3, BatchSize = 12 }, keepPredictions: true);
+
+        Assert.True(records.Last(r => r.Kind == MetricsKind.Train).Loss < 0.3, $"the loss is {records.Last(r => r.Kind == MetricsKind.Train).Loss}");
+        Assert.Equal(1, best);
+        Assert.Equal(best, result.Top1);
+        Assert.Equal(["brighten", "dim"], model.Labels);
+        Assert.Equal(result.Correct, result.Predictions.Count(p => p.Label == p.Predicted));
+        Assert.All(result.Predictions, p => Assert.Equal(1, p.Probabilities.Sum(), 4));
+    }
+
+    [Fact]
+    public async Task RunStopsEarlyWhenValidationsDoNotImprove()
+    {
+        TrainerOptions options = s_options with { Steps = 100, ValidateEverySteps = 2, EarlyStopping = 2, LearningRate = new() { Peak = 1e-12 } };
+        using Model model = Model.Create(s_model);
+        using var trainer = new Trainer(model, videos.Dataset, videos.Dataset, options);
+
+        TrainingResult result = await trainer.FitAsync();
+
+        Assert.True(result.StoppedEarly);
+        Assert.Equal((6, 2), (result.Steps, result.BestStep));
+    }
+
+    [Fact]
+    public async Task BrokenVideosDoNotStopTheRun()
+    {
+        using Model model = Model.Create(s_model);
+        using var trainer = new Trainer(model, videos.WithBroken(1), null, s_options);
+
+        TrainingResult result = await trainer.FitAsync();
+
+        Assert.Equal(12, result.Steps);
+        Assert.Equal("broken-1.mp4", Path.GetFileName(Assert.Single(result.BrokenVideos).Path));
+        Assert.Null(result.Validation);
+    }
+
+    [Fact]
+    public async Task CheckpointOfAnotherRunIsRefused()
+    {
+        RunDirectory run = await RunAsync("run", s_options with { Steps = 3 });
+        using Model model = Model.Create(s_model);
+        using var other = new Trainer(model, videos.Dataset, null, s_options with { Steps = 3, Seed = 6 });
+        using var fewer = new Trainer(model, videos.WithBroken(1), null, s_options with { Steps = 3 });
+
+        Assert.Contains("\"seed\": 5 there, \"seed\": 6 here", Assert.Throws<ArgumentException>(() => other.Resume(run.LastCheckpoint())).Message);
+        Assert.Contains("12 training videos; there are 13 now", Assert.Throws<ArgumentException>(() => fewer.Resume(run.LastCheckpoint())).Message);
+        Assert.Throws<AtaModelException>(() => other.Resume(run.FinalModel));
+        Assert.Throws<FileNotFoundException>(() => new RunDirectory(_runs.In("none")).LastCheckpoint());
+    }
+
+    [Fact]
+    public async Task DivergenceIsSaid()
+    {
+        using Model model = Model.Create(s_model);
+        using var trainer = new Trainer(model, videos.Dataset, null, s_options with { Steps = 50, LearningRate = new() { Kind = ScheduleKind.Constant, Peak = 1e30 } });
+
+        var error = await Assert.ThrowsAsync<TrainingDivergedException>(() => trainer.FitAsync());
+
+        Assert.Contains("Training diverged at step", error.Message);
+    }
+
+    [Fact]
+    public void ContradictionsAreRefusedAtOnce()
+    {
+        using Model model = Model.Create(s_model with { Classes = 3 });
+
+        Assert.Contains("2 classes and the model 3", Assert.Throws<ArgumentException>(() => new Trainer(model, videos.Dataset)).Message);
+        using Model two = Model.Create(s_model);
+        Assert.Throws<ArgumentException>(() => new Trainer(two, videos.Dataset, null, s_options with { Accumulate = 0 }));
+        Assert.Throws<ArgumentException>(() => new Trainer(two, videos.Dataset, null, s_options with { Optimizer = new() { Frozen = "no-such-parameter" } }));
+    }
+
+    private async Task<RunDirectory> RunAsync(string name, TrainerOptions options, string? checkpoint = null, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        using Model model = Model.Create(s_model, seed: 1);
+        using var trainer = new Trainer(model, videos.Dataset, videos.Dataset, options with { OutputDirectory = _runs.In(name) });
+        if (checkpoint is not null)
+        {
+            trainer.Resume(checkpoint);
+        }
+
+        await trainer.FitAsync(progress, cancellationToken);
+        return new RunDirectory(_runs.In(name));
+    }
+
+    private static MetricsRecord[] WithoutTiming(RunDirectory run) =>
+        MetricsLog.Read(run.Metrics).Select(r => r with { ClipsPerSecond = 0, DataWait = 0 }).ToArray();
+
+    private sealed class Watcher(Action<TrainingProgress> watch) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => watch(value);
+    }
+}
