@@ -1,0 +1,75 @@
+#include "model/training_pass.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+namespace ata {
+namespace {
+
+TEST(TrainingPass, NothingIsDroppedByDefaultOrInTheFirstBlock) {
+  TrainingPass pass;
+  EXPECT_FALSE(pass.branch_scale(3, 4, DrawSite::kMlpBranch, 2, 8, 2));
+  pass.stochastic_depth = 0.9f;
+  EXPECT_FALSE(pass.branch_scale(0, 4, DrawSite::kMlpBranch, 2, 8, 2));
+  EXPECT_TRUE(pass.branch_scale(3, 4, DrawSite::kMlpBranch, 2, 8, 2));
+  EXPECT_TRUE(pass.branch_scale(0, 1, DrawSite::kMlpBranch, 2, 8, 2));
+  const Tensor scale = Tensor::zeros({8}, DType::kF32);
+  EXPECT_EQ(pass.branch_scale(0, 4, DrawSite::kMlpBranch, 2, 8, 0, scale).raw(), scale.raw());
+}
+
+// Rates grow linearly with depth, samples are dropped whole, and the mean of the factor is 1.
+TEST(TrainingPass, DropsSamplesAtTheRateOfTheBlock) {
+  constexpr int64_t kSamples = 20000, kDepth = 5;
+  TrainingPass pass;
+  pass.stochastic_depth = 0.6f;
+  for (int64_t block = 1; block < kDepth; ++block) {
+    const float probability = 0.6f * static_cast<float>(block) / (kDepth - 1);
+    const Tensor rows = pass.branch_scale(block, kDepth, DrawSite::kSpatialBranch, kSamples,
+                                          3 * kSamples, 2 * kSamples);
+    int64_t dropped = 0;
+    for (int64_t sample = 0; sample < kSamples; ++sample) {
+      const float* patches = rows.data<float>() + 3 * sample;
+      const float* classes = rows.data<float>() + 3 * kSamples + 2 * sample;
+      const float factor = patches[0];
+      ASSERT_TRUE(factor == 0.0f || factor == 1.0f / (1.0f - probability));
+      for (float value : {patches[1], patches[2], classes[0], classes[1]}) {
+        ASSERT_EQ(value, factor);
+      }
+      dropped += factor == 0.0f;
+    }
+    // Within four standard deviations.
+    EXPECT_NEAR(static_cast<double>(dropped) / kSamples, probability,
+                4 * std::sqrt(0.25 / kSamples));
+  }
+}
+
+TEST(TrainingPass, MultipliesTheGivenScale) {
+  TrainingPass pass;
+  pass.stochastic_depth = 0.5f;
+  Tensor scale({4}, DType::kF32);
+  for (int64_t i = 0; i < 4; ++i) scale.data<float>()[i] = static_cast<float>(i);
+  const Tensor plain = pass.branch_scale(1, 2, DrawSite::kTemporalBranch, 2, 4, 0);
+  const Tensor scaled = pass.branch_scale(1, 2, DrawSite::kTemporalBranch, 2, 4, 0, scale);
+  for (int64_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(scaled.data<float>()[i], plain.data<float>()[i] * static_cast<float>(i));
+  }
+}
+
+TEST(TrainingPass, EveryBatchBlockAndSiteHasItsStream) {
+  std::set<uint64_t> streams;
+  for (uint64_t batch = 0; batch < 5; ++batch) {
+    for (int64_t block = 0; block < 30; ++block) {
+      for (uint64_t site = 0; site <= static_cast<uint64_t>(DrawSite::kHead); ++site) {
+        TrainingPass pass;
+        pass.batch = batch;
+        streams.insert(pass.stream(block, static_cast<DrawSite>(site)));
+      }
+    }
+  }
+  EXPECT_EQ(streams.size(), 5u * 30u * 8u);
+}
+
+}  // namespace
+}  // namespace ata
