@@ -72,6 +72,19 @@ public sealed record ModelConfig
     /// <summary>Alignment of mode <see cref="TemporalMode.Ata"/>.</summary>
     public AlignmentMethod Alignment { get; init; } = AlignmentMethod.Exact;
 
+    /// <summary>Mode <see cref="TemporalMode.Ata"/>: every how many blocks frames are aligned; the blocks between reuse
+    /// the last trajectories.</summary>
+    public int AlignEvery { get; init; } = 1;
+
+    /// <summary>See <see cref="AlignmentOptions.WindowRadius"/>.</summary>
+    public int WindowRadius { get; init; } = 3;
+
+    /// <summary>See <see cref="AlignmentOptions.Temperature"/>.</summary>
+    public float Temperature { get; init; } = 0.05f;
+
+    /// <summary>See <see cref="AlignmentOptions.Iterations"/>.</summary>
+    public int Iterations { get; init; } = 50;
+
     /// <summary>Mean that clips are normalised with, on the 0..1 scale.</summary>
     public ChannelValues Mean { get; init; } = ChannelValues.Uniform(0.45f);
 
@@ -124,6 +137,10 @@ public sealed record ModelConfig
         Classes = config->classes,
         Temporal = (TemporalMode)config->temporal,
         Alignment = (AlignmentMethod)config->alignment,
+        AlignEvery = config->align_every,
+        WindowRadius = config->window_radius,
+        Temperature = config->temperature,
+        Iterations = config->iterations,
         Mean = ChannelValues.Read(config->mean),
         Std = ChannelValues.Read(config->std),
     };
@@ -143,6 +160,10 @@ public sealed record ModelConfig
             classes = Classes,
             temporal = (ata_temporal_mode)Temporal,
             alignment = (ata_alignment)Alignment,
+            align_every = AlignEvery,
+            window_radius = WindowRadius,
+            temperature = Temperature,
+            iterations = Iterations,
         };
         Mean.Write(config.mean);
         Std.Write(config.std);

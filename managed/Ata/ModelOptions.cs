@@ -28,6 +28,19 @@ public sealed record ModelOptions
     /// <summary>Alignment method; null for the checkpoint's.</summary>
     public AlignmentMethod? Alignment { get; init; }
 
+    /// <summary>Mode <see cref="TemporalMode.Ata"/>: every how many blocks frames are aligned; null for the
+    /// checkpoint's.</summary>
+    public int? AlignEvery { get; init; }
+
+    /// <summary>See <see cref="AlignmentOptions.WindowRadius"/>; null for the checkpoint's.</summary>
+    public int? WindowRadius { get; init; }
+
+    /// <summary>See <see cref="AlignmentOptions.Temperature"/>; null for the checkpoint's.</summary>
+    public float? Temperature { get; init; }
+
+    /// <summary>See <see cref="AlignmentOptions.Iterations"/>; null for the checkpoint's.</summary>
+    public int? Iterations { get; init; }
+
     /// <summary>Frames of a clip; null for the checkpoint's. The time embedding is interpolated.</summary>
     public int? Frames { get; init; }
 
@@ -49,6 +62,10 @@ public sealed record ModelOptions
         precision = (ata_precision)Precision,
         temporal = (int?)Temporal ?? -1,
         alignment = (int?)Alignment ?? -1,
+        align_every = OptionValue.PositiveOrZero(AlignEvery),
+        window_radius = OptionValue.NotNegativeOr(-1, WindowRadius),
+        temperature = OptionValue.PositiveOrZero(Temperature),
+        iterations = OptionValue.PositiveOrZero(Iterations),
         frames = OptionValue.PositiveOrZero(Frames),
         image_size = OptionValue.PositiveOrZero(ImageSize),
         bicubic_positions = BicubicPositions ? 1 : 0,

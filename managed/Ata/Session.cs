@@ -13,6 +13,8 @@ public sealed unsafe class Session : IDisposable
 {
     private readonly SessionHandle _handle;
 
+    internal SessionHandle Handle => _handle;
+
     internal Session(Model model)
     {
         using Lease<ata_model> lease = model.Handle.Lease();

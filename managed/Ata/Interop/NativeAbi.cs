@@ -12,16 +12,16 @@ internal static unsafe class NativeAbi
 {
     private const string Remedy = "install both from the same release";
 
-    /// <summary>Checks a library.</summary>
+    /// <summary>Tells whether a library is one of Ata, of whatever version.</summary>
+    public static bool IsAta(nint library) =>
+        NativeLibrary.TryGetExport(library, nameof(NativeMethods.ata_abi_version), out _);
+
+    /// <summary>Checks a library of Ata.</summary>
     /// <returns>Null if it matches, else the reason.</returns>
     public static string? Check(nint library)
     {
-        if (!NativeLibrary.TryGetExport(library, nameof(NativeMethods.ata_abi_version), out nint versionExport)
-            || !NativeLibrary.TryGetExport(library, nameof(NativeMethods.ata_abi_layout), out nint layoutExport))
-        {
-            return "it does not export ata_abi_version() and ata_abi_layout(), so it is not a library of Ata";
-        }
-
+        nint versionExport = NativeLibrary.GetExport(library, nameof(NativeMethods.ata_abi_version));
+        nint layoutExport = NativeLibrary.GetExport(library, nameof(NativeMethods.ata_abi_layout));
         uint version = ((delegate* unmanaged[Cdecl]<uint>)versionExport)();
         if (version != NativeMethods.ATA_ABI_VERSION)
         {

@@ -86,23 +86,18 @@ internal static class NativeLibraryLoader
         foreach (string candidate in Candidates())
         {
             nint library = Open(candidate, out string? reason);
-            if (library != 0)
-            {
-                reason = NativeAbi.Check(library);
-                if (reason is null)
-                {
-                    attempts.Add(new LibraryAttempt(candidate, null));
-                    return library;
-                }
-
-                NativeLibrary.Free(library);
-            }
-
-            attempts.Add(new LibraryAttempt(candidate, reason));
-            if (library != 0)
+            string? mismatch = library == 0 ? null : NativeAbi.Check(library);
+            attempts.Add(new LibraryAttempt(candidate, reason ?? mismatch));
+            if (mismatch is not null)
             {
                 // A library of another version is a broken installation, not a reason to look elsewhere.
-                throw new AtaLibraryException($"{candidate} does not belong to this version of Ata: {reason}");
+                NativeLibrary.Free(library);
+                throw new AtaLibraryException($"{candidate} does not belong to this version of Ata: {mismatch}.");
+            }
+
+            if (library != 0)
+            {
+                return library;
             }
         }
 
@@ -157,7 +152,16 @@ internal static class NativeLibraryLoader
 
         try
         {
-            return NativeLibrary.Load(path);
+            nint library = NativeLibrary.Load(path);
+            if (NativeAbi.IsAta(library))
+            {
+                return library;
+            }
+
+            // On Windows, Ata.dll itself is one such file.
+            NativeLibrary.Free(library);
+            reason = "it is not the native library of Ata";
+            return 0;
         }
         catch (Exception error) when (error is DllNotFoundException or BadImageFormatException)
         {

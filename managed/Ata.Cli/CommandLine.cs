@@ -1,0 +1,122 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using Microsoft.Extensions.Logging;
+
+namespace Ata.Cli;
+
+/// <summary>What all verbs share: exit codes, errors of one line, Ctrl-C, threads and the log.</summary>
+internal static class CommandLine
+{
+    /// <summary>Exit code of a job that failed or was cancelled.</summary>
+    public const int Failed = 1;
+
+    /// <summary>Exit code of a command line that makes no sense.</summary>
+    public const int BadUsage = 2;
+
+    // What a verb may take to save its work after Ctrl-C.
+    private static readonly TimeSpan TimeToStop = TimeSpan.FromSeconds(60);
+
+    private static readonly Option<int?> Threads = Options.Positive(
+        "--threads", "Threads that one operation uses; all cores if not given.", recursive: true);
+
+    private static readonly Option<bool> Verbose = new("--verbose")
+    {
+        Description = "Write the native library's log to standard error.",
+        Recursive = true,
+    };
+
+    /// <summary>Parses and runs.</summary>
+    /// <returns>The exit code: 0, <see cref="Failed"/> or <see cref="BadUsage"/>.</returns>
+    public static async Task<int> RunAsync(RootCommand root, string[] args)
+    {
+        root.Add(Threads);
+        root.Add(Verbose);
+        foreach (HelpOption help in root.Options.OfType<HelpOption>())
+        {
+            help.Action = new HelpWithExamples((HelpAction)help.Action!);
+        }
+
+        ParseResult command = root.Parse(args);
+        if (command.Errors.Count > 0)
+        {
+            string verb = command.CommandResult.Command is RootCommand ? string.Empty : $" {command.CommandResult.Command.Name}";
+            Terminal.WriteError($"{OneLine(command.Errors[0].Message)} Try 'ata{verb} --help'.");
+            return BadUsage;
+        }
+
+        try
+        {
+            return await command.InvokeAsync(new InvocationConfiguration
+            {
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = TimeToStop,
+            });
+        }
+        catch (Exception error)
+        {
+            Terminal.WriteError(Describe(error));
+            return error is UsageException ? BadUsage : Failed;
+        }
+    }
+
+    /// <summary>Gives a verb its work, which runs off the main thread so that Ctrl-C is heard.</summary>
+    /// <param name="command">The verb.</param>
+    /// <param name="work">The work; it returns the exit code.</param>
+    public static void SetWork(this Command command, Func<ParseResult, CancellationToken, int> work) =>
+        command.SetAction((parse, cancellationToken) => Task.Run(
+            () =>
+            {
+                if (parse.GetValue(Threads) is { } threads)
+                {
+                    AtaRuntime.ThreadCount = threads;
+                }
+
+                if (parse.GetValue(Verbose))
+                {
+                    AtaRuntime.UseLogger(new ErrorStreamLogger());
+                }
+
+                return work(parse, cancellationToken);
+            },
+            CancellationToken.None));
+
+    /// <summary>Says in one line what went wrong.</summary>
+    public static string Describe(Exception error)
+    {
+        string message = error switch
+        {
+            OperationCanceledException => "cancelled",
+            AggregateException { InnerException: { } inner } => Describe(inner),
+            // Without .NET's " (Parameter 'x')", which means nothing to somebody at a terminal.
+            ArgumentException { ParamName: { Length: > 0 } name } =>
+                error.Message.Split('\n')[0].Replace($" (Parameter '{name}')", string.Empty, StringComparison.Ordinal),
+            _ when IsExpected(error) => error.Message,
+            _ => $"internal error, please report it: {error.GetType().Name}: {error.Message}",
+        };
+        return OneLine(message);
+    }
+
+    private static bool IsExpected(Exception error) =>
+        error is UsageException or AtaException or IOException or UnauthorizedAccessException or NotSupportedException
+            or ArgumentException or InsufficientMemoryException or KeyNotFoundException or FormatException
+            or Data.DatasetException;
+
+    private static string OneLine(string text) =>
+        string.Join(' ', text.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+
+    private sealed class ErrorStreamLogger : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Console.Error.WriteLine($"{logLevel.ToString().ToLowerInvariant()}: {formatter(state, exception)}");
+    }
+}
+
+/// <summary>Options that contradict each other.</summary>
+/// <param name="message">Which, and how to remedy it.</param>
+internal sealed class UsageException(string message) : Exception(message);

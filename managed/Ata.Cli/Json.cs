@@ -1,0 +1,81 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Ata.Cli;
+
+/// <summary>One class of a prediction.</summary>
+internal sealed record PredictionJson(string Label, int Index, float Probability);
+
+/// <summary>The result for one clip: predictions, or an error.</summary>
+internal sealed record ClipPredictionJson(
+    string Clip, IReadOnlyList<PredictionJson>? Predictions, int? Views, double? Seconds, string? Error);
+
+/// <summary>A model that was written.</summary>
+internal sealed record ModelJson(
+    string Path,
+    long Parameters,
+    int ImageSize,
+    int PatchSize,
+    int Dim,
+    int Depth,
+    int Heads,
+    int Frames,
+    int Classes,
+    string Temporal,
+    string Alignment);
+
+/// <summary>A clip that was sampled.</summary>
+internal sealed record SampleJson(
+    string Clip, string Output, IReadOnlyList<int> Shape, IReadOnlyList<double> FrameTimes, IReadOnlyList<string> Pictures);
+
+/// <summary>A forward pass.</summary>
+internal sealed record ForwardJson(
+    string Output, IReadOnlyList<int> LogitsShape, double? Loss, int Gradients, int Trajectories, double Seconds);
+
+/// <summary>An alignment.</summary>
+internal sealed record AlignmentJson(
+    string Clip,
+    string Alignment,
+    string Features,
+    int Frames,
+    int GridHeight,
+    int GridWidth,
+    double Seconds,
+    IReadOnlyList<double> FrameTimes,
+    IReadOnlyList<double> MeanSimilarity,
+    IReadOnlyList<double> MovedShare,
+    IReadOnlyList<IReadOnlyList<int>> Trajectories,
+    string? Overlay);
+
+/// <summary>A benchmark.</summary>
+internal sealed record BenchJson(
+    string Model,
+    string Temporal,
+    string Precision,
+    IReadOnlyList<int> ClipShape,
+    int Threads,
+    int Runs,
+    double MedianMilliseconds,
+    double MinimumMilliseconds,
+    double MeanMilliseconds,
+    double ClipsPerSecond,
+    double NativeMedianMilliseconds,
+    double ManagedOverheadPercent,
+    long ManagedBytesPerCall);
+
+/// <summary>What verbs print for programs, written without reflection.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(IReadOnlyList<ClipPredictionJson>))]
+[JsonSerializable(typeof(ModelJson))]
+[JsonSerializable(typeof(SampleJson))]
+[JsonSerializable(typeof(ForwardJson))]
+[JsonSerializable(typeof(AlignmentJson))]
+[JsonSerializable(typeof(BenchJson))]
+internal sealed partial class CliJson : JsonSerializerContext
+{
+    /// <summary>Prints a value as one line.</summary>
+    public static void Print<T>(T value) =>
+        Console.Out.WriteLine(JsonSerializer.Serialize(value, (System.Text.Json.Serialization.Metadata.JsonTypeInfo<T>)Default.GetTypeInfo(typeof(T))!));
+}

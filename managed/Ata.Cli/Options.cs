@@ -1,0 +1,94 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using System.Numerics;
+
+namespace Ata.Cli;
+
+/// <summary>Makes options whose errors say what is valid.</summary>
+internal static class Options
+{
+    /// <summary>A whole number of at least 1.</summary>
+    public static Option<int?> Positive(string name, string description, bool recursive = false) => new(name)
+    {
+        Description = description,
+        HelpName = "n",
+        Recursive = recursive,
+        CustomParser = result => Parse<int>(result, "a whole number of at least 1", v => v >= 1),
+    };
+
+    /// <summary>A whole number of at least 0.</summary>
+    public static Option<int?> NotNegative(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "n",
+        CustomParser = result => Parse<int>(result, "a whole number of at least 0", v => v >= 0),
+    };
+
+    /// <summary>A number above 0.</summary>
+    public static Option<double?> PositiveReal(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "x",
+        CustomParser = result => Parse<double>(result, "a number above 0", v => v > 0 && double.IsFinite(v)),
+    };
+
+    /// <summary>A number of at least 0.</summary>
+    public static Option<double?> NotNegativeReal(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "x",
+        CustomParser = result => Parse<double>(result, "a number of at least 0", v => v >= 0 && double.IsFinite(v)),
+    };
+
+    /// <summary>A seed.</summary>
+    public static Option<ulong?> Seed() => new("--seed")
+    {
+        Description = "Seed of random numbers. Default 0.",
+        HelpName = "n",
+        CustomParser = result => Parse<ulong>(result, "a whole number of at least 0", _ => true),
+    };
+
+    /// <summary>One of several names.</summary>
+    public static Option<T?> Choice<T>(string name, string description, IReadOnlyDictionary<string, T> choices)
+        where T : struct => new(name)
+        {
+            Description = description,
+            HelpName = string.Join('|', choices.Keys),
+            CustomParser = result =>
+            {
+                string text = result.Tokens[0].Value;
+                if (choices.TryGetValue(text, out T value))
+                {
+                    return value;
+                }
+
+                result.AddError($"{name} is '{text}'; valid values are {string.Join(", ", choices.Keys)}.");
+                return null;
+            },
+        };
+
+    /// <summary>A file or folder.</summary>
+    public static Option<string> Path(string name, string description, bool required = false) => new(name)
+    {
+        Description = description,
+        HelpName = "path",
+        Required = required,
+    };
+
+    /// <summary>Prints what a program would read.</summary>
+    public static Option<bool> Json() => new("--json") { Description = "Print the result as JSON." };
+
+    private static T? Parse<T>(ArgumentResult result, string expectation, Func<T, bool> valid)
+        where T : struct, INumber<T>
+    {
+        string text = result.Tokens[0].Value;
+        if (T.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out T value) && valid(value))
+        {
+            return value;
+        }
+
+        result.AddError($"{((OptionResult)result.Parent!).Option.Name} is '{text}'; it must be {expectation}.");
+        return null;
+    }
+}

@@ -1,0 +1,17 @@
+using System.CommandLine;
+using Ata.Cli;
+using Ata.Cli.Verbs;
+
+RootCommand root = new("Recognises actions in video with Alignment-guided Temporal Attention.")
+{
+    InfoVerb.Create(),
+    ImportVerb.Create(),
+    InitVerb.Create(),
+    PredictVerb.Create(),
+    SampleVerb.Create(),
+    ForwardVerb.Create(),
+    AlignVerb.Create(),
+    BenchVerb.Create(),
+    SynthVerb.Create(),
+};
+return await CommandLine.RunAsync(root, args);

@@ -1,0 +1,163 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using Spectre.Console;
+
+namespace Ata.Cli.Verbs;
+
+/// <summary><c>ata forward</c>: runs a model over tensors, for comparison with other implementations.</summary>
+internal static class ForwardVerb
+{
+    public static Command Create()
+    {
+        var command = new Verb(
+            "forward",
+            "Runs a model over the tensor 'clip' of a file, and writes 'logits', 'trajectories/i', 'loss' and gradients.",
+            "ata forward --model model.safetensors --input clip.safetensors --output logits.safetensors",
+            "ata forward --model model.safetensors --input batch.safetensors --output out.safetensors --gradients");
+        var model = new ModelArguments(command);
+        Option<string> input = Options.Path("--input", "File with 'clip' [B, 3, T, H, W], normalised, and optionally 'labels' [B].", required: true);
+        Option<string> output = Options.Path("--output", "File to write (safetensors).", required: true);
+        var gradients = new Option<bool>("--gradients")
+        {
+            Description = "Write the gradient of the loss for every parameter too, as 'grad/<parameter>'; needs labels.",
+        };
+        Option<bool> json = Options.Json();
+        foreach (Option option in (Option[])[input, output, gradients, json])
+        {
+            command.Add(option);
+        }
+
+        command.SetWork((parse, cancellationToken) =>
+        {
+            bool wantGradients = parse.GetValue(gradients);
+            string inputPath = parse.GetRequiredValue(input);
+            string outputPath = parse.GetRequiredValue(output);
+            using TensorFile source = TensorFile.Open(inputPath);
+            using AtaTensor clips = source.Get("clip");
+            long[]? labels = ReadLabels(source, inputPath);
+            if (wantGradients && labels is null)
+            {
+                throw new UsageException($"--gradients needs a tensor 'labels' in {inputPath}: the gradient is that of the loss.");
+            }
+
+            using Model loaded = Model.Load(parse.GetRequiredValue(model.Path), model.Of(parse, trainable: wantGradients));
+            ForwardJson result = Run(loaded, clips, labels, wantGradients, outputPath, cancellationToken);
+            if (parse.GetValue(json))
+            {
+                CliJson.Print(result);
+            }
+            else
+            {
+                string loss = result.Loss is { } value
+                    ? string.Create(CultureInfo.InvariantCulture, $", loss {value:0.000000}")
+                    : string.Empty;
+                Terminal.Output.MarkupLineInterpolated(
+                    $"[bold]{outputPath}[/]: logits [[{string.Join(", ", result.LogitsShape)}]]{loss}, {result.Trajectories} trajectories, {result.Gradients} gradients, {result.Seconds:0.00} s");
+            }
+
+            return 0;
+        });
+        return command;
+    }
+
+    private static ForwardJson Run(
+        Model model, AtaTensor clips, long[]? labels, bool wantGradients, string outputPath, CancellationToken cancellationToken)
+    {
+        int batch = clips.Rank > 0 ? checked((int)clips.Shape[0]) : 0;
+        if (labels is not null && labels.Length != batch)
+        {
+            throw new InvalidDataException($"There are {labels.Length} labels for {batch} clips; each clip has one.");
+        }
+
+        int classes = model.Config.Classes;
+        var logits = new float[batch * classes];
+        using Session session = model.CreateSession();
+        using var result = new TensorFile();
+        var watch = Stopwatch.StartNew();
+        double? loss = null;
+        if (wantGradients)
+        {
+            loss = session.ComputeGradients(clips, labels, logits, cancellationToken);
+        }
+        else
+        {
+            session.Forward(clips, logits, cancellationToken);
+            loss = labels is null ? null : CrossEntropy(logits, labels, classes);
+        }
+
+        double seconds = watch.Elapsed.TotalSeconds;
+        result.Set<float>("logits", logits, batch, classes);
+        if (loss is { } value)
+        {
+            result.Set<float>("loss", [(float)value]);
+        }
+
+        int trajectories = SaveTrajectories(model, session, result);
+        IReadOnlyList<string> parameters = wantGradients ? model.ParameterNames : [];
+        foreach (string name in parameters)
+        {
+            using AtaTensor gradient = session.GetGradient(name);
+            result.Set($"grad/{name}", gradient);
+        }
+
+        result.Save(outputPath);
+        return new ForwardJson(outputPath, [batch, classes], loss, parameters.Count, trajectories, seconds);
+    }
+
+    private static int SaveTrajectories(Model model, Session session, TensorFile result)
+    {
+        if (model.Config is not { Temporal: TemporalMode.Ata, Alignment: not AlignmentMethod.Soft })
+        {
+            return 0;
+        }
+
+        for (int block = 0; block < model.Config.Depth; ++block)
+        {
+            using Trajectories trajectories = session.GetTrajectories(block);
+            result.Set($"trajectories/{block}", trajectories.Tensor);
+        }
+
+        return model.Config.Depth;
+    }
+
+    private static long[]? ReadLabels(TensorFile file, string path)
+    {
+        if (!file.Contains("labels"))
+        {
+            return null;
+        }
+
+        using AtaTensor labels = file.Get("labels");
+        return labels.ElementType switch
+        {
+            TensorElementType.Int64 => labels.AsSpan<long>().ToArray(),
+            TensorElementType.Int32 => Array.ConvertAll(labels.AsSpan<int>().ToArray(), label => (long)label),
+            _ => throw new InvalidDataException($"'labels' in {path} is {labels}; it must be Int64 or Int32 [B]."),
+        };
+    }
+
+    private static double CrossEntropy(float[] logits, long[] labels, int classes)
+    {
+        double sum = 0;
+        for (int i = 0; i < labels.Length; ++i)
+        {
+            if (labels[i] < 0 || labels[i] >= classes)
+            {
+                throw new InvalidDataException($"Label {i} is {labels[i]}; the model has the classes 0 to {classes - 1}.");
+            }
+
+            ReadOnlySpan<float> row = logits.AsSpan(i * classes, classes);
+            double largest = System.Numerics.Tensors.TensorPrimitives.Max(row);
+            double total = 0;
+            foreach (float logit in row)
+            {
+                total += Math.Exp(logit - largest);
+            }
+
+            sum += Math.Log(total) + largest - row[(int)labels[i]];
+        }
+
+        return sum / labels.Length;
+    }
+}

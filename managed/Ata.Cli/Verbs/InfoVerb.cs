@@ -1,0 +1,74 @@
+using System.CommandLine;
+using Spectre.Console;
+
+namespace Ata.Cli.Verbs;
+
+/// <summary><c>ata info</c>: what is installed and what works.</summary>
+internal static class InfoVerb
+{
+    public static Command Create()
+    {
+        var command = new Verb(
+            "info",
+            "Shows the version, devices, instruction sets, libraries and threads.",
+            "ata info",
+            "ata info --json");
+        Option<bool> json = Options.Json();
+        command.Add(json);
+        command.SetWork((parse, _) =>
+        {
+            RuntimeReport report = AtaRuntime.Diagnose();
+            if (parse.GetValue(json))
+            {
+                Console.Out.WriteLine(AtaRuntime.ToJson(report));
+            }
+            else
+            {
+                Print(report);
+            }
+
+            if (report.Problem is null)
+            {
+                return 0;
+            }
+
+            Terminal.WriteError(CommandLine.Describe(new AtaLibraryException(report.Problem)));
+            return CommandLine.Failed;
+        });
+        return command;
+    }
+
+    private static void Print(RuntimeReport report)
+    {
+        var table = new Table().Border(TableBorder.None).HideHeaders().AddColumn(string.Empty).AddColumn(string.Empty);
+        Add(table, "Ata", report.ManagedVersion);
+        foreach (LibraryAttempt attempt in report.Attempts)
+        {
+            Add(table, "native library", attempt.Reason is null ? attempt.Path : $"{attempt.Path}: {attempt.Reason}");
+        }
+
+        if (report.Cpu is { } cpu)
+        {
+            Add(table, "threads", $"{report.Threads}");
+            Add(table, "instructions", $"{cpu.VectorTarget} (of {cpu.VectorTargets}); oneDNN {cpu.OnednnIsa}");
+            Add(table, "bf16", cpu.NativeBf16 ? "native" : "computed in f32");
+        }
+
+        foreach (DeviceReport device in report.Devices)
+        {
+            Add(table, $"device {device.Name}", device.Available ? "available" : $"not available: {device.Reason}");
+        }
+
+        foreach (LibraryReport library in report.Libraries)
+        {
+            Add(table, library.Name, library.Available
+                ? $"{library.Version}{(library.Path is null ? string.Empty : $" ({library.Path})")}: {library.Purpose}"
+                : $"not available: {library.Reason}");
+        }
+
+        Terminal.Output.Write(table);
+    }
+
+    private static void Add(Table table, string name, string value) =>
+        table.AddRow(Markup.Escape(name), Markup.Escape(value));
+}
