@@ -1,0 +1,108 @@
+using System.Globalization;
+using System.Text;
+using Ata.Data;
+
+namespace Ata.Cli.Synth;
+
+/// <summary>
+/// A folder of synthetic clips: <c>00000.mp4</c> and so on, <c>list.csv</c> (<c>path,label,group,split</c>) and
+/// <c>labels.txt</c>. Classes follow one another, so that each has as many clips as any other, or one more.
+/// </summary>
+internal sealed class ClipSet
+{
+    private static readonly SynthAction[] s_actions = Enum.GetValues<SynthAction>();
+
+    private readonly SynthOptions _options;
+    private readonly ulong _seed;
+    private readonly bool[] _isTest;
+
+    /// <summary>Plans a set.</summary>
+    /// <param name="options">What the clips look like.</param>
+    /// <param name="clips">How many, at least 1.</param>
+    /// <param name="testFraction">Share of each class whose split is "test" instead of "train".</param>
+    /// <param name="seed">Seed of everything that is random.</param>
+    public ClipSet(SynthOptions options, int clips, double testFraction, ulong seed)
+    {
+        _options = options;
+        _seed = seed;
+        _isTest = new bool[clips];
+        for (int first = 0; first < Math.Min(clips, s_actions.Length); ++first)
+        {
+            // The clips of one class: first, first + 8, ...; the last of them are for testing.
+            int count = ((clips - 1 - first) / s_actions.Length) + 1;
+            int test = (int)Math.Round(count * testFraction, MidpointRounding.AwayFromZero);
+            for (int i = count - test; i < count; ++i)
+            {
+                _isTest[first + (i * s_actions.Length)] = true;
+            }
+        }
+    }
+
+    /// <summary>Names of the classes in the order of their indices.</summary>
+    public static IReadOnlyList<string> Labels { get; } = s_actions.Select(Label).ToArray();
+
+    /// <summary>Writes the set. The list comes last, so that where it is the clips are too.</summary>
+    /// <param name="folder">Folder to write to; created if missing.</param>
+    /// <param name="progress">Told how many clips are done.</param>
+    /// <param name="cancellationToken">Stops between two frames.</param>
+    public void Write(string folder, IProgress<int> progress, CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(folder);
+        int done = 0;
+        object gate = new();
+        var parallel = new ParallelOptions
+        {
+            CancellationToken = cancellationToken,
+            MaxDegreeOfParallelism = Environment.ProcessorCount,
+        };
+        Parallel.For(0, _isTest.Length, parallel, index =>
+        {
+            WriteClip(folder, index, cancellationToken);
+            lock (gate)
+            {
+                progress.Report(++done);
+            }
+        });
+
+        var list = new StringBuilder("path,label,group,split\n");
+        for (int index = 0; index < _isTest.Length; ++index)
+        {
+            string split = _isTest[index] ? "test" : "train";
+            list.Append(CultureInfo.InvariantCulture, $"{FileName(index)},{Label(Action(index))},{index},{split}\n");
+        }
+
+        WriteText(folder, "labels.txt", string.Join('\n', Labels) + '\n');
+        WriteText(folder, "list.csv", list.ToString());
+    }
+
+    private static SynthAction Action(int index) => s_actions[index % s_actions.Length];
+
+    private static string FileName(int index) => index.ToString("00000", CultureInfo.InvariantCulture) + ".mp4";
+
+    // TurnClockwise becomes turn_clockwise.
+    private static string Label(SynthAction action) => string.Concat(
+        action.ToString().Select((c, i) => (i > 0 && char.IsUpper(c) ? "_" : string.Empty) + char.ToLowerInvariant(c)));
+
+    private void WriteClip(string folder, int index, CancellationToken cancellationToken)
+    {
+        var scene = new Scene(_options, Action(index), _seed, index);
+        byte[] frame = new byte[_options.Width * _options.Height * 3];
+        using VideoWriter writer = VideoWriter.Create(
+            Path.Combine(folder, FileName(index)), _options.Width, _options.Height, _options.Fps);
+        for (int i = 0; i < _options.Frames; ++i)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            scene.Render(i, frame);
+            writer.Add(frame);
+        }
+
+        writer.Finish();
+    }
+
+    private static void WriteText(string folder, string name, string text)
+    {
+        string path = Path.Combine(folder, name);
+        File.WriteAllText(path + ".part", text);
+        File.Move(path + ".part", path, overwrite: true);
+    }
+}
