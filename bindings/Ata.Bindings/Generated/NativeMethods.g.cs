@@ -285,8 +285,13 @@ public static unsafe partial class NativeMethods
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_mi_options_init(ata_mi_options* options);
 
-    /// <summary>Estimates the mutual information of paired samples.</summary>
-    /// <param name="x">f32 <c>[S, D]</c>, S pairs, at least 16.</param>
+    /// <summary>
+    /// Estimates the mutual information of paired samples. Estimates scatter around the truth and may be slightly
+    /// negative near 0.
+    /// </summary>
+    /// <param name="x">
+    /// f32 <c>[S, D]</c>, S pairs; each side is projected to its own principal components.
+    /// </param>
     /// <param name="y">f32 <c>[S, E]</c>.</param>
     /// <param name="options">Options; NULL for the defaults.</param>
     /// <param name="nats">Receives the estimate in nats.</param>
@@ -295,16 +300,15 @@ public static unsafe partial class NativeMethods
 
     /// <summary>
     /// Estimates the mutual information between the patches of neighbouring frames, I(X_t; X_t+1), over all
-    /// clips, frames and patches: at the same position, or along trajectories.
+    /// clips, frames and patches, before and after alignment. Both use the principal components of all patches.
     /// </summary>
     /// <param name="features">f32 <c>[B, T, N, D]</c>, T at least 2.</param>
-    /// <param name="trajectories">
-    /// i32 <c>[B, T, N]</c> as <see cref="NativeMethods.ata_align"/> gives, or NULL for the same position.
-    /// </param>
+    /// <param name="trajectories">i32 <c>[B, T, N]</c> as <see cref="NativeMethods.ata_align"/> gives.</param>
     /// <param name="options">Options; NULL for the defaults.</param>
-    /// <param name="nats">Receives the estimate in nats.</param>
+    /// <param name="before">Receives the estimate for patches at the same position, in nats.</param>
+    /// <param name="after">Receives the estimate for patches on the same trajectory, in nats.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_temporal_information(ata_tensor* features, ata_tensor* trajectories, ata_mi_options* options, double* nats);
+    public static extern ata_status ata_temporal_information(ata_tensor* features, ata_tensor* trajectories, ata_mi_options* options, double* before, double* after);
 
     /// <summary>
     /// Fills in the configuration of a named architecture: "vit-tiny", "vit-small", "vit-base" or "vit-large"

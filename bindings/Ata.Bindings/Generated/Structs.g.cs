@@ -161,20 +161,17 @@ public unsafe partial struct ata_mi_options
     /// <summary>Estimator. Default <see cref="ata_mi_estimator.ATA_MI_GAUSSIAN"/>.</summary>
     public ata_mi_estimator estimator;
 
-    /// <summary>
-    /// Both sides are projected to this many principal components of their union; 0 for none, and none when there
-    /// are not more channels than that. Default 8.
-    /// </summary>
+    /// <summary>Samples are first projected to this many principal components; 0 for all. Default 8.</summary>
     public int components;
 
-    /// <summary><c>ksg</c>: number of neighbours, at least 1. Default 4.</summary>
+    /// <summary><c>ksg</c>: number of neighbours, at least 1. Default 3.</summary>
     public int neighbours;
 
-    /// <summary>At most this many pairs are used, drawn at random; at least 16. Default 4096.</summary>
-    public int max_pairs;
-
-    /// <summary>Seed of the draw and of InfoNCE's training. Default 0.</summary>
-    public ulong seed;
+    /// <summary>
+    /// <c>ksg</c>, <c>infonce</c>: at most this many pairs are used, evenly spaced ones; at least 16. Default
+    /// 4096.
+    /// </summary>
+    public long max_pairs;
 }
 
 /// <summary>A model's configuration, as in a checkpoint's <c>config</c>.</summary>

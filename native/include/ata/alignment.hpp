@@ -101,20 +101,22 @@ inline double mutual_information(const Tensor& x, const Tensor& y,
   return nats;
 }
 
-/// Mutual information in nats between the patches of neighbouring frames of features f32
-/// `[B, T, N, D]`, at the same position.
-inline double temporal_information(const Tensor& features,
-                                   const ata_mi_options& options = defaults<ata_mi_options>()) {
-  double nats = 0;
-  detail::check(ata_temporal_information(features.get(), nullptr, &options, &nats));
-  return nats;
-}
+/// Mutual information in nats between the patches of neighbouring frames.
+struct TemporalInformation {
+  /// Of patches at the same position.
+  double before;
+  /// Of patches on the same trajectory.
+  double after;
+};
 
-/// The same along trajectories i32 `[B, T, N]`, as align() gives.
-inline double temporal_information(const Tensor& features, const Tensor& trajectories,
-                                   const ata_mi_options& options = defaults<ata_mi_options>()) {
-  double nats = 0;
-  detail::check(ata_temporal_information(features.get(), trajectories.get(), &options, &nats));
+/// Measures what alignment gains: features f32 `[B, T, N, D]`, trajectories i32 `[B, T, N]` as
+/// align() gives; see ata_temporal_information().
+inline TemporalInformation temporal_information(
+    const Tensor& features, const Tensor& trajectories,
+    const ata_mi_options& options = defaults<ata_mi_options>()) {
+  TemporalInformation nats = {};
+  detail::check(ata_temporal_information(features.get(), trajectories.get(), &options, &nats.before,
+                                         &nats.after));
   return nats;
 }
 

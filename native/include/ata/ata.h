@@ -477,23 +477,22 @@ typedef struct ata_mi_options {
   size_t struct_size;
   /** Estimator. Default ::ATA_MI_GAUSSIAN. */
   ata_mi_estimator estimator;
-  /** Both sides are projected to this many principal components of their union; 0 for none, and
-   *  none when there are not more channels than that. Default 8. */
+  /** Samples are first projected to this many principal components; 0 for all. Default 8. */
   int32_t components;
-  /** `ksg`: number of neighbours, at least 1. Default 4. */
+  /** `ksg`: number of neighbours, at least 1. Default 3. */
   int32_t neighbours;
-  /** At most this many pairs are used, drawn at random; at least 16. Default 4096. */
-  int32_t max_pairs;
-  /** Seed of the draw and of InfoNCE's training. Default 0. */
-  uint64_t seed;
+  /** `ksg`, `infonce`: at most this many pairs are used, evenly spaced ones; at least 16. Default
+   *  4096. */
+  int64_t max_pairs;
 } ata_mi_options;
 
 /** Fills in the defaults. @param options Receives them. */
 ATA_API(ata_status) ata_mi_options_init(ata_mi_options* options) ATA_NOEXCEPT;
 
 /**
- * Estimates the mutual information of paired samples.
- * @param x f32 `[S, D]`, S pairs, at least 16.
+ * Estimates the mutual information of paired samples. Estimates scatter around the truth and may be
+ * slightly negative near 0.
+ * @param x f32 `[S, D]`, S pairs; each side is projected to its own principal components.
  * @param y f32 `[S, E]`.
  * @param options Options; NULL for the defaults.
  * @param nats Receives the estimate in nats.
@@ -504,15 +503,17 @@ ata_mutual_information(const ata_tensor* x, const ata_tensor* y, const ata_mi_op
 
 /**
  * Estimates the mutual information between the patches of neighbouring frames, I(X_t; X_t+1), over
- * all clips, frames and patches: at the same position, or along trajectories.
+ * all clips, frames and patches, before and after alignment. Both use the principal components of
+ * all patches.
  * @param features f32 `[B, T, N, D]`, T at least 2.
- * @param trajectories i32 `[B, T, N]` as ata_align() gives, or NULL for the same position.
+ * @param trajectories i32 `[B, T, N]` as ata_align() gives.
  * @param options Options; NULL for the defaults.
- * @param nats Receives the estimate in nats.
+ * @param before Receives the estimate for patches at the same position, in nats.
+ * @param after Receives the estimate for patches on the same trajectory, in nats.
  */
 ATA_API(ata_status)
 ata_temporal_information(const ata_tensor* features, const ata_tensor* trajectories,
-                         const ata_mi_options* options, double* nats) ATA_NOEXCEPT;
+                         const ata_mi_options* options, double* before, double* after) ATA_NOEXCEPT;
 
 /* ---------------------------------------------------------------------------------------------
  * Models

@@ -2,6 +2,9 @@
 
 #include "align/alignment.h"
 #include "align/assignment.h"
+#include "align/mutual_information.h"
+#include "align/online_aligner.h"
+#include "align/principal_components.h"
 #include "api/boundary.h"
 
 using ata::api::guard;
@@ -11,7 +14,39 @@ using ata::api::options_or_default;
 using ata::api::require_enum;
 using ata::api::require_pointer;
 
+struct ata_online_aligner {
+  ata::OnlineAligner aligner;
+  int64_t patches;
+  int64_t channels;
+};
+
 namespace {
+
+ata::InformationOptions information_options(const ata_mi_options* options) {
+  const ata_mi_options given = options_or_default(options, ata_mi_options_init, "ata_mi_options");
+  require_enum(given.estimator, ATA_MI_INFONCE, "ata_mi_options.estimator");
+  ata::require(given.components >= 0, "ata_mi_options.components is ", given.components,
+               "; it must be at least 0");
+  ata::require(given.max_pairs >= 16, "ata_mi_options.max_pairs is ", given.max_pairs,
+               "; it must be at least 16");
+  ata::InformationOptions result;
+  result.estimator = static_cast<ata::InformationEstimator>(given.estimator);
+  result.components = given.components;
+  result.neighbours = given.neighbours;
+  result.max_samples = given.max_pairs;
+  return result;
+}
+
+// The principal components of a tensor of samples, f32 [S, D].
+ata::SampleMatrix components_of(const ata::Tensor& samples, const char* name, int components) {
+  ata::require(samples.dtype() == ata::DType::kF32 && samples.rank() == 2, name, " is ",
+               ata::dtype_name(samples.dtype()), " ", samples.shape().to_string(),
+               ", not f32 [S, D]");
+  const int64_t channels = samples.dim(1);
+  return ata::principal_components(
+      samples.data<float>(), samples.dim(0), channels,
+      components > 0 ? std::min<int64_t>(components, channels) : channels);
+}
 
 ata::AlignmentOptions alignment_options(const ata_alignment_options* options) {
   const ata_alignment_options given =
@@ -90,5 +125,92 @@ ata_status ata_assign(const ata_tensor* values, const ata_assign_options* option
                            result->tensor.data<int32_t>(), sums.data());
     if (totals) std::copy(sums.begin(), sums.end(), totals);
     *matching = result.release();
+  });
+}
+
+ata_status ata_online_aligner_create(int64_t patches, int64_t channels,
+                                     const ata_alignment_options* options,
+                                     ata_online_aligner** aligner) noexcept {
+  return guard([&] {
+    require_pointer(aligner, "aligner");
+    *aligner = new ata_online_aligner{
+        ata::OnlineAligner(alignment_options(options), patches, channels), patches, channels};
+  });
+}
+
+void ata_online_aligner_release(ata_online_aligner* aligner) noexcept {
+  delete aligner;
+}
+
+ata_status ata_online_aligner_add(ata_online_aligner* aligner, const ata_tensor* frame,
+                                  int32_t* positions, float* similarities,
+                                  size_t capacity) noexcept {
+  return guard([&] {
+    require_pointer(aligner, "aligner");
+    require_pointer(frame, "frame");
+    require_pointer(positions, "positions");
+    const ata::Tensor& features = frame->tensor;
+    const ata::Shape shape = {aligner->patches, aligner->channels};
+    ata::require(features.dtype() == ata::DType::kF32 && features.shape() == shape, "frame is ",
+                 ata::dtype_name(features.dtype()), " ", features.shape().to_string(), ", not f32 ",
+                 shape.to_string());
+    ata::require(capacity == static_cast<size_t>(aligner->patches), "capacity is ", capacity,
+                 "; the aligner has ", aligner->patches, " patches");
+    const auto patches = aligner->aligner.push(features.data<float>());
+    std::copy(patches.begin(), patches.end(), positions);
+    if (similarities) {
+      const auto values = aligner->aligner.similarities();
+      if (values.empty()) {
+        std::fill_n(similarities, capacity, 1.0f);
+      } else {
+        std::copy(values.begin(), values.end(), similarities);
+      }
+    }
+  });
+}
+
+ata_status ata_online_aligner_reset(ata_online_aligner* aligner) noexcept {
+  return guard([&] {
+    require_pointer(aligner, "aligner");
+    aligner->aligner.reset();
+  });
+}
+
+ata_status ata_mi_options_init(ata_mi_options* options) noexcept {
+  const ata::InformationOptions defaults;
+  return init_options(
+      options,
+      ata_mi_options{0, static_cast<ata_mi_estimator>(defaults.estimator), defaults.components,
+                     defaults.neighbours, defaults.max_samples},
+      "ata_mi_options");
+}
+
+ata_status ata_mutual_information(const ata_tensor* x, const ata_tensor* y,
+                                  const ata_mi_options* options, double* nats) noexcept {
+  return guard([&] {
+    require_pointer(x, "x");
+    require_pointer(y, "y");
+    require_pointer(nats, "nats");
+    const ata::InformationOptions checked = information_options(options);
+    const ata::SampleMatrix left = components_of(x->tensor, "x", checked.components);
+    const ata::SampleMatrix right = components_of(y->tensor, "y", checked.components);
+    ata::require(left.count == right.count, "x has ", left.count, " samples and y has ",
+                 right.count, "; they must be pairs");
+    *nats = ata::mutual_information(left, right, checked);
+  });
+}
+
+ata_status ata_temporal_information(const ata_tensor* features, const ata_tensor* trajectories,
+                                    const ata_mi_options* options, double* before,
+                                    double* after) noexcept {
+  return guard([&] {
+    require_pointer(features, "features");
+    require_pointer(trajectories, "trajectories");
+    require_pointer(before, "before");
+    require_pointer(after, "after");
+    const ata::AlignmentInformation information = ata::alignment_information(
+        features->tensor, trajectories->tensor, information_options(options));
+    *before = information.before;
+    *after = information.after;
   });
 }

@@ -46,7 +46,6 @@ const ata_abi_entry kLayout[] = {
     ATA_FIELD(ata_mi_options, components),
     ATA_FIELD(ata_mi_options, neighbours),
     ATA_FIELD(ata_mi_options, max_pairs),
-    ATA_FIELD(ata_mi_options, seed),
 
     ATA_STRUCT(ata_model_config),
     ATA_FIELD(ata_model_config, struct_size),
