@@ -8,7 +8,7 @@ rm -rf clips model.safetensors aligned.mp4
 step() { printf '\n\033[1m%s\033[0m\n$ %s\n' "$1" "${*:2}" && "${@:2}"; }
 
 step "1. Make short videos: textured objects over a textured background, one of which acts" \
-  ata synth clips --clips 8 --size 320x240 --frames 48 --difficulty medium --seed 3
+  ata synth clips --clips 8 --size 320x240 --frames 48 --difficulty easy --seed 3
 clip=clips/00002.mp4
 
 step "2. Align neighbouring frames: which patch went where" \

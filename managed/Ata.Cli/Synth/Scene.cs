@@ -26,7 +26,7 @@ internal sealed class Scene
         _linear = new float[options.Width * options.Height * 3];
         SampleRandom random = new(seed, 0, (ulong)index);
         _noise = new SampleRandom(seed, 0, (ulong)index, stream: 1);
-        _background = new Texture(random, cells: 4, contrast: 0.6);
+        _background = new Texture(random, cells: 8, contrast: 0.7);
 
         double direction = random.Uniform(0, 2 * Math.PI);
         double speed = options.BackgroundSpeed * options.ShorterSide;

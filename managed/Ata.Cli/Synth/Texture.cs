@@ -7,6 +7,9 @@ internal sealed class Texture
 {
     private const int Size = 128;
     private const int Octaves = 4;
+
+    // Amplitude of an octave over that of the next coarser one: fine detail, so that patches can be told apart.
+    private const float Persistence = 0.7f;
     private readonly float[] _rgb = new float[Size * Size * 3];
 
     /// <summary>Draws a texture.</summary>
@@ -70,8 +73,8 @@ internal sealed class Texture
     private static float[] Noise(SampleRandom random, int cells)
     {
         float[] sum = new float[Size * Size];
-        float amplitude = 0.5f;
-        for (int octave = 0; octave < Octaves && cells <= Size; ++octave, cells *= 2, amplitude /= 2)
+        float amplitude = (1 - Persistence) / (1 - MathF.Pow(Persistence, Octaves));
+        for (int octave = 0; octave < Octaves && cells <= Size; ++octave, cells *= 2, amplitude *= Persistence)
         {
             float[] lattice = new float[cells * cells];
             for (int i = 0; i < lattice.Length; ++i)
