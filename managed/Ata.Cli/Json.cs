@@ -63,6 +63,19 @@ internal sealed record BenchJson(
     double ManagedOverheadPercent,
     long ManagedBytesPerCall);
 
+/// <summary>A run of training.</summary>
+internal sealed record TrainJson(
+    string Run,
+    long Steps,
+    bool StoppedEarly,
+    double? Best,
+    long BestStep,
+    double? Top1,
+    double? Top5,
+    double? MeanClassAccuracy,
+    double? Loss,
+    int BrokenVideos);
+
 /// <summary>What verbs print for programs, written without reflection.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
@@ -73,6 +86,7 @@ internal sealed record BenchJson(
 [JsonSerializable(typeof(ForwardJson))]
 [JsonSerializable(typeof(AlignmentJson))]
 [JsonSerializable(typeof(BenchJson))]
+[JsonSerializable(typeof(TrainJson))]
 internal sealed partial class CliJson : JsonSerializerContext
 {
     /// <summary>Prints a value as one line.</summary>

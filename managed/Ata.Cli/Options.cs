@@ -68,6 +68,29 @@ internal static class Options
             },
         };
 
+    /// <summary>Views of a video: clips in time x crops.</summary>
+    public static Option<(int Clips, int Crops)?> Views(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "CxS",
+        CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            string[] parts = text.Split('x');
+            if (parts.Length == 2
+                && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out int clips)
+                && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int crops)
+                && clips is >= 1 and <= 10_000
+                && crops is 1 or 3)
+            {
+                return (clips, crops);
+            }
+
+            result.AddError($"{name} is '{text}'; it must be clips x crops, such as 10x3, with 1 or 3 crops.");
+            return null;
+        },
+    };
+
     /// <summary>A file or folder.</summary>
     public static Option<string> Path(string name, string description, bool required = false) => new(name)
     {

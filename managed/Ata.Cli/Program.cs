@@ -12,6 +12,8 @@ RootCommand root = new("Recognises actions in video with Alignment-guided Tempor
     ForwardVerb.Create(),
     AlignVerb.Create(),
     BenchVerb.Create(),
+    TrainVerb.Create(),
+    EvalVerb.Create(),
     SynthVerb.Create(),
 };
 return await CommandLine.RunAsync(root, args);

@@ -24,27 +24,8 @@ internal static class PredictVerb
             Arity = ArgumentArity.OneOrMore,
         };
         Option<int?> top = Options.Positive("--top", "How many classes to list. Default 5.");
-        var views = new Option<(int Temporal, int Spatial)?>("--views")
-        {
-            Description = "Views to average: clips in time x crops. 10x3 is ten clips of three crops each. Default 1x1.",
-            HelpName = "CxS",
-            CustomParser = result =>
-            {
-                string text = result.Tokens[0].Value;
-                string[] parts = text.Split('x');
-                if (parts.Length == 2
-                    && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out int temporal)
-                    && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int spatial)
-                    && temporal is >= 1 and <= 10_000
-                    && spatial is 1 or 3)
-                {
-                    return (temporal, spatial);
-                }
-
-                result.AddError($"--views is '{text}'; it must be clips x crops, such as 10x3, with 1 or 3 crops.");
-                return null;
-            },
-        };
+        Option<(int Clips, int Crops)?> views = Options.Views(
+            "--views", "Views to average: clips in time x crops. 10x3 is ten clips of three crops each. Default 1x1.");
         Option<bool> json = Options.Json();
         command.Add(clips);
         var model = new ModelArguments(command);

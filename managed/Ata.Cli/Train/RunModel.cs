@@ -1,0 +1,85 @@
+using Ata.Training;
+
+namespace Ata.Cli.Train;
+
+/// <summary>Makes the model that a configuration means.</summary>
+internal static class RunModel
+{
+    /// <summary>Makes a trainable model for the classes of a dataset.</summary>
+    /// <param name="source">What it is made of.</param>
+    /// <param name="labels">The dataset's classes.</param>
+    /// <param name="seed">Seed of new weights.</param>
+    /// <returns>The model, whose <see cref="Model.Labels"/> are the classes to train on.</returns>
+    public static Model Create(ModelSource source, IReadOnlyList<string> labels, ulong seed)
+    {
+        if ((source.Checkpoint is null) == (source.Architecture is null))
+        {
+            throw new UsageException("Give either --model CHECKPOINT to start from, or --arch NAME for random weights.");
+        }
+
+        Model model = source.Checkpoint is { } path ? FromCheckpoint(path, source, labels, seed) : Model.Create(Named(source, labels.Count), seed);
+        if (model.Labels.Count == 0)
+        {
+            model.SetLabels(labels);
+        }
+
+        return model;
+    }
+
+    private static ModelConfig Named(ModelSource source, int classes)
+    {
+        ModelConfig named = ModelConfig.Named(source.Architecture!);
+        return named with
+        {
+            ImageSize = source.ImageSize ?? named.ImageSize,
+            PatchSize = source.PatchSize ?? named.PatchSize,
+            Dim = source.Dim ?? named.Dim,
+            Depth = source.Depth ?? named.Depth,
+            Heads = source.Heads ?? named.Heads,
+            Frames = source.Frames ?? named.Frames,
+            Classes = classes,
+            Temporal = source.Temporal ?? named.Temporal,
+            Alignment = source.Alignment ?? named.Alignment,
+        };
+    }
+
+    /// <summary>Loads a checkpoint; a head for other classes is replaced by a new one.</summary>
+    private static Model FromCheckpoint(string path, ModelSource source, IReadOnlyList<string> labels, ulong seed)
+    {
+        if (source.PatchSize is not null || source.Dim is not null || source.Depth is not null || source.Heads is not null)
+        {
+            throw new UsageException("--patch-size, --dim, --depth and --heads describe new models; a checkpoint has its own.");
+        }
+
+        var options = new ModelOptions
+        {
+            Trainable = true,
+            Temporal = source.Temporal,
+            Alignment = source.Alignment,
+            Frames = source.Frames,
+            ImageSize = source.ImageSize,
+        };
+        Model model = Model.Load(path, options);
+        if (labels.All(model.Labels.Contains) || (model.Labels.Count == 0 && model.Config.Classes == labels.Count))
+        {
+            return model;
+        }
+
+        model.Dispose();
+        return WithNewHead(path, options, labels, seed);
+    }
+
+    private static Model WithNewHead(string path, ModelOptions options, IReadOnlyList<string> labels, ulong seed)
+    {
+        string temporary = Path.Combine(Path.GetTempPath(), $"ata-{Guid.NewGuid():N}.safetensors");
+        try
+        {
+            ModelHead.Replace(path, temporary, labels, seed);
+            return Model.Load(temporary, options);
+        }
+        finally
+        {
+            File.Delete(temporary);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+using System.CommandLine;
+using Ata.Data;
+using Ata.Training;
+
+namespace Ata.Cli.Train;
+
+/// <summary>The options that only decide how fast videos are read.</summary>
+internal sealed class SpeedArguments
+{
+    private readonly Option<int?> _workers = Options.Positive("--workers", "Threads that decode videos; the result does not depend on them. Default: as many as cores.");
+    private readonly Option<int?> _prefetch = Options.Positive("--prefetch", "Batches made ready ahead. Default 2.");
+    private readonly Option<int?> _cache = Options.NotNegative("--cache", "Megabytes for clips sampled before; pays where sampling does not vary. Default 0.");
+
+    /// <summary>Adds the options to a verb.</summary>
+    public SpeedArguments(Command command)
+    {
+        command.Add(_workers);
+        command.Add(_prefetch);
+        command.Add(_cache);
+    }
+
+    /// <summary>Applies what was given to the options of training.</summary>
+    public TrainerOptions Apply(ParseResult parse, TrainerOptions options) => options with
+    {
+        Workers = parse.GetValue(_workers) ?? options.Workers,
+        Prefetch = parse.GetValue(_prefetch) ?? options.Prefetch,
+        CacheMegabytes = parse.GetValue(_cache) ?? options.CacheMegabytes,
+    };
+
+    /// <summary>Applies what was given to the options of a loader.</summary>
+    public LoaderOptions Apply(ParseResult parse, LoaderOptions options) => options with
+    {
+        Workers = parse.GetValue(_workers) ?? options.Workers,
+        Prefetch = parse.GetValue(_prefetch) ?? options.Prefetch,
+        CacheMegabytes = parse.GetValue(_cache) ?? options.CacheMegabytes,
+    };
+}
