@@ -88,7 +88,9 @@ TEST_P(Determinism, ConcurrentSessionsGiveTheSameBits) {
   EXPECT_EQ(failures, std::vector<int>(4));
 }
 
-TEST_P(Determinism, TheNumberOfThreadsDoesNotMatter) {
+// oneDNN may split sums by the number of threads on some processors, so that a whole block agrees
+// within rounding; the library's own operations agree in every bit.
+TEST_P(Determinism, TheNumberOfThreadsMattersToRoundingAtMost) {
   const Weights weights(GetParam());
   const auto run = [&](int count) {
     set_thread_count(count);
@@ -114,25 +116,58 @@ TEST_P(Determinism, TheNumberOfThreadsDoesNotMatter) {
   for (const int count : {2, 3, 5}) {
     const std::vector<Tensor> many = run(count);
     for (size_t i = 0; i < one.size(); ++i) {
-      EXPECT_TRUE(same_bits(one[i], many[i])) << "result " << i << " with " << count << " threads";
+      EXPECT_LE(relative_error(doubles(many[i]), doubles(one[i])),
+                tolerance_of(GetParam()).gradient)
+          << "result " << i << " with " << count << " threads";
     }
   }
 }
 
-TEST_P(Determinism, TemporalAttentionDoesNotDependOnThreads) {
-  const Variable qkv(random_tensor({kFrames * kPatches, 3 * kDim}, 1, GetParam()));
-  Tensor paths({1, kFrames, kPatches}, DType::kI32);
-  for (int64_t i = 0; i < paths.count(); ++i) {
-    paths.data<int32_t>()[i] = static_cast<int32_t>(i * 7 % kPatches / 2);
+TEST_P(Determinism, OwnOperationsDoNotDependOnTheNumberOfThreads) {
+  const DType dtype = GetParam();
+  Tensor meeting({1, kFrames, kPatches}, DType::kI32);
+  for (int64_t i = 0; i < meeting.count(); ++i) {
+    meeting.data<int32_t>()[i] = static_cast<int32_t>(i * 7 % kPatches / 2);
   }
-  const auto run = [&](int count, const Tensor& trajectories) {
-    set_thread_count(count);
-    return temporal_attention(cpu_context(), qkv, 1, kFrames, kPatches, kHeads, trajectories)
-        .value();
+  const auto temporal = [dtype](const Tensor& trajectories) {
+    return OpCase{{random_tensor({kFrames * kPatches, 3 * kDim}, 1, dtype)},
+                  [trajectories](const Context& context, const std::vector<Variable>& in) {
+                    return temporal_attention(context, in[0], 1, kFrames, kPatches, kHeads,
+                                              trajectories);
+                  },
+                  nullptr};
   };
-  for (const Tensor& trajectories : {Tensor(), paths}) {
-    EXPECT_TRUE(same_bits(run(1, trajectories), run(2, trajectories)));
-    EXPECT_TRUE(same_bits(run(1, trajectories), run(3, trajectories)));
+  const std::vector<OpCase> cases = {
+      temporal(Tensor()), temporal(meeting),
+      OpCase{{random_tensor({kLayout.rows(), 3 * kDim}, 1, dtype)},
+             [](const Context& context, const std::vector<Variable>& in) {
+               return attention(context, in[0], kLayout, kHeads);
+             },
+             nullptr},
+      OpCase{{random_tensor({kLayout.rows(), kDim}, 1), random_tensor({kDim}, 2),
+              random_tensor({kDim}, 3)},
+             [dtype](const Context& context, const std::vector<Variable>& in) {
+               return layer_norm(context, in[0], in[1], in[2], dtype);
+             },
+             nullptr}};
+  for (size_t i = 0; i < cases.size(); ++i) {
+    const auto run = [&](int count) {
+      set_thread_count(count);
+      std::vector<Variable> inputs;
+      for (const Tensor& input : cases[i].inputs) inputs.emplace_back(input);
+      const Tensor y = cases[i].op(cpu_context(), inputs).value();
+      std::vector<Tensor> results = gradients(cases[i], random_tensor(y.shape(), 9));
+      results.push_back(y);
+      return results;
+    };
+    const std::vector<Tensor> one = run(1);
+    for (const int count : {2, 3, 5}) {
+      const std::vector<Tensor> many = run(count);
+      for (size_t r = 0; r < one.size(); ++r) {
+        EXPECT_TRUE(same_bits(one[r], many[r]))
+            << "result " << r << " of case " << i << " with " << count << " threads";
+      }
+    }
   }
 }
 
