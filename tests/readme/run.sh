@@ -26,9 +26,8 @@ awk -v out="$work/blocks" '
 # The functions below are called where `set -e` is off: what may fail is joined by &&.
 
 prepare_csharp() {
-  "$root/tests/package/dotnet/feed.sh" "$work/feed" && mkdir -p "$work/csharp" &&
-    cp "$root/tests/package/dotnet/consumer.csproj" "$work/csharp/readme.csproj" &&
-    cp "$work/feed/nuget.config" "$work/csharp/"
+  "$root/tests/package/dotnet/feed.sh" "$work/feed" "$work/csharp" &&
+    cp "$root/tests/package/dotnet/consumer.csproj" "$work/csharp/readme.csproj"
 }
 
 run_csharp() { # FILE

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# feed.sh FOLDER: packs the NuGet packages into FOLDER/packages and writes FOLDER/nuget.config, with which a
-# project restores Ata from there, whatever version of it the user's own package folder holds.
+# feed.sh FOLDER PROJECT: packs the NuGet packages into FOLDER/packages and writes nuget.config and ata-version into
+# the folder PROJECT, with which a project there restores Ata from FOLDER, whatever is in the user's own package folder.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)"
-mkdir -p "$1/packages"
+mkdir -p "$1/packages" "$2"
 feed="$(cd "$1" && pwd)"
 
 dotnet pack "$root/Ata.sln" -c Release --no-build -v quiet -o "$feed/packages"
@@ -14,7 +14,8 @@ fallback=""
 if [[ -d $others && ! -d $others/ata ]]; then
   fallback="<fallbackPackageFolders><add key=\"user\" value=\"$others\" /></fallbackPackageFolders>"
 fi
-cat >"$feed/nuget.config" <<XML
+cp "$root/VERSION" "$2/ata-version"
+cat >"$2/nuget.config" <<XML
 <configuration>
   <config><add key="globalPackagesFolder" value="$feed/installed" /></config>
   $fallback

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# run.sh: packs the NuGet packages, builds the consumer against them and runs it: as it is, trimmed, and compiled
+# ahead of time where the SDK's packages for that can be had. Warnings of the trimmer and the compiler are errors.
+set -euo pipefail
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+
+"$here/feed.sh" "$work/feed" "$work/consumer"
+mkdir "$work/run"
+cp "$here/consumer.csproj" "$here/Program.cs" "$work/consumer/"
+cd "$work/consumer"
+
+run() { # PROGRAM
+  (cd "$work/run" && env -u LD_LIBRARY_PATH -u ATA_LIBRARY_PATH "$1")
+}
+
+dotnet build -c Release -v quiet -o "$work/built"
+run "$work/built/consumer"
+
+rid="$(dotnet --info | sed -n 's/^ *RID: *//p')"
+publish() { # NAME PROPERTIES...: quiet unless it fails
+  dotnet publish -c Release -r "$rid" -v quiet -o "$work/$1" "${@:2}" >"$work/$1.log" 2>&1
+}
+
+publish trimmed --self-contained -p:PublishTrimmed=true || { cat "$work/trimmed.log" >&2 && exit 1; }
+run "$work/trimmed/consumer"
+
+if publish aot -p:PublishAot=true; then
+  run "$work/aot/consumer"
+elif grep -qE 'NU1101|NU1102|NU1301|Platform linker' "$work/aot.log"; then
+  echo "ahead-of-time compilation was not checked; this machine lacks what it needs:"
+  grep -m 1 -oE '(NU1[0-9]+|Platform linker).*' "$work/aot.log"
+else
+  cat "$work/aot.log" >&2
+  exit 1
+fi
