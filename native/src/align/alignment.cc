@@ -39,7 +39,7 @@ void position_similarities(const float* features, const FeatureShape& shape, flo
   const int64_t frame_size = shape.patches * shape.channels;
   parallel_for(shape.pairs(), 1, [&](int64_t begin, int64_t end) {
     for (int64_t pair = begin; pair < end; ++pair) {
-      const int64_t frame = pair / (shape.frames - 1) * shape.frames + pair % (shape.frames - 1);
+      const int64_t frame = shape.first_frame(pair);
       const float* now = features + frame * frame_size;
       const float* next = now + frame_size;
       for (int64_t n = 0; n < shape.patches; ++n) {
@@ -67,8 +67,8 @@ class PairGroup {
         workspace_(workspace),
         first_(first),
         last_(last),
-        first_frame_(frame_of(first)),
-        frame_count_(frame_of(last - 1) + 2 - first_frame_) {}
+        first_frame_(shape.first_frame(first)),
+        frame_count_(shape.first_frame(last - 1) + 2 - first_frame_) {}
 
   void match(int32_t* matches, float* similarities, double* column_duals) {
     const bool with_matrix = needs_similarity_matrix(options_.method);
@@ -77,7 +77,7 @@ class PairGroup {
     const int64_t patches = shape_.patches;
     parallel_for_dynamic(last_ - first_, [&](int64_t index, int worker) {
       const int64_t pair = first_ + index;
-      const auto current = static_cast<size_t>(frame_of(pair) - first_frame_);
+      const auto current = static_cast<size_t>(shape_.first_frame(pair) - first_frame_);
       match_pair(workspace_.frames[current], workspace_.frames[current + 1],
                  with_matrix ? matrix(index) : nullptr, options_,
                  workspace_.workers[static_cast<size_t>(worker)], pair,
@@ -88,10 +88,6 @@ class PairGroup {
   }
 
  private:
-  // Frames are counted through all clips.
-  int64_t frame_of(int64_t pair) const {
-    return pair / (shape_.frames - 1) * shape_.frames + pair % (shape_.frames - 1);
-  }
   float* matrix(int64_t index) {
     return workspace_.similarity.data() + index * shape_.patches * shape_.patches;
   }
@@ -115,7 +111,7 @@ class PairGroup {
     parallel_for_dynamic((last_ - first_) * chunks, [&](int64_t task, int) {
       const int64_t index = task / chunks;
       const int64_t begin = task % chunks * kRowChunk;
-      const auto current = static_cast<size_t>(frame_of(first_ + index) - first_frame_);
+      const auto current = static_cast<size_t>(shape_.first_frame(first_ + index) - first_frame_);
       cosine_similarity(workspace_.frames[current], begin, std::min(begin + kRowChunk, patches),
                         workspace_.frames[current + 1], matrix(index) + begin * patches);
     });
@@ -136,7 +132,7 @@ void follow_trajectories(const FeatureShape& shape, const int32_t* trajectories,
                          float* similarities) {
   std::vector<float> row(static_cast<size_t>(shape.patches));
   for (int64_t pair = 0; pair < shape.pairs(); ++pair) {
-    const int64_t frame = pair / (shape.frames - 1) * shape.frames + pair % (shape.frames - 1);
+    const int64_t frame = shape.first_frame(pair);
     float* line = similarities + pair * shape.patches;
     std::copy_n(line, shape.patches, row.data());
     for (int64_t n = 0; n < shape.patches; ++n) {

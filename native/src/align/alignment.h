@@ -47,7 +47,12 @@ struct FeatureShape {
   int64_t patches = 0;
   int64_t channels = 0;
 
+  /// Number of pairs of neighbouring frames.
   int64_t pairs() const { return clips * (frames > 0 ? frames - 1 : 0); }
+  /// The first frame of a pair, counted through all clips; the second is the next.
+  int64_t first_frame(int64_t pair) const {
+    return pair / (frames - 1) * frames + pair % (frames - 1);
+  }
 };
 
 /// Scratch memory of matching one pair of frames.

@@ -10,7 +10,7 @@ namespace ata {
 // does not depend on which rows it is computed with. (A library's product may split the work by the
 // number of threads, and alignment promises not to depend on that.)
 
-/// Floats that the packed right factor takes.
+/// Floats that the packed right factor takes. Its memory is aligned to 64 bytes.
 int64_t panel_elements(int64_t columns, int64_t depth);
 
 /// Packs `matrix` [depth, columns].

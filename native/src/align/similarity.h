@@ -21,9 +21,10 @@ class NormalizedFrame {
   int64_t channels() const { return channels_; }
   /// Row-major `[patches, channels]`.
   const float* rows() const { return rows_.data(); }
-  /// Panels of `panel_width` patches, each `[channels][panel_width]`; the last filled up with
-  /// zeros.
+  /// The rows as the right factor of multiply_panels(): `[channels, patches]`.
   const float* panels() const { return panels_.data(); }
+  /// Length of each patch before it was scaled.
+  const float* lengths() const { return lengths_.data(); }
 
  private:
   int64_t patches_ = 0;

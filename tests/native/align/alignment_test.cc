@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <limits>
 #include <numeric>
 
@@ -128,6 +129,69 @@ TEST(Alignment, NearestTakesTheMostSimilarPatch) {
   }
 }
 
+// The window's matching is the optimum of the dense problem whose far pairs are forbidden.
+TEST_P(AlignmentTargets, WindowIsOptimalAmongNearPairs) {
+  for (const auto& [height, width, radius] : std::vector<std::array<int, 3>>{
+           {1, 1, 3}, {7, 7, 0}, {7, 7, 1}, {6, 9, 2}, {5, 4, 100}, {1, 30, 2}}) {
+    const FeatureShape shape{2, 3, height * width, 5};
+    const Tensor features = moving_features(shape, 1.0F, 7);
+    AlignmentWorkspace workspace;
+    const Alignment result = align(features,
+                                   {.method = AlignmentMethod::kWindow,
+                                    .window_radius = radius,
+                                    .grid_height = height,
+                                    .grid_width = width},
+                                   workspace);
+    expect_permutations(result.trajectories);
+    for (int64_t b = 0; b < shape.clips; ++b) {
+      for (int64_t t = 0; t + 1 < shape.frames; ++t) {
+        Matrix matrix = pair_cosines(features, b, t);
+        const auto is_near = [&, w = width, r = radius](int i, int j) {
+          return std::abs(i / w - j / w) <= r && std::abs(i % w - j % w) <= r;
+        };
+        double total = 0;
+        for (int64_t n = 0; n < shape.patches; ++n) {
+          const int i = at(result.trajectories, b, t, n);
+          const int j = at(result.trajectories, b, t + 1, n);
+          EXPECT_TRUE(is_near(i, j));
+          total += matrix(i, j);
+          EXPECT_NEAR(
+              result.similarities.data<float>()[(b * (shape.frames - 1) + t) * shape.patches + n],
+              matrix(i, j), 1e-6);
+        }
+        for (int i = 0; i < matrix.rows; ++i) {
+          for (int j = 0; j < matrix.columns; ++j) {
+            if (!is_near(i, j)) matrix(i, j) = -std::numeric_limits<float>::infinity();
+          }
+        }
+        EXPECT_NEAR(total, best_total(matrix, true), 1e-5);
+      }
+    }
+  }
+}
+
+TEST_P(AlignmentTargets, SinkhornAtLowTemperatureIsExact) {
+  const FeatureShape shape{1, 4, 50, 32};
+  const Tensor features = moving_features(shape, 0.5F, 8);
+  AlignmentWorkspace workspace;
+  const Alignment exact = align(features, {}, workspace);
+  const Alignment cold = align(
+      features, {.method = AlignmentMethod::kSinkhorn, .temperature = 0.01F, .iterations = 500},
+      workspace);
+  expect_permutations(cold.trajectories);
+  EXPECT_TRUE(std::equal(exact.trajectories.values<int32_t>().begin(),
+                         exact.trajectories.values<int32_t>().end(),
+                         cold.trajectories.values<int32_t>().begin()));
+  // At any temperature, and after one iteration, it is a matching.
+  for (const float temperature : {1e-6F, 1e-3F, 1.0F, 1e6F}) {
+    expect_permutations(
+        align(features,
+              {.method = AlignmentMethod::kSinkhorn, .temperature = temperature, .iterations = 1},
+              workspace)
+            .trajectories);
+  }
+}
+
 TEST(Alignment, WarmStartGivesTheSameTrajectories) {
   const FeatureShape shape{1, 6, 100, 16};
   AlignmentWorkspace workspace;
@@ -148,7 +212,8 @@ TEST(Alignment, WarmStartGivesTheSameTrajectories) {
 TEST(Alignment, DoesNotDependOnTheNumberOfThreads) {
   const FeatureShape shape{2, 6, 100, 16};
   const Tensor features = moving_features(shape, 2.0F, 6);
-  for (const AlignmentMethod method : {AlignmentMethod::kExact, AlignmentMethod::kNearest}) {
+  for (const AlignmentMethod method : {AlignmentMethod::kExact, AlignmentMethod::kNearest,
+                                       AlignmentMethod::kWindow, AlignmentMethod::kSinkhorn}) {
     std::vector<int32_t> reference;
     for (const int threads : {1, 2, 3, 8}) {
       set_thread_count(threads);
@@ -189,6 +254,7 @@ TEST(Alignment, RejectsBadInput) {
   EXPECT_EQ(status(features, {.method = static_cast<AlignmentMethod>(9)}), ATA_INVALID_ARGUMENT);
   EXPECT_EQ(status(features, {.window_radius = -1}), ATA_INVALID_ARGUMENT);
   EXPECT_EQ(status(features, {.temperature = 0}), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(status(features, {.temperature = std::nanf("")}), ATA_INVALID_ARGUMENT);
   EXPECT_EQ(status(features, {.iterations = 0}), ATA_INVALID_ARGUMENT);
   EXPECT_EQ(status(features, {.grid_height = -1}), ATA_INVALID_ARGUMENT);
   // Ten patches are no square.

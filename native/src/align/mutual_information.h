@@ -1,0 +1,59 @@
+#ifndef ATA_ALIGN_MUTUAL_INFORMATION_H_
+#define ATA_ALIGN_MUTUAL_INFORMATION_H_
+
+#include <cstdint>
+
+#include "align/alignment.h"
+#include "align/principal_components.h"
+
+namespace ata {
+
+enum class InformationEstimator : int32_t {
+  /// Closed form for jointly Gaussian samples, from the covariances. For other samples it is what
+  /// their linear dependence alone amounts to.
+  kGaussian = 0,
+  /// k nearest neighbours (Kraskov, Stoegbauer, Grassberger, "Estimating mutual information",
+  /// Phys. Rev. E 69, 2004, algorithm 1). Free of assumptions; falls short when the information is
+  /// large against log(count) or the dimension is high (Gao, Ver Steeg, Galstyan, AISTATS 2015).
+  kNearestNeighbours = 1,
+  /// InfoNCE lower bound (van den Oord, Li, Vinyals 2018), at most log(number of negatives). The
+  /// critic is the log density ratio of a Gaussian fitted to the other half of the samples.
+  kInfoNce = 2,
+};
+
+struct InformationOptions {
+  InformationEstimator estimator = InformationEstimator::kGaussian;
+  /// Features are projected to this many principal components first.
+  int components = 8;
+  /// k of the k-nearest-neighbour estimator.
+  int neighbours = 3;
+  /// The estimators other than the Gaussian take time quadratic in the number of samples; with more
+  /// than this many, evenly spaced ones are used.
+  int64_t max_samples = 4096;
+};
+
+/// Estimates I(X; Y) in nats from paired samples: row i of `x` belongs to row i of `y`. Estimates
+/// scatter around the truth and may be slightly negative near 0. Constant columns carry no
+/// information and are not allowed: drop them first, as principal_components() does.
+/// Throws ATA_INVALID_ARGUMENT when there are too few samples for the dimensions, or on options out
+/// of range. The result does not depend on the number of threads.
+double mutual_information(const SampleMatrix& x, const SampleMatrix& y,
+                          const InformationOptions& options);
+
+struct AlignmentInformation {
+  /// Nats between patches at the same position of neighbouring frames.
+  double before = 0;
+  /// Nats between patches matched by the alignment.
+  double after = 0;
+};
+
+/// I(X_t; X_{t+1}) over all pairs of neighbouring frames, before and after alignment. Both use the
+/// same principal components, those of all patches.
+/// @param features f32 `[B, T, N, D]`, finite, T at least 2.
+/// @param trajectories i32 `[B, T, N]`, from align() on these features.
+AlignmentInformation alignment_information(const Tensor& features, const Tensor& trajectories,
+                                           const InformationOptions& options);
+
+}  // namespace ata
+
+#endif  // ATA_ALIGN_MUTUAL_INFORMATION_H_
