@@ -51,6 +51,9 @@ bool marks_unreferenced_frames(AVCodecID codec) {
 
 CodecContext open_codec(const std::string& path, AVCodecID id, const AVCodecParameters* parameters,
                         int threads) {
+  if (id == AV_CODEC_ID_NONE) {
+    fail(ATA_BAD_VIDEO, "'", path, "' is coded in a way that FFmpeg does not know");
+  }
   const AVCodec* codec = avcodec_find_decoder(id);
   if (!codec) {
     fail(ATA_UNSUPPORTED, "'", path, "' is coded as ", avcodec_get_name(id),

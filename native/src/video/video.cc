@@ -82,9 +82,10 @@ class ClipBuilder {
         frame_bytes_(static_cast<size_t>(info.height) * static_cast<size_t>(info.width) * 3),
         plane_(int64_t{options.size} * options.size),
         clip_({1, 3, options.frames, options.size, options.size}, DType::kF32) {
-    // Frames wait until every thread has one, in at most 256 MiB (but at least one).
+    // Frames wait until there is work for all threads, in at most 256 MiB (but at least one).
     const size_t affordable = std::max<size_t>(1, (size_t{256} << 20) / frame_bytes_);
-    capacity_ = std::min({static_cast<size_t>(thread_count()), slots.size(), affordable});
+    const size_t useful = 4 * static_cast<size_t>(thread_count());
+    capacity_ = std::min({useful, slots.size(), affordable});
   }
 
   void add(const DecodedFrame& frame) {
