@@ -84,7 +84,8 @@ void orthonormalize(SampleMatrix& basis) {
 // basis rows times the (symmetric) covariance.
 SampleMatrix apply(const SampleMatrix& matrix, const SampleMatrix& basis) {
   SampleMatrix out{basis.count, basis.dimension, std::vector<double>(basis.values.size())};
-  parallel_for(basis.count, 1, [&](int64_t begin, int64_t end) {
+  const int64_t grain = std::max<int64_t>(1, 100000 / (matrix.count * matrix.count));
+  parallel_for(basis.count, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       for (int64_t k = 0; k < matrix.count; ++k) {
         const double weight = basis.row(i)[k];

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <numeric>
+
 #include "base/threads.h"
 #include "oracle.h"
 
@@ -140,18 +143,20 @@ TEST(PrincipalComponents, FindTheSpreadAndWhitenIt) {
   EXPECT_EQ(principal_components(rows.data(), kRows, 5, 2).dimension, 2);
 }
 
-// Features that move: the aligned patches know each other, those at fixed positions do not.
+// Patches that change places at random: matched ones know each other, those at fixed positions do
+// not.
 TEST(MutualInformation, RisesWithAlignment) {
   std::mt19937 random(7);
   std::normal_distribution<float> normal;
   const std::vector<float> base = random_features(100, 24, random);
+  std::vector<size_t> order(100);
+  std::iota(order.begin(), order.end(), size_t{0});
   Tensor features({1, 5, 100, 24}, DType::kF32);
   float* out = features.data<float>();
   for (int64_t t = 0; t < 5; ++t) {
-    for (int64_t n = 0; n < 100; ++n) {
-      for (int64_t d = 0; d < 24; ++d) {
-        *out++ = base[static_cast<size_t>((n + 17 * t) % 100 * 24 + d)] + 0.3F * normal(random);
-      }
+    std::shuffle(order.begin(), order.end(), random);
+    for (const size_t from : order) {
+      for (size_t d = 0; d < 24; ++d) *out++ = base[from * 24 + d] + 0.3F * normal(random);
     }
   }
   AlignmentWorkspace workspace;
