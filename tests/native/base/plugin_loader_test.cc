@@ -46,5 +46,13 @@ TEST(PluginLoader, NamesWhatIsMissing) {
   EXPECT_NE(refusing.reason().find("refused"), std::string::npos) << refusing.reason();
 }
 
+#if !defined(_WIN32)  // Windows does not tell which library a library lacks.
+TEST(PluginLoader, NamesTheLibraryThatAPluginLacks) {
+  const PluginLoad needy = load_plugin("ata_needy_plugin", "good_entry", 7);
+  EXPECT_EQ(needy.table, nullptr);
+  EXPECT_NE(needy.reason().find("ata_lost_library"), std::string::npos) << needy.reason();
+}
+#endif
+
 }  // namespace
 }  // namespace ata
