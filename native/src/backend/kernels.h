@@ -130,6 +130,19 @@ struct Kernels {
                                       const Tensor& trajectories, const Tensor& visits,
                                       Tensor& dqkv, const std::shared_ptr<Allocator>& scratch);
 
+  // --- Soft alignment -------------------------------------------------------------------------
+
+  /// weights f32 `[B, T - 1, N, N]` from features f32 `[B, T, N, D]`: per pair of frames the
+  /// row-wise softmax of the cosine similarities over `temperature`.
+  void (*soft_weights)(const Tensor& features, float temperature, Tensor& weights);
+  /// dfeatures += ...; weights as soft_weights gave them.
+  void (*soft_weights_gradient)(const Tensor& features, float temperature, const Tensor& weights,
+                                const Tensor& dweights, Tensor& dfeatures);
+  /// f32 y = dividend / divisor, 0 where the divisor is 0; dividend may be empty (ones).
+  void (*divide)(const Tensor& dividend, const Tensor& divisor, Tensor& y);
+  /// f32 y `[rows]` = -(a(r) . b(r)) / divisor(r), 0 where the divisor is 0; a, b `[rows, D]`.
+  void (*negative_row_dots)(const Tensor& a, const Tensor& b, const Tensor& divisor, Tensor& y);
+
   // --- Ends of the model ----------------------------------------------------------------------
 
   void (*extract_patches)(const Tensor& clip, int64_t patch_size, Tensor& y);

@@ -214,6 +214,8 @@ void ModelConfig::validate(ata_status status, const std::string& origin) const {
   temporal_mode_name(temporal);
   alignment_name(alignment);
   check_range("align_every", align_every, kMaxDepth);
+  check(alignment != ATA_ALIGNMENT_SOFT || align_every == 1, "align_every is ", align_every,
+        ", but alignment 'soft' has no trajectories to reuse; it must be 1");
   check(window_radius >= 0 && window_radius <= kMaxImageSize, "window_radius is ", window_radius,
         "; it must be 0 to ", kMaxImageSize);
   check(std::isfinite(temperature) && temperature > 0, "temperature is ", temperature,

@@ -147,7 +147,6 @@ std::shared_ptr<Model> Model::load(const std::string& path, const ModelOptions& 
   model->precision_ = options.precision;
   model->kernels_ = &kernels;
   model->trainable_ = options.trainable;
-  model->check_runnable();
 
   const Resampling resampling =
       options.bicubic_positions ? Resampling::kBicubic : Resampling::kNearest;
@@ -187,7 +186,6 @@ Model::Model(ModelConfig config, ParameterSet parameters)
       trainable_(true),
       names_(names_of(parameters)),
       parameters_(std::move(parameters)) {
-  check_runnable();
   VariableSource source(parameters_, /*requires_gradient=*/false);
   weights_ = bind_weights(config_, parameters_.contains("norm_pre.weight"), source);
 }
@@ -198,14 +196,6 @@ const ParameterSet& Model::parameters() const {
          "the model was loaded for inference, which keeps no plain weights; load it as trainable");
   }
   return parameters_;
-}
-
-void Model::check_runnable() const {
-  if (config_.temporal == ATA_TEMPORAL_ATA && config_.alignment == ATA_ALIGNMENT_SOFT) {
-    fail(ATA_UNSUPPORTED,
-         "models cannot run with alignment 'soft'; use 'exact', 'none', 'nearest', 'window' or "
-         "'sinkhorn'");
-  }
 }
 
 void Model::set_labels(std::vector<std::string> labels) {

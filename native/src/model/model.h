@@ -74,7 +74,6 @@ class Model {
 
  private:
   Model() = default;
-  void check_runnable() const;
 
   ModelConfig config_;
   ata_precision precision_ = ATA_PRECISION_F32;

@@ -72,6 +72,9 @@ Tensor Session::trajectories(int64_t block) const {
     fail(ATA_UNSUPPORTED, "mode '", temporal_mode_name(config.temporal),
          "' has no trajectories; only 'ata' has");
   }
+  if (config.alignment == ATA_ALIGNMENT_SOFT) {
+    fail(ATA_UNSUPPORTED, "alignment 'soft' has no trajectories");
+  }
   require(block >= 0 && block < config.depth, "block ", block, " is not one of 0 to ",
           config.depth - 1);
   require(block < static_cast<int64_t>(trajectories_.size()), "the last run did not reach block ",

@@ -9,6 +9,7 @@
 #include "ops/layer_norm.h"
 #include "ops/patches.h"
 #include "ops/rows.h"
+#include "ops/soft_alignment.h"
 #include "ops/temporal_attention.h"
 
 namespace ata {
@@ -152,35 +153,47 @@ Tensor VitForward::align(const Variable& patches, int64_t index) {
 }
 
 Variable VitForward::temporal_step(const Variable& tokens, int64_t index) {
-  const BlockWeights& block = weights_.blocks[static_cast<size_t>(index)];
   const Variable patches = patch_rows(tokens);
-  Tensor trajectories;
-  LinearOptions output;
-  if (config_.temporal == ATA_TEMPORAL_ATA) {
-    trajectories = align(patches, index);
-    // Only a many-to-one alignment leaves patches out.
-    if (config_.alignment == ATA_ALIGNMENT_NEAREST) {
-      output.row_scale = visited_rows(context_, trajectories);
-    }
+  const bool ata = config_.temporal == ATA_TEMPORAL_ATA;
+  const bool soft = ata && config_.alignment == ATA_ALIGNMENT_SOFT;
+  const Tensor trajectories = ata && !soft ? align(patches, index) : Tensor();
+  Tensor visited;
+  // Only a many-to-one alignment leaves patches out.
+  if (ata && config_.alignment == ATA_ALIGNMENT_NEAREST) {
+    visited = visited_rows(context_, trajectories);
   }
-  output.row_scale = training_.branch_scale(index, config_.depth, DrawSite::kTemporalBranch, batch_,
-                                            patch_row_count(), /*class_rows=*/0, output.row_scale);
-  Variable x = norm(patches, block.temporal_norm1, compute_);
-  x = linear(context_, x, block.temporal_qkv, {.out_dtype = compute_});
-  x = temporal_attention(context_, x, batch_, config_.frames, config_.patches(), config_.heads,
-                         trajectories);
-  output.residual = patches;
-  if (block.temporal_fc.out_features == 0) {
-    x = linear(context_, x, block.temporal_proj, output);
+  const Tensor row_scale =
+      training_.branch_scale(index, config_.depth, DrawSite::kTemporalBranch, batch_,
+                             patch_row_count(), /*class_rows=*/0, visited);
+  Variable x;
+  if (soft) {
+    const PatchLayout layout = {batch_, config_.frames, config_.patches()};
+    const Variable spread = soft_trajectories(context_, patches, layout, config_.temperature);
+    x = temporal_branch(soft_gather(context_, spread, patches, layout), index, Tensor(), {});
+    x = soft_scatter(context_, spread, x, patches, row_scale, layout);
   } else {
-    x = linear(context_, x, block.temporal_proj, {.out_dtype = compute_});
-    x = thinned(x, index, DrawSite::kTemporalProjection);
-    x = linear(context_, x, block.temporal_fc, output);
+    LinearOptions output;
+    output.residual = patches;
+    output.row_scale = row_scale;
+    x = temporal_branch(patches, index, trajectories, output);
   }
   // Without a tape the result has been written over the patch rows of `tokens`.
   if (context_.tape == nullptr) return tokens;
   return concat_rows(context_, x,
                      slice_rows(context_, tokens, patch_row_count(), tokens.value().dim(0)));
+}
+
+Variable VitForward::temporal_branch(const Variable& patches, int64_t index,
+                                     const Tensor& trajectories, const LinearOptions& output) {
+  const BlockWeights& block = weights_.blocks[static_cast<size_t>(index)];
+  Variable x = norm(patches, block.temporal_norm1, compute_);
+  x = linear(context_, x, block.temporal_qkv, {.out_dtype = compute_});
+  x = temporal_attention(context_, x, batch_, config_.frames, config_.patches(), config_.heads,
+                         trajectories);
+  if (block.temporal_fc.out_features == 0) return linear(context_, x, block.temporal_proj, output);
+  x = linear(context_, x, block.temporal_proj, {.out_dtype = compute_});
+  x = thinned(x, index, DrawSite::kTemporalProjection);
+  return linear(context_, x, block.temporal_fc, output);
 }
 
 Variable VitForward::spatial_step(const Variable& tokens, int64_t index) {

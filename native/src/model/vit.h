@@ -101,6 +101,10 @@ class VitForward {
   /// Runs the block on a tape of its own, which it drops; backward runs it again.
   Variable recomputed_block(const Variable& tokens, int64_t index);
   Variable temporal_step(const Variable& tokens, int64_t index);
+  /// What the temporal step adds to its input: attention over time and its two layers, the last
+  /// with the given output.
+  Variable temporal_branch(const Variable& patches, int64_t index, const Tensor& trajectories,
+                           const LinearOptions& output);
   Variable spatial_step(const Variable& tokens, int64_t index);
   Variable mlp_step(const Variable& tokens, int64_t index);
   /// A residual branch's last layer: residual + row_scale * dropout(linear(x)).

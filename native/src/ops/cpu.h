@@ -49,6 +49,12 @@ void temporal_attention_gradient(const Tensor& dy, const Tensor& qkv, int64_t ba
                                  const Tensor& visits, Tensor& dqkv,
                                  const std::shared_ptr<Allocator>& scratch);
 
+void soft_weights(const Tensor& features, float temperature, Tensor& weights);
+void soft_weights_gradient(const Tensor& features, float temperature, const Tensor& weights,
+                           const Tensor& dweights, Tensor& dfeatures);
+void divide(const Tensor& dividend, const Tensor& divisor, Tensor& y);
+void negative_row_dots(const Tensor& a, const Tensor& b, const Tensor& divisor, Tensor& y);
+
 void extract_patches(const Tensor& clip, int64_t patch_size, Tensor& y);
 void extract_patches_gradient(const Tensor& dy, int64_t patch_size, Tensor& dclip);
 void embed_tokens(const Tensor& patches, const Tensor& cls_token, const Tensor& pos_embed,

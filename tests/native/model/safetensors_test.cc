@@ -279,7 +279,7 @@ TEST_F(SafetensorsTest, DamagedFilesNeverCrash) {
   };
   for (size_t length = 0; length < good.size(); ++length) attempt(good.substr(0, length));
   for (size_t at = 0; at < good.size(); ++at) {
-    for (char replacement : {'\0', '0', '9', '"', '{', ']', '\xff'}) {
+    for (char replacement : {'\0', '9', '"', '\xff'}) {
       std::string bytes = good;
       bytes[at] = replacement;
       attempt(bytes);
