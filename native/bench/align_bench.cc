@@ -1,0 +1,126 @@
+// Alignment: similarity, assignment by kind of matrix, and whole clips by method.
+
+#include <benchmark/benchmark.h>
+
+#include <cmath>
+#include <vector>
+
+#include "align/alignment.h"
+#include "align/online_aligner.h"
+#include "base/random.h"
+#include "base/threads.h"
+
+namespace ata {
+namespace {
+
+// Frames of random features that move by one patch a frame, with noise.
+std::vector<float> moving_features(const FeatureShape& shape, float noise) {
+  Random random(1);
+  std::vector<float> base(static_cast<size_t>(shape.patches * shape.channels));
+  for (float& x : base) x = random.normal();
+  std::vector<float> out;
+  for (int64_t frame = 0; frame < shape.clips * shape.frames; ++frame) {
+    for (int64_t n = 0; n < shape.patches; ++n) {
+      const int64_t from = (n + frame) % shape.patches;
+      for (int64_t d = 0; d < shape.channels; ++d) {
+        out.push_back(base[static_cast<size_t>(from * shape.channels + d)] +
+                      noise * random.normal());
+      }
+    }
+  }
+  return out;
+}
+
+void BM_Similarity(benchmark::State& state) {
+  const FeatureShape shape{1, 2, state.range(0), 768};
+  const std::vector<float> features = moving_features(shape, 0.5F);
+  NormalizedFrame now;
+  NormalizedFrame next;
+  now.assign(features.data(), shape.patches, shape.channels, shape.channels, 0);
+  const float* second = features.data() + shape.patches * shape.channels;
+  std::vector<float> out(static_cast<size_t>(shape.patches * shape.patches));
+  for (auto _ : state) {
+    next.assign(second, shape.patches, shape.channels, shape.channels, 1);
+    cosine_similarity(now, 0, shape.patches, next, out.data());
+    benchmark::DoNotOptimize(out.data());
+  }
+  const double operations = 2.0 * static_cast<double>(shape.patches * shape.patches) *
+                            static_cast<double>(shape.channels);
+  state.counters["FLOP/s"] = benchmark::Counter(
+      operations, benchmark::Counter::kIsIterationInvariantRate, benchmark::Counter::kIs1000);
+}
+BENCHMARK(BM_Similarity)->Arg(49)->Arg(196)->Arg(784);
+
+// Uniform values: the second argument is 1 to polish.
+void BM_Assignment(benchmark::State& state) {
+  const int size = static_cast<int>(state.range(0));
+  Random random(2);
+  std::vector<float> values(static_cast<size_t>(size) * static_cast<size_t>(size));
+  for (float& x : values) x = random.uniform();
+  AssignmentWorkspace workspace;
+  std::vector<int32_t> matching(static_cast<size_t>(size));
+  const AssignmentOptions options{.polish = state.range(1) != 0};
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(
+        solve_assignment(values.data(), size, size, options, workspace, matching.data()));
+  }
+}
+BENCHMARK(BM_Assignment)->ArgsProduct({{49, 196, 784}, {0, 1}});
+
+// A batch of problems by the number of threads.
+void BM_AssignmentBatch(benchmark::State& state) {
+  constexpr int kSize = 196;
+  constexpr int kCount = 64;
+  Random random(3);
+  std::vector<float> values(size_t{kCount} * kSize * kSize);
+  for (float& x : values) x = random.uniform();
+  std::vector<AssignmentWorkspace> workspaces;
+  std::vector<int32_t> matching(size_t{kCount} * kSize);
+  set_thread_count(static_cast<int>(state.range(0)));
+  for (auto _ : state) {
+    solve_assignments(values.data(), kCount, kSize, kSize, {}, workspaces, matching.data(),
+                      nullptr);
+  }
+  set_thread_count(0);
+  state.SetItemsProcessed(state.iterations() * kCount);
+}
+BENCHMARK(BM_AssignmentBatch)->Arg(1)->Arg(2)->UseRealTime();
+
+// An 8-frame clip of 14 x 14 patches of 768 channels, by method.
+void BM_AlignClip(benchmark::State& state) {
+  const FeatureShape shape{1, 8, 196, 768};
+  const std::vector<float> features = moving_features(shape, 1.0F);
+  AlignmentWorkspace workspace;
+  std::vector<int32_t> trajectories(static_cast<size_t>(shape.frames * shape.patches));
+  AlignmentOptions options;
+  options.method = static_cast<AlignmentMethod>(state.range(0));
+  for (auto _ : state) {
+    align_features(features.data(), shape, options, workspace, trajectories.data());
+    benchmark::DoNotOptimize(trajectories.data());
+  }
+}
+BENCHMARK(BM_AlignClip)
+    ->ArgName("method")
+    ->Arg(ATA_ALIGNMENT_EXACT)
+    ->Arg(ATA_ALIGNMENT_NEAREST)
+    ->Arg(ATA_ALIGNMENT_WINDOW)
+    ->Arg(ATA_ALIGNMENT_SINKHORN)
+    ->UseRealTime();
+
+void BM_OnlineFrame(benchmark::State& state) {
+  const FeatureShape shape{1, 8, 196, 768};
+  const std::vector<float> features = moving_features(shape, 1.0F);
+  OnlineAligner aligner({}, shape.patches, shape.channels);
+  int64_t frame = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(
+        aligner.push(features.data() + frame * shape.patches * shape.channels).data());
+    frame = (frame + 1) % shape.frames;
+  }
+}
+BENCHMARK(BM_OnlineFrame)->UseRealTime();
+
+}  // namespace
+}  // namespace ata
+
+BENCHMARK_MAIN();
