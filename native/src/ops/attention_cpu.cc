@@ -92,8 +92,8 @@ HWY_INLINE void attend_chunk(const HeadTask<T>& task, int64_t begin, int64_t end
     gather_tile(task.v, task.stride, task.rows, k0, k1, task.dim, 1.0f, values);
     for (int64_t q0 = 0; q0 < count; q0 += kQueries) {
       const int64_t block = HWY_MIN(kQueries, count - q0);
-      multiply<false>(block, key_width, task.dim, {queries + q0 * width, width, 1}, keys, key_width,
-                      scores, key_width);
+      multiply(block, key_width, task.dim, {queries + q0 * width, width, 1}, keys, key_width,
+               scores, key_width);
       for (int64_t q = 0; q < block; ++q) {
         float* const row = scores + q * key_width;
         float& m = largest[q0 + q];
@@ -115,9 +115,9 @@ HWY_INLINE void attend_chunk(const HeadTask<T>& task, int64_t begin, int64_t end
       }
       float* const out = sums + q0 * width;
       if (k0 == 0) {
-        multiply<false>(block, width, k1 - k0, {scores, key_width, 1}, values, width, out, width);
+        multiply(block, width, k1 - k0, {scores, key_width, 1}, values, width, out, width);
       } else {
-        multiply<true>(block, width, k1 - k0, {scores, key_width, 1}, values, width, out, width);
+        multiply_add(block, width, k1 - k0, {scores, key_width, 1}, values, width, out, width);
       }
     }
   }
@@ -184,10 +184,9 @@ HWY_INLINE void attend_gradient(const HeadTask<T>& task, const float* dy, const 
       const int64_t block = HWY_MIN(kQueries, tokens - q0);
       const float* const q = queries + q0 * width;
       const float* const up = upstream + q0 * width;
-      multiply<false>(block, key_width, dim, {q, width, 1}, keys_transposed, key_width, scores,
-                      key_width);
-      multiply<false>(block, key_width, dim, {up, width, 1}, values_transposed, key_width, slopes,
-                      key_width);
+      multiply(block, key_width, dim, {q, width, 1}, keys_transposed, key_width, scores, key_width);
+      multiply(block, key_width, dim, {up, width, 1}, values_transposed, key_width, slopes,
+               key_width);
       for (int64_t r = 0; r < block; ++r) {
         float* const p = scores + r * key_width;
         float* const s = slopes + r * key_width;
@@ -198,13 +197,13 @@ HWY_INLINE void attend_gradient(const HeadTask<T>& task, const float* dy, const 
           hn::StoreU(hn::Mul(hn::LoadU(d, p + at), slope), d, s + at);
         }
       }
-      multiply<true>(count, width, block, {scores, 1, key_width}, up, width, value_sums, width);
-      multiply<true>(count, width, block, {slopes, 1, key_width}, q, width, key_sums, width);
+      multiply_add(count, width, block, {scores, 1, key_width}, up, width, value_sums, width);
+      multiply_add(count, width, block, {slopes, 1, key_width}, q, width, key_sums, width);
       float* const out = query_sums + q0 * width;
       if (k0 == 0) {
-        multiply<false>(block, width, count, {slopes, key_width, 1}, keys, width, out, width);
+        multiply(block, width, count, {slopes, key_width, 1}, keys, width, out, width);
       } else {
-        multiply<true>(block, width, count, {slopes, key_width, 1}, keys, width, out, width);
+        multiply_add(block, width, count, {slopes, key_width, 1}, keys, width, out, width);
       }
     }
     for (int64_t i = 0; i < count; ++i) {

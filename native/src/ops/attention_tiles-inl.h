@@ -10,8 +10,8 @@
 
 #include <cmath>
 #include <limits>
-#include <utility>
 
+#include "hwy/cache_control.h"
 #include "ops/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -20,10 +20,6 @@ namespace HWY_NAMESPACE {
 
 // --- Products of tiles ----------------------------------------------------------------------
 
-// Rows and vectors of the block of c that stays in registers, of which there are 32 or 16.
-constexpr int kBlockRows = 6;
-constexpr int kBlockVectors = HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM ? 4 : 2;
-
 // A factor whose element (i, k) is data[i * row + k * column].
 struct LeftFactor {
   const float* data;
@@ -31,88 +27,12 @@ struct LeftFactor {
   int64_t column;
 };
 
-template <int kRows, int kVectors, bool kAccumulate>
-void multiply_block(int64_t depth, LeftFactor a, const float* HWY_RESTRICT b, int64_t b_stride,
-                    float* HWY_RESTRICT c, int64_t c_stride) {
-  const FloatTag d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  FloatVec sums[kRows][kVectors];
-  HWY_UNROLL(8)
-  for (int r = 0; r < kRows; ++r) {
-    HWY_UNROLL(8)
-    for (int v = 0; v < kVectors; ++v) {
-      sums[r][v] = kAccumulate ? hn::LoadU(d, c + r * c_stride + v * lanes) : hn::Zero(d);
-    }
-  }
-  const float* HWY_RESTRICT a_data = a.data;
-  for (int64_t k = 0; k < depth; ++k) {
-    FloatVec right[kVectors];
-    HWY_UNROLL(8)
-    for (int v = 0; v < kVectors; ++v) right[v] = hn::LoadU(d, b + v * lanes);
-    HWY_UNROLL(8)
-    for (int r = 0; r < kRows; ++r) {
-      const FloatVec left = hn::Set(d, a_data[r * a.row]);
-      HWY_UNROLL(8)
-      for (int v = 0; v < kVectors; ++v) sums[r][v] = hn::MulAdd(left, right[v], sums[r][v]);
-    }
-    a_data += a.column;
-    b += b_stride;
-  }
-  HWY_UNROLL(8)
-  for (int r = 0; r < kRows; ++r) {
-    HWY_UNROLL(8)
-    for (int v = 0; v < kVectors; ++v) hn::StoreU(sums[r][v], d, c + r * c_stride + v * lanes);
-  }
-}
-
-// multiply_block for a number of rows known at run time, 1 to kBlockRows.
-template <int kVectors, bool kAccumulate>
-HWY_INLINE void multiply_rows(int64_t rows, int64_t depth, LeftFactor a, const float* b,
-                              int64_t b_stride, float* c, int64_t c_stride) {
-  static_assert(kBlockRows == 6);
-  switch (rows) {
-    case 6:
-      return multiply_block<6, kVectors, kAccumulate>(depth, a, b, b_stride, c, c_stride);
-    case 5:
-      return multiply_block<5, kVectors, kAccumulate>(depth, a, b, b_stride, c, c_stride);
-    case 4:
-      return multiply_block<4, kVectors, kAccumulate>(depth, a, b, b_stride, c, c_stride);
-    case 3:
-      return multiply_block<3, kVectors, kAccumulate>(depth, a, b, b_stride, c, c_stride);
-    case 2:
-      return multiply_block<2, kVectors, kAccumulate>(depth, a, b, b_stride, c, c_stride);
-    default:
-      return multiply_block<1, kVectors, kAccumulate>(depth, a, b, b_stride, c, c_stride);
-  }
-}
-
 // c `[m, n]` = or += a `[m, depth]` times b `[depth, n]`; n is a multiple of the vector length.
-template <bool kAccumulate>
-void multiply(int64_t m, int64_t n, int64_t depth, LeftFactor a, const float* b, int64_t b_stride,
-              float* c, int64_t c_stride) {
-  const FloatTag d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  for (int64_t j = 0; j < n;) {
-    const int64_t vectors = HWY_MIN((n - j) / lanes, int64_t{kBlockVectors});
-    for (int64_t i = 0; i < m; i += kBlockRows) {
-      const int64_t rows = HWY_MIN(m - i, int64_t{kBlockRows});
-      const LeftFactor left = {a.data + i * a.row, a.row, a.column};
-      const float* right = b + j;
-      float* out = c + i * c_stride + j;
-      if (vectors == kBlockVectors) {
-        multiply_rows<kBlockVectors, kAccumulate>(rows, depth, left, right, b_stride, out,
-                                                  c_stride);
-      } else if (vectors == 3) {
-        multiply_rows<3, kAccumulate>(rows, depth, left, right, b_stride, out, c_stride);
-      } else if (vectors == 2) {
-        multiply_rows<2, kAccumulate>(rows, depth, left, right, b_stride, out, c_stride);
-      } else {
-        multiply_rows<1, kAccumulate>(rows, depth, left, right, b_stride, out, c_stride);
-      }
-    }
-    j += vectors * lanes;
-  }
-}
+// Defined in tile_product_cpu.cc, for each instruction set once.
+void multiply(int64_t m, int64_t n, int64_t depth, const LeftFactor& a, const float* b,
+              int64_t b_stride, float* c, int64_t c_stride);
+void multiply_add(int64_t m, int64_t n, int64_t depth, const LeftFactor& a, const float* b,
+                  int64_t b_stride, float* c, int64_t c_stride);
 
 // --- Gathering rows into tiles ----------------------------------------------------------------
 
@@ -137,11 +57,16 @@ HWY_INLINE void gather_tile(const T* base, int64_t stride, const Rows& rows, int
   }
 }
 
-// tile `[dim, width]` = the transpose of rows [begin, end); columns past them are zero.
+// tile `[dim, width]` = the transpose of rows [begin, end), width = round_up(end - begin); columns
+// past them are zero.
 template <typename T, class Rows>
 HWY_INLINE void gather_transposed(const T* base, int64_t stride, const Rows& rows, int64_t begin,
                                   int64_t end, int64_t dim, int64_t width, float* tile) {
   const FloatTag d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  if (end - begin < width) {
+    for (int64_t k = 0; k < dim; ++k) hn::StoreU(hn::Zero(d), d, tile + (k + 1) * width - lanes);
+  }
   alignas(64) float lane[hn::MaxLanes(FloatTag())];
   for (int64_t i = begin; i < end; ++i) {
     const T* from = base + rows(i) * stride;
@@ -150,8 +75,16 @@ HWY_INLINE void gather_transposed(const T* base, int64_t stride, const Rows& row
       for (int64_t k = 0; k < n; ++k) tile[(at + k) * width + (i - begin)] = lane[k];
     });
   }
-  for (int64_t k = 0; k < dim; ++k) {
-    for (int64_t i = end - begin; i < width; ++i) tile[k * width + i] = 0.0f;
+}
+
+// Asks for the cache lines that gather_tile would read of these rows.
+template <typename T, class Rows>
+HWY_INLINE void prefetch_rows(const T* base, int64_t stride, const Rows& rows, int64_t count,
+                              int64_t dim) {
+  constexpr int64_t kLine = 64 / sizeof(T);
+  for (int64_t i = 0; i < count; ++i) {
+    const T* from = base + rows(i) * stride;
+    for (int64_t at = 0; at < dim; at += kLine) hwy::Prefetch(from + at);
   }
 }
 

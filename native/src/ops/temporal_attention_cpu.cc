@@ -62,13 +62,26 @@ HWY_BEFORE_NAMESPACE();
 namespace ata {
 namespace HWY_NAMESPACE {
 
+// Asks for what trajectory n + 1 will read, so that memory latency passes while n is computed: the
+// hardware cannot foresee where a trajectory runs.
+template <typename T>
+HWY_INLINE void prefetch_next(const ClipTask<T>& task, int64_t n, int64_t head, const float* dy) {
+  if (n + 1 >= task.patches) return;
+  const TrajectoryRows rows = {task.trajectories, task.patches, n + 1};
+  const T* const q = task.qkv + head * task.head_dim;
+  for (int64_t part = 0; part < 3; ++part) {
+    prefetch_rows(q + part * task.dim, 3 * task.dim, rows, task.frames, task.head_dim);
+  }
+  if (dy) prefetch_rows(dy + head * task.head_dim, task.dim, rows, task.frames, task.head_dim);
+}
+
 // probabilities `[frames, round_up(frames)]` = softmax of queries times keys.
 HWY_INLINE void trajectory_softmax(int64_t frames, int64_t head_dim, const float* queries,
                                    const float* keys_transposed, float* probabilities) {
   const int64_t width = round_up(head_dim);
   const int64_t key_width = round_up(frames);
-  multiply<false>(frames, key_width, head_dim, {queries, width, 1}, keys_transposed, key_width,
-                  probabilities, key_width);
+  multiply(frames, key_width, head_dim, {queries, width, 1}, keys_transposed, key_width,
+           probabilities, key_width);
   for (int64_t t = 0; t < frames; ++t) {
     float* const row = probabilities + t * key_width;
     const float sum = row_exp(row, frames, row_max(row, frames));
@@ -94,12 +107,13 @@ HWY_INLINE void attend_trajectory(const ClipTask<T>& task, int64_t n, int64_t he
   const T* const q = task.qkv + head * dim;
   const int64_t stride = 3 * task.dim;
 
+  prefetch_next(task, n, head, nullptr);
   gather_tile(q, stride, rows, 0, frames, dim, task.scale, queries);
   gather_transposed(q + task.dim, stride, rows, 0, frames, dim, round_up(frames), keys);
   gather_tile(q + 2 * task.dim, stride, rows, 0, frames, dim, 1.0f, values);
   trajectory_softmax(frames, dim, queries, keys, probabilities);
-  multiply<false>(frames, width, frames, {probabilities, round_up(frames), 1}, values, width,
-                  result, width);
+  multiply(frames, width, frames, {probabilities, round_up(frames), 1}, values, width, result,
+           width);
   for (int64_t t = 0; t < frames; ++t) {
     const int64_t row = rows(t);
     Out* const out = y + row * task.dim + head * dim;
@@ -135,6 +149,7 @@ HWY_INLINE void attend_trajectory_gradient(const ClipTask<T>& task, int64_t n, i
   const T* const q = task.qkv + head * dim;
   const int64_t stride = 3 * task.dim;
 
+  prefetch_next(task, n, head, dy);
   gather_tile(q, stride, rows, 0, frames, dim, task.scale, queries);
   gather_tile(q + task.dim, stride, rows, 0, frames, dim, 1.0f, keys);
   gather_transposed(q + task.dim, stride, rows, 0, frames, dim, key_width, keys_transposed);
@@ -147,8 +162,8 @@ HWY_INLINE void attend_trajectory_gradient(const ClipTask<T>& task, int64_t n, i
     }
   }
   trajectory_softmax(frames, dim, queries, keys_transposed, probabilities);
-  multiply<false>(frames, key_width, dim, {upstream, width, 1}, values_transposed, key_width,
-                  slopes, key_width);
+  multiply(frames, key_width, dim, {upstream, width, 1}, values_transposed, key_width, slopes,
+           key_width);
   const FloatTag d;
   for (int64_t t = 0; t < frames; ++t) {
     const float* const p = probabilities + t * key_width;
@@ -159,11 +174,10 @@ HWY_INLINE void attend_trajectory_gradient(const ClipTask<T>& task, int64_t n, i
       hn::StoreU(hn::Mul(hn::LoadU(d, p + at), slope), d, s + at);
     }
   }
-  multiply<false>(frames, width, frames, {slopes, key_width, 1}, keys, width, sums, width);
-  multiply<false>(frames, width, frames, {slopes, 1, key_width}, queries, width, sums + tile,
-                  width);
-  multiply<false>(frames, width, frames, {probabilities, 1, key_width}, upstream, width,
-                  sums + 2 * tile, width);
+  multiply(frames, width, frames, {slopes, key_width, 1}, keys, width, sums, width);
+  multiply(frames, width, frames, {slopes, 1, key_width}, queries, width, sums + tile, width);
+  multiply(frames, width, frames, {probabilities, 1, key_width}, upstream, width, sums + 2 * tile,
+           width);
   for (int64_t t = 0; t < frames; ++t) {
     for (int64_t part = 0; part < 3; ++part) {
       float* const out = dqkv + rows(t) * stride + part * task.dim + head * dim;
