@@ -129,6 +129,10 @@ use_cli() {
 
 # --- test -----------------------------------------------------------------------------------------
 
+# Several test programs run at once, each with a thread per core: threads that wait must not keep the
+# cores from those that work.
+share_cores() { export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"; }
+
 passed=0 failed=0 failures=()
 
 # Adds the results of a test program that reported its own counts.
@@ -187,6 +191,7 @@ test_managed() {
 }
 
 run_tests() {
+  share_cores
   rm -rf "$RESULTS"
   mkdir -p "$RESULTS"
   trap finish_tests EXIT
@@ -226,6 +231,7 @@ sanitize() {
     *) die "sanitize needs a name: asan or tsan" ;;
   esac
   mkdir -p out
+  share_cores
   setup
   build_native "$1"
   ctest --preset "$1" -j "$jobs"
