@@ -62,12 +62,11 @@ HWY_BEFORE_NAMESPACE();
 namespace ata {
 namespace HWY_NAMESPACE {
 
-// Asks for what trajectory n + 1 will read, so that memory latency passes while n is computed: the
-// hardware cannot foresee where a trajectory runs.
+// Asks for what one head along trajectory n will read, so that memory latency passes while the one
+// before it is computed: the hardware cannot foresee where a trajectory runs.
 template <typename T>
-HWY_INLINE void prefetch_next(const ClipTask<T>& task, int64_t n, int64_t head, const float* dy) {
-  if (n + 1 >= task.patches) return;
-  const TrajectoryRows rows = {task.trajectories, task.patches, n + 1};
+HWY_INLINE void prefetch(const ClipTask<T>& task, int64_t n, int64_t head, const float* dy) {
+  const TrajectoryRows rows = {task.trajectories, task.patches, n};
   const T* const q = task.qkv + head * task.head_dim;
   for (int64_t part = 0; part < 3; ++part) {
     prefetch_rows(q + part * task.dim, 3 * task.dim, rows, task.frames, task.head_dim);
@@ -107,7 +106,6 @@ HWY_INLINE void attend_trajectory(const ClipTask<T>& task, int64_t n, int64_t he
   const T* const q = task.qkv + head * dim;
   const int64_t stride = 3 * task.dim;
 
-  prefetch_next(task, n, head, nullptr);
   gather_tile(q, stride, rows, 0, frames, dim, task.scale, queries);
   gather_transposed(q + task.dim, stride, rows, 0, frames, dim, round_up(frames), keys);
   gather_tile(q + 2 * task.dim, stride, rows, 0, frames, dim, 1.0f, values);
@@ -149,7 +147,6 @@ HWY_INLINE void attend_trajectory_gradient(const ClipTask<T>& task, int64_t n, i
   const T* const q = task.qkv + head * dim;
   const int64_t stride = 3 * task.dim;
 
-  prefetch_next(task, n, head, dy);
   gather_tile(q, stride, rows, 0, frames, dim, task.scale, queries);
   gather_tile(q + task.dim, stride, rows, 0, frames, dim, 1.0f, keys);
   gather_transposed(q + task.dim, stride, rows, 0, frames, dim, key_width, keys_transposed);
@@ -192,52 +189,66 @@ HWY_INLINE void attend_trajectory_gradient(const ClipTask<T>& task, int64_t n, i
   }
 }
 
-// Trajectories [begin, end), heads [first_head, last_head).
-void temporal_f32(const ClipTask<float>& task, int64_t begin, int64_t end, int64_t first_head,
-                  int64_t last_head, float* y, float* scratch) {
+// Calls attend(n, head) for trajectories [begin, end) and heads [first_head, last_head), each time
+// after asking for what the next call reads.
+template <typename T, class Attend>
+HWY_INLINE void for_each_head(const ClipTask<T>& task, int64_t begin, int64_t end,
+                              int64_t first_head, int64_t last_head, const float* dy,
+                              const Attend& attend) {
   for (int64_t n = begin; n < end; ++n) {
     for (int64_t head = first_head; head < last_head; ++head) {
-      attend_trajectory(task, n, head, y, scratch);
+      if (head + 1 < last_head) {
+        prefetch(task, n, head + 1, dy);
+      } else if (n + 1 < task.patches) {
+        prefetch(task, n + 1, first_head, dy);
+      }
+      attend(n, head);
     }
   }
+}
+
+template <typename T, typename Out>
+HWY_INLINE void attend_trajectories(const ClipTask<T>& task, int64_t begin, int64_t end,
+                                    int64_t first_head, int64_t last_head, Out* y, float* scratch) {
+  for_each_head(task, begin, end, first_head, last_head, nullptr,
+                [&](int64_t n, int64_t head)
+                    HWY_ATTR { attend_trajectory(task, n, head, y, scratch); });
+}
+
+template <typename T>
+HWY_INLINE void attend_trajectories_gradient(const ClipTask<T>& task, int64_t begin, int64_t end,
+                                             int64_t first_head, int64_t last_head, const float* dy,
+                                             float* dqkv, float* scratch) {
+  for_each_head(task, begin, end, first_head, last_head, dy, [&](int64_t n, int64_t head) HWY_ATTR {
+    attend_trajectory_gradient(task, n, head, dy, dqkv, scratch);
+  });
+}
+
+void temporal_f32(const ClipTask<float>& task, int64_t begin, int64_t end, int64_t first_head,
+                  int64_t last_head, float* y, float* scratch) {
+  attend_trajectories(task, begin, end, first_head, last_head, y, scratch);
 }
 
 void temporal_bf16(const ClipTask<BFloat16>& task, int64_t begin, int64_t end, int64_t first_head,
                    int64_t last_head, BFloat16* y, float* scratch) {
-  for (int64_t n = begin; n < end; ++n) {
-    for (int64_t head = first_head; head < last_head; ++head) {
-      attend_trajectory(task, n, head, y, scratch);
-    }
-  }
+  attend_trajectories(task, begin, end, first_head, last_head, y, scratch);
 }
 
 void temporal_bf16_to_f32(const ClipTask<BFloat16>& task, int64_t begin, int64_t end,
                           int64_t first_head, int64_t last_head, float* y, float* scratch) {
-  for (int64_t n = begin; n < end; ++n) {
-    for (int64_t head = first_head; head < last_head; ++head) {
-      attend_trajectory(task, n, head, y, scratch);
-    }
-  }
+  attend_trajectories(task, begin, end, first_head, last_head, y, scratch);
 }
 
 void temporal_gradient_f32(const ClipTask<float>& task, int64_t begin, int64_t end,
                            int64_t first_head, int64_t last_head, const float* dy, float* dqkv,
                            float* scratch) {
-  for (int64_t n = begin; n < end; ++n) {
-    for (int64_t head = first_head; head < last_head; ++head) {
-      attend_trajectory_gradient(task, n, head, dy, dqkv, scratch);
-    }
-  }
+  attend_trajectories_gradient(task, begin, end, first_head, last_head, dy, dqkv, scratch);
 }
 
 void temporal_gradient_bf16(const ClipTask<BFloat16>& task, int64_t begin, int64_t end,
                             int64_t first_head, int64_t last_head, const float* dy, float* dqkv,
                             float* scratch) {
-  for (int64_t n = begin; n < end; ++n) {
-    for (int64_t head = first_head; head < last_head; ++head) {
-      attend_trajectory_gradient(task, n, head, dy, dqkv, scratch);
-    }
-  }
+  attend_trajectories_gradient(task, begin, end, first_head, last_head, dy, dqkv, scratch);
 }
 
 }  // namespace HWY_NAMESPACE
