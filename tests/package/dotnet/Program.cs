@@ -60,7 +60,7 @@ for (int n = 0; n < 9; ++n)
     }
 }
 
-using (Trajectories trajectories = FrameAligner.Align(features, [1, 2, 9, 4]))
+using (Trajectories trajectories = FrameAligner.Align(features, clips: 1, frames: 2, patches: 9, channels: 4))
 {
     Require(trajectories.OfFrame(0, 1).SequenceEqual([8, 7, 6, 5, 4, 3, 2, 1, 0]), "reversed patches are found");
 }
