@@ -63,7 +63,12 @@ void parallel_for(int64_t count, int64_t grain,
 
 void parallel_for_dynamic(int64_t count,
                           const std::function<void(int64_t item, int worker)>& body) {
-  const int workers = static_cast<int>(std::min<int64_t>(thread_count(), count));
+  parallel_for_dynamic(count, thread_count(), body);
+}
+
+void parallel_for_dynamic(int64_t count, int workers,
+                          const std::function<void(int64_t item, int worker)>& body) {
+  workers = static_cast<int>(std::min<int64_t>(workers, count));
   if (workers <= 1) {
     for (int64_t item = 0; item < count; ++item) body(item, 0);
     return;

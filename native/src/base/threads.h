@@ -19,7 +19,12 @@ void parallel_for(int64_t count, int64_t grain,
                   const std::function<void(int64_t begin, int64_t end)>& body);
 
 /// As parallel_for, but items are handed out one by one; for items of uneven cost.
-/// `body(item, worker)`: `worker` < thread_count() indexes per-thread scratch.
+/// `body(item, worker)`: `worker` < `workers` indexes per-thread scratch. Pass the count that the
+/// scratch was made for: thread_count() may change at any time.
+void parallel_for_dynamic(int64_t count, int workers,
+                          const std::function<void(int64_t item, int worker)>& body);
+
+/// The same with thread_count() workers, for bodies without scratch of their own.
 void parallel_for_dynamic(int64_t count, const std::function<void(int64_t item, int worker)>& body);
 
 }  // namespace ata

@@ -285,9 +285,10 @@ void attend_all(const Tensor& qkv, const TokenLayout& layout, int heads, Tensor&
   const int64_t sequences = layout.groups * layout.frames;
   const int64_t chunks = (tokens + kChunk - 1) / kChunk;
   const int64_t per_worker = pad(attend_scratch(head_dim));
-  Tensor scratch({thread_count(), per_worker}, DType::kF32, allocator);
+  const int workers = thread_count();
+  Tensor scratch({workers, per_worker}, DType::kF32, allocator);
   T* const out = y.data<T>();
-  parallel_for_dynamic(sequences * heads * chunks, [&](int64_t item, int worker) {
+  parallel_for_dynamic(sequences * heads * chunks, workers, [&](int64_t item, int worker) {
     const int64_t begin = item % chunks * kChunk;
     const int64_t head = item / chunks % heads;
     const int64_t sequence = item / chunks / heads;
@@ -317,9 +318,9 @@ void attend_gradient_all(const Tensor& dy, const Tensor& qkv, const Tensor& y,
   const int64_t tokens = 1 + layout.patches;
   const int64_t sequences = layout.groups * layout.frames;
   const int64_t per_worker = pad(gradient_scratch(tokens, head_dim));
-  Tensor scratch({std::min<int64_t>(thread_count(), sequences * heads), per_worker}, DType::kF32,
-                 allocator);
-  parallel_for_dynamic(sequences * heads, [&](int64_t item, int worker) {
+  const int workers = static_cast<int>(std::min<int64_t>(thread_count(), sequences * heads));
+  Tensor scratch({workers, per_worker}, DType::kF32, allocator);
+  parallel_for_dynamic(sequences * heads, workers, [&](int64_t item, int worker) {
     const int64_t head = item % heads;
     const int64_t sequence = item / heads;
     const int64_t column = head * head_dim;

@@ -22,15 +22,20 @@ const dnnl::engine& cpu_engine() {
   return engine;
 }
 
-// oneDNN parallelises over the caller's OpenMP setting, which belongs to the caller.
+// oneDNN parallelises over the caller's OpenMP setting, which belongs to the caller. Products are
+// compiled for a number of threads and must run with no more.
 class ThreadCountScope {
  public:
-  ThreadCountScope() : previous_(omp_get_max_threads()) { omp_set_num_threads(thread_count()); }
+  ThreadCountScope() : count_(thread_count()), previous_(omp_get_max_threads()) {
+    omp_set_num_threads(count_);
+  }
   ~ThreadCountScope() { omp_set_num_threads(previous_); }
   ThreadCountScope(const ThreadCountScope&) = delete;
   ThreadCountScope& operator=(const ThreadCountScope&) = delete;
+  int count() const { return count_; }
 
  private:
+  int count_;
   int previous_;
 };
 
@@ -200,7 +205,7 @@ std::shared_ptr<const PackedFactor> pack_factor(const MatrixView& b, DType preci
                          .factors = precision,
                          .result = precision,
                          .layout = kAnyLayout,
-                         .threads = thread_count()};
+                         .threads = threads.count()};
     const memory::desc any({k, n}, data_type(precision), memory::format_tag::any);
     const memory::desc packed = cache().get(key, any)->desc.weights_desc();
     const Tensor data({static_cast<int64_t>(packed.get_size())}, DType::kU8, allocator);
@@ -230,7 +235,7 @@ void matmul(const MatrixView& a, const MatrixView& b, const MatmulOptions& optio
                          .gelu = options.gelu,
                          .accumulate = options.accumulate,
                          .layout = kPlainLayout,
-                         .threads = thread_count()};
+                         .threads = threads.count()};
     run(key, a.data, plain_desc(b), b.data, options.bias, c, scratch);
   });
 }
@@ -251,7 +256,7 @@ void matmul(const MatrixView& a, const PackedFactor& b, const MatmulOptions& opt
                          .gelu = options.gelu,
                          .accumulate = options.accumulate,
                          .layout = b.layout(),
-                         .threads = thread_count()};
+                         .threads = threads.count()};
     run(key, a.data, b.desc(), b.data(), options.bias, c, scratch);
   });
 }

@@ -284,18 +284,19 @@ ClipTask<T> clip_task(const Tensor& qkv, int64_t frames, int64_t patches, int he
 
 // Calls body(clip, begin, end, first_head, last_head, worker) so that the calls together cover all
 // trajectories and heads and write to disjoint memory: trajectories of a permutation share no row,
-// others only columns of different heads.
+// others only columns of different heads. `worker` < `workers`.
 template <class Body>
-void split_clips(int64_t batch, int64_t patches, int heads, bool permutation, const Body& body) {
+void split_clips(int64_t batch, int64_t patches, int heads, bool permutation, int workers,
+                 const Body& body) {
   if (permutation) {
     constexpr int64_t kRun = 8;
     const int64_t runs = (patches + kRun - 1) / kRun;
-    parallel_for_dynamic(batch * runs, [&](int64_t item, int worker) {
+    parallel_for_dynamic(batch * runs, workers, [&](int64_t item, int worker) {
       const int64_t begin = item % runs * kRun;
       body(item / runs, begin, std::min(patches, begin + kRun), int64_t{0}, int64_t{heads}, worker);
     });
   } else {
-    parallel_for_dynamic(batch * heads, [&](int64_t item, int worker) {
+    parallel_for_dynamic(batch * heads, workers, [&](int64_t item, int worker) {
       const int64_t head = item % heads;
       body(item / heads, int64_t{0}, patches, head, head + 1, worker);
     });
@@ -334,12 +335,13 @@ void temporal_attention(const Tensor& qkv, int64_t batch, int64_t frames, int64_
   const int64_t dim = y.dim(1);
   const int64_t rows = frames * patches;
   const int64_t per_worker = pad(forward_scratch(frames, dim / heads));
-  Tensor scratch({thread_count(), per_worker}, DType::kF32, allocator);
+  const int workers = thread_count();
+  Tensor scratch({workers, per_worker}, DType::kF32, allocator);
   const bool bf16 = qkv.dtype() == DType::kBF16;
   // Means of bf16 results are accumulated in f32.
   Tensor sums = visits && bf16 ? Tensor(y.shape(), DType::kF32, allocator) : y;
   if (visits) std::memset(sums.raw(), 0, sums.bytes());
-  split_clips(batch, patches, heads, !visits,
+  split_clips(batch, patches, heads, !visits, workers,
               [&](int64_t clip, int64_t begin, int64_t end, int64_t first_head, int64_t last_head,
                   int worker) {
                 float* const space = scratch.data<float>() + worker * per_worker;
@@ -371,9 +373,10 @@ void temporal_attention_gradient(const Tensor& dy, const Tensor& qkv, int64_t ba
   const int64_t dim = dy.dim(1);
   const int64_t rows = frames * patches;
   const int64_t per_worker = pad(backward_scratch(frames, dim / heads));
-  Tensor scratch({thread_count(), per_worker}, DType::kF32, allocator);
+  const int workers = thread_count();
+  Tensor scratch({workers, per_worker}, DType::kF32, allocator);
   if (visits) std::memset(dqkv.raw(), 0, dqkv.bytes());
-  split_clips(batch, patches, heads, !visits,
+  split_clips(batch, patches, heads, !visits, workers,
               [&](int64_t clip, int64_t begin, int64_t end, int64_t first_head, int64_t last_head,
                   int worker) {
                 float* const space = scratch.data<float>() + worker * per_worker;
