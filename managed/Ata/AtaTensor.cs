@@ -92,7 +92,7 @@ public sealed unsafe class AtaTensor : IDisposable
     /// <typeparam name="T">As for <see cref="Create{T}(ReadOnlySpan{nint})"/>.</typeparam>
     /// <param name="values">The elements in row-major order.</param>
     /// <param name="shape">Extents whose product is the number of elements.</param>
-    public static AtaTensor Create<T>(ReadOnlySpan<T> values, params ReadOnlySpan<nint> shape)
+    public static AtaTensor CopyOf<T>(ReadOnlySpan<T> values, params ReadOnlySpan<nint> shape)
         where T : unmanaged
     {
         AtaTensor tensor = Create<T>(shape);
@@ -111,7 +111,7 @@ public sealed unsafe class AtaTensor : IDisposable
     /// <summary>Allocates a tensor and copies the elements of another into it.</summary>
     /// <typeparam name="T">As for <see cref="Create{T}(ReadOnlySpan{nint})"/>.</typeparam>
     /// <param name="source">The elements; gaps and broadcast axes are resolved.</param>
-    public static AtaTensor Create<T>(in ReadOnlyTensorSpan<T> source)
+    public static AtaTensor CopyOf<T>(in ReadOnlyTensorSpan<T> source)
         where T : unmanaged
     {
         AtaTensor tensor = Create<T>(source.Lengths);

@@ -90,7 +90,7 @@ public sealed unsafe class TensorFile : IDisposable
     public void Set<T>(string name, ReadOnlySpan<T> values, params ReadOnlySpan<nint> shape)
         where T : unmanaged
     {
-        using AtaTensor tensor = AtaTensor.Create(values, shape);
+        using AtaTensor tensor = AtaTensor.CopyOf(values, shape);
         Set(name, tensor);
     }
 

@@ -1,0 +1,176 @@
+using Ata.Bindings;
+using Ata.Interop;
+using Ata.Tests.Data;
+using Microsoft.Extensions.Logging;
+using Xunit;
+
+namespace Ata.Tests;
+
+public sealed unsafe class RuntimeTests
+{
+    [Fact]
+    public void Diagnose_ReportsWhatIsInstalled()
+    {
+        RuntimeReport report = AtaRuntime.Diagnose();
+
+        Assert.Null(report.Problem);
+        Assert.Equal(AtaRuntime.Version, report.Version);
+        Assert.Equal(report.ManagedVersion, report.Version);
+        Assert.Equal(NativeMethods.ATA_ABI_VERSION, report.AbiVersion);
+        Assert.Equal(AtaRuntime.ThreadCount, report.Threads);
+        Assert.True(File.Exists(Assert.Single(report.Attempts, attempt => attempt.Reason is null).Path));
+        Assert.NotEmpty(report.Cpu!.VectorTarget);
+        Assert.True(Assert.Single(report.Devices, device => device.Name == "cpu").Available);
+        Assert.Contains(report.Libraries, library => library is { Name: "oneDNN", Available: true, Version.Length: > 0 });
+        Assert.Contains(report.Libraries, library => library is { Name: "ata_video", Available: true, Path.Length: > 0 });
+        Assert.True(report.Memory!.PeakBytes >= report.Memory.LiveBytes);
+        Assert.Contains("\"managed_version\"", AtaRuntime.ToJson(report));
+    }
+
+    [Fact]
+    public void Memory_IsCountedAndGivenBack()
+    {
+        long before = AtaRuntime.Diagnose().Memory!.LiveBytes;
+        long during;
+        using (AtaTensor.Create<byte>(1 << 24))
+        {
+            during = AtaRuntime.Diagnose().Memory!.LiveBytes;
+        }
+
+        Assert.InRange(during - before, 1 << 24, long.MaxValue);
+        Assert.InRange(AtaRuntime.Diagnose().Memory!.LiveBytes, 0, during - (1 << 24) + 1024);
+    }
+
+    [Fact]
+    public void ThreadCount_CanBeSet()
+    {
+        int before = AtaRuntime.ThreadCount;
+        try
+        {
+            AtaRuntime.ThreadCount = 1;
+            Assert.Equal(1, AtaRuntime.ThreadCount);
+            Assert.Throws<ArgumentException>(() => AtaRuntime.ThreadCount = -1);
+        }
+        finally
+        {
+            AtaRuntime.ThreadCount = before;
+        }
+    }
+
+    [Fact]
+    public void LibraryPath_CannotChangeAfterLoading()
+    {
+        Assert.NotEmpty(AtaRuntime.Version);
+        Assert.Throws<InvalidOperationException>(() => AtaRuntime.LibraryPath = "elsewhere.so");
+    }
+
+    [Fact]
+    public void Log_ReachesTheLogger()
+    {
+        using var folder = new ListFolder();
+        string path = folder.In("model.safetensors");
+        SaveWithUnknownTensor(path);
+        var logger = new ListLogger(LogLevel.Debug);
+        try
+        {
+            AtaRuntime.UseLogger(logger);
+            Model.Load(path).Dispose();
+            AtaRuntime.UseLogger(new ListLogger(LogLevel.Error));
+            Model.Load(path).Dispose();
+            AtaRuntime.UseLogger(new FailingLogger());
+            Model.Load(path).Dispose();
+        }
+        finally
+        {
+            AtaRuntime.UseLogger((ILogger?)null);
+        }
+
+        Model.Load(path).Dispose();
+        (LogLevel level, string message) = Assert.Single(logger.Messages, m => m.Message.Contains(path, StringComparison.Ordinal));
+        Assert.Equal(LogLevel.Warning, level);
+    }
+
+    [Fact]
+    public void Library_OfAnotherLayoutIsRefused()
+    {
+        nuint count;
+        ata_abi_entry* entries = NativeMethods.ata_abi_layout(&count);
+        ata_abi_entry[] layout = new ReadOnlySpan<ata_abi_entry>(entries, (int)count).ToArray();
+        Assert.Null(NativeAbi.CheckLayout(layout));
+
+        for (int i = 0; i < layout.Length; ++i)
+        {
+            ata_abi_entry original = layout[i];
+            if (original.field_name is null)
+            {
+                layout[i].size += 8;
+            }
+            else
+            {
+                layout[i].offset += 4;
+            }
+
+            Assert.NotNull(NativeAbi.CheckLayout(layout));
+            layout[i] = original;
+        }
+
+        fixed (byte* name = "brand_new_field\0"u8)
+        {
+            ata_abi_entry added = layout[1] with { field_name = name };
+            Assert.Contains("brand_new_field", NativeAbi.CheckLayout([.. layout, added]));
+        }
+
+        Assert.Contains("ata_abi_entry", NativeAbi.CheckLayout([]));
+    }
+
+    private static void SaveWithUnknownTensor(string path)
+    {
+        using (Model model = TinyModel.Create())
+        {
+            model.Save(path);
+        }
+
+        using TensorFile file = TensorFile.Open(path);
+        using var copy = new TensorFile();
+        foreach (string name in file.Names)
+        {
+            using AtaTensor tensor = file.Get(name);
+            copy.Set(name, tensor);
+        }
+
+        copy.Set<float>("something.unknown", [1], 1);
+        copy.SetMetadata("config", file.GetMetadata("config")!);
+        copy.Save(path);
+    }
+
+    private sealed class ListLogger(LogLevel minimum) : ILogger
+    {
+        public List<(LogLevel Level, string Message)> Messages { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= minimum;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            lock (Messages)
+            {
+                Messages.Add((logLevel, formatter(state, exception)));
+            }
+        }
+    }
+
+    private sealed class FailingLogger : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            throw new InvalidOperationException("This logger fails.");
+    }
+}
