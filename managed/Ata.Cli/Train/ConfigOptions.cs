@@ -32,7 +32,7 @@ internal sealed class ConfigOptions(Command command)
     }
 
     /// <summary>The first of the options that was given, or null.</summary>
-    public Option? FirstGiven(ParseResult parse) => _options.Select(o => o.Option).FirstOrDefault(o => parse.GetResult(o) is not null);
+    public Option? FirstGiven(ParseResult parse) => _options.Select(o => o.Option).FirstOrDefault(o => parse.GetResult(o) is { Implicit: false });
 
     /// <summary>Applies what was given.</summary>
     public RunConfig Apply(ParseResult parse, RunConfig config) =>

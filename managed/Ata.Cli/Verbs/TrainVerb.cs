@@ -40,7 +40,7 @@ internal static class TrainVerb
             string? checkpoint = null;
             if (parse.GetValue(resume) is { } from)
             {
-                if ((config.FirstGiven(parse) ?? new Option[] { output, file }.FirstOrDefault(o => parse.GetResult(o) is not null)) is { } other)
+                if ((config.FirstGiven(parse) ?? new Option[] { output, file }.FirstOrDefault(o => parse.GetResult(o) is { Implicit: false })) is { } other)
                 {
                     throw new UsageException($"{other.Name} cannot be changed with --resume: a run continues as it began. Begin another with --config and --out.");
                 }

@@ -27,6 +27,7 @@ public static class ModelHead
         using TensorFile file = TensorFile.Open(checkpoint);
         JsonObject config = ReadConfig(checkpoint, file);
         config["classes"] = labels.Count;
+        config["labels"] = new JsonArray(labels.Select(l => (JsonNode)JsonValue.Create(l)).ToArray());
         nint dim = WidthOf(checkpoint, file);
         var random = new SampleRandom(seed, 0, 0);
         var weights = new float[labels.Count * dim];
@@ -38,7 +39,6 @@ public static class ModelHead
         file.Set(Weight, new ReadOnlySpan<float>(weights), labels.Count, dim);
         file.Set(Bias, new ReadOnlySpan<float>(new float[labels.Count]), labels.Count);
         file.SetMetadata("config", config.ToJsonString());
-        file.SetMetadata("labels", new JsonArray(labels.Select(l => (JsonNode)JsonValue.Create(l)).ToArray()).ToJsonString());
         file.Save(output);
     }
 

@@ -1,0 +1,153 @@
+using System.Diagnostics;
+using System.Reflection;
+using System.Text.Json;
+using Xunit;
+
+namespace Ata.Cli.Tests;
+
+/// <summary><c>ata synth</c>, <c>ata train</c> and <c>ata eval</c> as programs, killed and continued.</summary>
+public sealed class TrainVerbTests : IDisposable
+{
+    /// <summary>How often the run is killed. The acceptance test sets ATA_KILLS=20.</summary>
+    private static readonly int s_kills = int.TryParse(Environment.GetEnvironmentVariable("ATA_KILLS"), out int kills) ? kills : 4;
+
+    private static readonly string s_program = typeof(TrainVerbTests).Assembly
+        .GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "AtaProgram").Value!;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("ata-train-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void KilledRunEndsWithTheWeightsOfAnUninterruptedOne()
+    {
+        string list = MakeVideos(16);
+        string[] settings =
+        [
+            "--data", list, "--val-split", "test", "--arch", "vit-tiny", "--image-size", "16", "--patch-size", "8", "--dim", "16",
+            "--depth", "1", "--heads", "2", "--frames", "4", "--stride", "2", "--batch", "4", "--steps", (40 + (10 * s_kills)).ToString(),
+            "--dropout", "0.1", "--ema", "0.9", "--mixup", "0.2", "--val-steps", "25", "--checkpoint-steps", "2", "--log-steps", "5",
+            "--workers", "2", "--threads", "1",
+        ];
+        Succeed(["train", "--out", In("whole"), .. settings]);
+
+        var random = new Random(1);
+        string[] arguments = ["train", "--out", In("killed"), .. settings];
+        int survived = 0;
+        for (int kill = 0; kill < s_kills; ++kill)
+        {
+            using Process run = Start(arguments);
+            WaitForACheckpoint(run, "killed");
+            Thread.Sleep(random.Next(400));
+            if (!run.HasExited)
+            {
+                ++survived;
+            }
+
+            run.Kill();
+            run.WaitForExit();
+            arguments = ["train", "--resume", In("killed")];
+        }
+
+        Succeed(arguments);
+
+        Assert.True(survived > 0, "The run ended before it could be killed.");
+        Assert.Equal(File.ReadAllBytes(In("whole/final.safetensors")), File.ReadAllBytes(In("killed/final.safetensors")));
+        Assert.Equal(File.ReadAllBytes(In("whole/best.safetensors")), File.ReadAllBytes(In("killed/best.safetensors")));
+        Assert.Equal(WithoutTiming("whole/metrics.jsonl"), WithoutTiming("killed/metrics.jsonl"));
+    }
+
+    [Fact]
+    public void TrainsAndEvaluates()
+    {
+        string list = MakeVideos(16);
+        Succeed("train", "--data", list, "--val-split", "test", "--out", In("run"), "--arch", "vit-tiny", "--image-size", "16", "--patch-size", "8",
+            "--dim", "16", "--depth", "1", "--heads", "2", "--frames", "4", "--stride", "2", "--steps", "4", "--batch", "4");
+
+        string json = Succeed("eval", "--data", list, "--split", "test", "--model", In("run/best.safetensors"), "--views", "2x3", "--json", "--csv", In("predictions.csv"));
+        using JsonDocument result = JsonDocument.Parse(json);
+        string[] predictions = File.ReadAllLines(In("predictions.csv"));
+
+        Assert.Equal(result.RootElement.GetProperty("videos").GetInt32() + 1, predictions.Length);
+        Assert.Equal(result.RootElement.GetProperty("correct").GetInt32(), predictions.Skip(1).Count(l => l.Split(',')[3] == "1"));
+        Assert.Contains("<svg", File.ReadAllText(In("run/report.html")));
+
+        // The model of one run starts another, on other classes: the head is replaced.
+        string other = Path.Combine(_folder, "other.csv");
+        File.WriteAllLines(other, File.ReadAllLines(list).Select((line, i) => i == 0 ? line : string.Join(',', line.Split(',').Select((f, c) => c == 1 ? (i % 2 == 0 ? "x" : "y") : c == 0 ? Path.Combine("clips", f) : f))));
+        Succeed("train", "--data", other, "--out", In("second"), "--model", In("run/best.safetensors"), "--temporal", "divided", "--frames", "6", "--steps", "2", "--batch", "2");
+        Assert.Contains("\"divided\"", File.ReadAllText(In("second/run.json")));
+    }
+
+    [Theory]
+    [InlineData("--data is missing", "train", "--out", "run")]
+    [InlineData("--out is missing", "train", "--data", "list.csv")]
+    [InlineData("cannot be changed with --resume", "train", "--resume", "run", "--lr", "1")]
+    [InlineData("excludes --stride", "eval", "--data", "list.csv", "--model", "m", "--segments", "--stride", "2")]
+    [InlineData("valid values are cosine, step, constant", "train", "--data", "list.csv", "--out", "run", "--schedule", "linear")]
+    public void ContradictionsAreBadUsage(string message, params string[] arguments)
+    {
+        (int code, _, string error) = Run(arguments);
+
+        Assert.Equal(2, code);
+        Assert.Contains(message, error);
+        Assert.Single(error.Trim().Split('\n'));
+    }
+
+    [Fact]
+    public void RunIsNotOverwrittenAndMissingRunsAreSaid()
+    {
+        Directory.CreateDirectory(In("run"));
+        File.WriteAllText(In("run/checkpoint-000000001.safetensors"), "");
+
+        Assert.Contains("holds a run already", Run(["train", "--data", "x", "--out", In("run")]).Error);
+        Assert.Contains("no checkpoint", Run(["train", "--resume", In("none")]).Error);
+    }
+
+    private string In(string name) => Path.Combine(_folder, name);
+
+    private string MakeVideos(int count)
+    {
+        Succeed("synth", In("clips"), "--clips", count.ToString(), "--size", "32x32", "--frames", "8", "--difficulty", "easy");
+        return In("clips/list.csv");
+    }
+
+    private string[] WithoutTiming(string name) => File.ReadAllLines(In(name)).Select(l => l[..l.IndexOf("\"timing\"", StringComparison.Ordinal)]).ToArray();
+
+    private void WaitForACheckpoint(Process run, string name)
+    {
+        while (!run.HasExited && !(Directory.Exists(In(name)) && Directory.EnumerateFiles(In(name), "checkpoint-*.safetensors").Any()))
+        {
+            Thread.Sleep(20);
+        }
+    }
+
+    private static string Succeed(params string[] arguments)
+    {
+        (int code, string output, string error) = Run(arguments);
+        Assert.True(code == 0, $"ata {string.Join(' ', arguments)} ended with {code}: {error}");
+        return output;
+    }
+
+    private static (int Code, string Output, string Error) Run(string[] arguments)
+    {
+        using Process process = Start(arguments);
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return (process.ExitCode, output, error.Result);
+    }
+
+    private static Process Start(string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.ArgumentList.Add("exec");
+        start.ArgumentList.Add(s_program);
+        foreach (string argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        return Process.Start(start)!;
+    }
+}
