@@ -14,10 +14,6 @@ bool starts_with(const std::string& text, const std::string& start) {
   return text.compare(0, start.size(), start) == 0;
 }
 
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 // Prefixes that training frameworks wrap a model's names in.
 std::string without_wrapper(std::string name) {
   for (bool stripped = true; stripped;) {
@@ -157,13 +153,6 @@ const char* obstacle(const std::string& name) {
   if (starts_with(name, "fc_norm.")) return "it averages patches instead of reading a class token";
   if (name == "dist_token") return "it has a distillation token";
   if (name == "reg_token") return "it has register tokens";
-  if (contains(name, ".attn.q_norm.") || contains(name, ".attn.k_norm.")) {
-    return "it normalises queries and keys";
-  }
-  if (contains(name, ".mlp.w12.") || contains(name, ".mlp.fc1_g.") ||
-      contains(name, ".mlp.norm.")) {
-    return "its MLP is gated or normalised";
-  }
   if (starts_with(name, "pre_logits.")) return "it has a layer before the head";
   return nullptr;
 }
@@ -207,6 +196,16 @@ Translation translate_names(const std::vector<std::string>& names, ata_source so
       place = from_openai_clip(name);
     }
     if (!place) {
+      // What a block holds changes what it computes.
+      for (const char* block :
+           {"blocks.", "visual.transformer.resblocks.", "vision_model.encoder.layers."}) {
+        if (starts_with(name, block)) {
+          fail(ATA_BAD_MODEL, origin,
+               " cannot be imported: the reference model's blocks have "
+               "nothing like '",
+               wrapped, "'");
+        }
+      }
       if (!clip && unused++ == 0) first_unused = wrapped;
       continue;
     }

@@ -42,7 +42,7 @@ struct ImportOptions {
 /// `time_embed` at zero. A head of another size than `options.classes` is replaced by a random one.
 ///
 /// Throws ATA_BAD_MODEL naming what is missing, of a wrong shape, or what the reference model
-/// cannot express (a model without a class token, query normalisation, register tokens, ...).
+/// cannot express (a model without a class token, register tokens, any unknown part of a block).
 std::shared_ptr<Model> import_checkpoint(const std::string& path, const ImportOptions& options);
 
 }  // namespace ata

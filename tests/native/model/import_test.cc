@@ -314,7 +314,8 @@ TEST_F(ImportTest, RejectsWhatItCannotExpress) {
   };
   EXPECT_MENTIONS(with("fc_norm.weight", {48}), "averages patches");
   EXPECT_MENTIONS(with("dist_token", {1, 1, 48}), "distillation");
-  EXPECT_MENTIONS(with("blocks.0.attn.q_norm.weight", {12}), "queries and keys");
+  EXPECT_MENTIONS(with("blocks.0.attn.q_norm.weight", {12}), "'blocks.0.attn.q_norm.weight'");
+  EXPECT_MENTIONS(with("blocks.1.attn.relative_position_bias_table", {4}), "nothing like");
   EXPECT_MENTIONS(with("module.norm.weight", {48}), "same tensor");
 }
 
