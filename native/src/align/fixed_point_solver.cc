@@ -1,7 +1,6 @@
 #include "align/fixed_point_solver.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 
 #include "align/simd.h"
@@ -410,6 +409,7 @@ class Solver {
   }
 
   void mark_assigned_columns() {
+    for (int j = 0; j < stride_; ++j) scratch_[j] = j;
     for (int j = 0; j < stride_; ++j) {
       int32_t mark = Layout::place(j);
       if (j < columns_ && row_of_[j] >= 0) {
@@ -421,185 +421,183 @@ class Solver {
   }
 
   // Dijkstra from one free row over reduced costs; ends at the first free column. Columns at equal
-  // distance are common (every search runs along pairs of reduced cost 0), so that up to two of
-  // them become final in one pass over the distances.
+  // distance are common (every search runs along pairs of reduced cost 0), so that two of them can
+  // become final in one pass over the distances. Here, where a pass is short, that pays only if it
+  // is the rule: a branch that goes either way costs more than it saves.
   void augment_in_registers(int free_row) {
     constexpr int kVectors = Layout::kVectors > 0 ? Layout::kVectors : 1;
     const Ints nothing = hn::Set(kTag, kNothing);
-    // Columns that are not final, a bit each. Written and read in units of the same size, so that
-    // the processor can forward the store to the load that follows.
-    uint16_t open[kVectors + 4];
-    std::fill_n(open, kVectors + 4, uint16_t{0xffff});
+    const Ints blocked = hn::Set(kTag, -kBlocked);
+    const int32_t* HWY_RESTRICT index = scratch_;
+    Ints v[kVectors];
     Ints d[kVectors];
     Ints even = nothing;
     Ints odd = nothing;
-    const int32_t* costs = row(free_row);
+    const int32_t* costs = begin_history(free_row);
     HWY_UNROLL(16)
     for (int k = 0; k < kVectors; ++k) {
-      d[k] = hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual_ + k * kLanes));
+      v[k] = hn::Load(kTag, dual_ + k * kLanes);
+      d[k] = hn::Sub(hn::Load(kTag, costs + k * kLanes), v[k]);
       (k % 2 ? odd : even) = hn::Min(k % 2 ? odd : even, d[k]);
     }
-    begin_history(free_row);
+    int count = 0;
+    int tie_count = 0;
     while (true) {
       const Ints least = hn::Min(even, odd);
-      alignas(64) int32_t keys[kLanes];
-      hn::Store(least, kTag, keys);
       const Ints best = all_min(least);
-      uint32_t lanes = tied_lanes(least, best);
-      const auto take = [&]() HWY_ATTR {
-        const int lane = hwy::Num0BitsBelowLS1Bit_Nonzero32(lanes);
-        lanes &= lanes - 1;
-        const int vector = keys[lane] & (Layout::kAssigned - 1);
-        open[vector] = static_cast<uint16_t>(open[vector] & ~(1u << lane));
-        const int j = vector * kLanes + lane;
-        return scan(j, keys[lane], dual_[j]);
-      };
+      const int lane = first_lane(hn::Eq(least, best));
       const int32_t key = hn::GetLane(best);
+      const int j = (key & (Layout::kAssigned - 1)) * kLanes + lane;
       if ((key & Layout::kAssigned) == 0) {
-        const int lane = first_lane(hn::Eq(least, best));
-        finish((key & (Layout::kAssigned - 1)) * kLanes + lane, key);
+        finish(j, key, count);
+        final_total_ += count;
+        tie_total_ += tie_count;
+        ties_are_common_ = final_total_ > 64 && 10 * tie_total_ > 7 * final_total_;
         return;
       }
-      const Ints shift = hn::Set(kTag, take());
-      costs = row(scanned_row_[scanned_count_]);
+      costs = row(row_of_[j]);
+      const Ints shift = hn::Set(kTag, scan(count++, j, key, dual_[j]));
+      const Ints final = hn::Set(kTag, j);
       even = odd = nothing;
-      if (lanes == 0) {
+      const auto tied = hn::And(same_cost(least, best), is_not(lane));
+      const bool has_tie = !hn::AllFalse(kTag, tied);
+      tie_count += has_tie;
+      if (!(ties_are_common_ && has_tie)) {
         HWY_UNROLL(16)
         for (int k = 0; k < kVectors; ++k) {
-          const Ints x = hn::Sub(
-              hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual_ + k * kLanes)),
-              shift);
-          d[k] = hn::IfThenElse(load_mask(open + k), hn::Min(d[k], x), nothing);
+          const Ints x = hn::Sub(hn::Sub(hn::Load(kTag, costs + k * kLanes), v[k]), shift);
+          const auto is_final = hn::Eq(hn::Load(kTag, index + k * kLanes), final);
+          v[k] = hn::IfThenElse(is_final, blocked, v[k]);
+          d[k] = hn::IfThenElse(is_final, nothing, hn::Min(d[k], x));
           (k % 2 ? odd : even) = hn::Min(k % 2 ? odd : even, d[k]);
         }
-      } else {
-        const Ints shift2 = hn::Set(kTag, take());
-        const int32_t* costs2 = row(scanned_row_[scanned_count_]);
-        HWY_UNROLL(16)
-        for (int k = 0; k < kVectors; ++k) {
-          const Ints x = hn::Min(hn::Sub(hn::Load(kTag, costs + k * kLanes), shift),
-                                 hn::Sub(hn::Load(kTag, costs2 + k * kLanes), shift2));
-          d[k] = hn::IfThenElse(load_mask(open + k),
-                                hn::Min(d[k], hn::Sub(x, hn::Load(kTag, dual_ + k * kLanes))),
-                                nothing);
-          (k % 2 ? odd : even) = hn::Min(k % 2 ? odd : even, d[k]);
-        }
+        continue;
+      }
+      alignas(64) int32_t keys[kLanes];
+      hn::Store(least, kTag, keys);
+      const int lane2 = first_lane(tied);
+      const int j2 = (keys[lane2] & (Layout::kAssigned - 1)) * kLanes + lane2;
+      const int32_t* costs2 = row(row_of_[j2]);
+      const Ints shift2 = hn::Set(kTag, scan(count++, j2, keys[lane2], dual_[j2]));
+      const Ints final2 = hn::Set(kTag, j2);
+      HWY_UNROLL(16)
+      for (int k = 0; k < kVectors; ++k) {
+        const Ints x = hn::Min(hn::Sub(hn::Load(kTag, costs + k * kLanes), shift),
+                               hn::Sub(hn::Load(kTag, costs2 + k * kLanes), shift2));
+        const Ints at = hn::Load(kTag, index + k * kLanes);
+        const auto is_final = hn::Or(hn::Eq(at, final), hn::Eq(at, final2));
+        d[k] = hn::IfThenElse(is_final, nothing, hn::Min(d[k], hn::Sub(x, v[k])));
+        v[k] = hn::IfThenElse(is_final, blocked, v[k]);
+        (k % 2 ? odd : even) = hn::Min(k % 2 ? odd : even, d[k]);
       }
     }
   }
 
-  static HWY_INLINE auto load_mask(const uint16_t* bits) {
-    return hn::LoadMaskBits(kTag, reinterpret_cast<const uint8_t*>(bits));
+  // The lanes whose distance, without the low bits, is that of `best`.
+  static HWY_INLINE auto same_cost(Ints least, Ints best) {
+    return hn::Lt(least, hn::Add(hn::Or(best, hn::Set(kTag, Layout::kLowBits)), hn::Set(kTag, 1)));
   }
 
-  // A bit for each lane whose distance, without the low bits, is that of `best`.
-  static HWY_INLINE uint32_t tied_lanes(Ints least, Ints best) {
-    alignas(8) uint8_t bytes[8] = {};
-    hn::StoreMaskBits(
-        kTag,
-        hn::Lt(least, hn::Add(hn::Or(best, hn::Set(kTag, Layout::kLowBits)), hn::Set(kTag, 1))),
-        bytes);
-    uint16_t bits;
-    std::memcpy(&bits, bytes, sizeof bits);
-    return bits;
-  }
+  static HWY_INLINE auto is_not(int lane) { return hn::Ne(hn::Iota(kTag, 0), hn::Set(kTag, lane)); }
 
   void augment_in_memory(int free_row) {
     const Ints nothing = hn::Set(kTag, kNothing);
+    int32_t* HWY_RESTRICT dual = dual_;
+    int32_t* HWY_RESTRICT distance = distance_;
+    const int vectors = vectors_;
     Ints least = nothing;
     Ints where = hn::Zero(kTag);
-    const int32_t* costs = row(free_row);
-    for (int k = 0; k < vectors_; ++k) {
-      const Ints x =
-          hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual_ + k * kLanes));
-      hn::Store(x, kTag, distance_ + k * kLanes);
+    const int32_t* costs = begin_history(free_row);
+    for (int k = 0; k < vectors; ++k) {
+      const Ints x = hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual + k * kLanes));
+      hn::Store(x, kTag, distance + k * kLanes);
       where = hn::IfThenElse(hn::Lt(x, least), hn::Set(kTag, k), where);
       least = hn::Min(least, x);
     }
-    begin_history(free_row);
+    int count = 0;
     while (true) {
-      alignas(64) int32_t keys[kLanes];
-      alignas(64) int32_t vectors[kLanes];
-      hn::Store(least, kTag, keys);
-      hn::Store(where, kTag, vectors);
+      alignas(64) int32_t vector_of[kLanes];
+      hn::Store(where, kTag, vector_of);
       const Ints best = all_min(least);
+      const int lane = first_lane(hn::Eq(least, best));
       const int32_t key = hn::GetLane(best);
+      const int j = vector_of[lane] * kLanes + lane;
       if ((key & Layout::kAssigned) == 0) {
-        for (int s = 0; s < scanned_count_; ++s) dual_[scanned_column_[s]] = scanned_dual_[s];
-        const int lane = first_lane(hn::Eq(least, best));
-        finish(vectors[lane] * kLanes + lane, key);
+        for (int s = 0; s < count; ++s) dual[scanned_column_[s]] = scanned_dual_[s];
+        finish(j, key, count);
         return;
       }
-      uint32_t lanes = tied_lanes(least, best);
-      const auto take = [&]() HWY_ATTR {
-        const int lane = hwy::Num0BitsBelowLS1Bit_Nonzero32(lanes);
-        lanes &= lanes - 1;
-        const int j = vectors[lane] * kLanes + lane;
-        const int32_t offset = scan(j, keys[lane], dual_[j]);
-        // Whole-vector stores: the next loads of these vectors can then be forwarded.
-        const auto chosen = hn::Eq(hn::Iota(kTag, 0), hn::Set(kTag, lane));
-        const int64_t at = j - lane;
-        hn::Store(hn::IfThenElse(chosen, hn::Set(kTag, -kBlocked), hn::Load(kTag, dual_ + at)),
-                  kTag, dual_ + at);
-        hn::Store(hn::IfThenElse(chosen, nothing, hn::Load(kTag, distance_ + at)), kTag,
-                  distance_ + at);
-        return offset;
-      };
-      const Ints shift = hn::Set(kTag, take());
-      costs = row(scanned_row_[scanned_count_]);
+      costs = row(row_of_[j]);
+      const Ints shift = hn::Set(kTag, scan(count++, j, key, dual[j]));
+      block(j - lane, lane, dual, distance);
+      const auto tied = hn::And(same_cost(least, best), is_not(lane));
+      if (hn::AllFalse(kTag, tied)) {
+        least = nothing;
+        where = hn::Zero(kTag);
+        for (int k = 0; k < vectors; ++k) {
+          const Ints x = hn::Sub(
+              hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual + k * kLanes)),
+              shift);
+          const Ints d = hn::Min(hn::Load(kTag, distance + k * kLanes), x);
+          hn::Store(d, kTag, distance + k * kLanes);
+          where = hn::IfThenElse(hn::Lt(d, least), hn::Set(kTag, k), where);
+          least = hn::Min(least, d);
+        }
+        continue;
+      }
+      const int lane2 = first_lane(tied);
+      const int j2 = vector_of[lane2] * kLanes + lane2;
+      const int32_t* costs2 = row(row_of_[j2]);
+      const Ints shift2 = hn::Set(kTag, scan(count++, j2, distance[j2], dual[j2]));
+      block(j2 - lane2, lane2, dual, distance);
       least = nothing;
       where = hn::Zero(kTag);
-      if (lanes == 0) {
-        for (int k = 0; k < vectors_; ++k) {
-          const Ints x = hn::Sub(
-              hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual_ + k * kLanes)),
-              shift);
-          const Ints d = hn::Min(hn::Load(kTag, distance_ + k * kLanes), x);
-          hn::Store(d, kTag, distance_ + k * kLanes);
-          where = hn::IfThenElse(hn::Lt(d, least), hn::Set(kTag, k), where);
-          least = hn::Min(least, d);
-        }
-      } else {
-        const Ints shift2 = hn::Set(kTag, take());
-        const int32_t* costs2 = row(scanned_row_[scanned_count_]);
-        for (int k = 0; k < vectors_; ++k) {
-          const Ints x = hn::Min(hn::Sub(hn::Load(kTag, costs + k * kLanes), shift),
-                                 hn::Sub(hn::Load(kTag, costs2 + k * kLanes), shift2));
-          const Ints d = hn::Min(hn::Load(kTag, distance_ + k * kLanes),
-                                 hn::Sub(x, hn::Load(kTag, dual_ + k * kLanes)));
-          hn::Store(d, kTag, distance_ + k * kLanes);
-          where = hn::IfThenElse(hn::Lt(d, least), hn::Set(kTag, k), where);
-          least = hn::Min(least, d);
-        }
+      for (int k = 0; k < vectors; ++k) {
+        const Ints x = hn::Min(hn::Sub(hn::Load(kTag, costs + k * kLanes), shift),
+                               hn::Sub(hn::Load(kTag, costs2 + k * kLanes), shift2));
+        const Ints d = hn::Min(hn::Load(kTag, distance + k * kLanes),
+                               hn::Sub(x, hn::Load(kTag, dual + k * kLanes)));
+        hn::Store(d, kTag, distance + k * kLanes);
+        where = hn::IfThenElse(hn::Lt(d, least), hn::Set(kTag, k), where);
+        least = hn::Min(least, d);
       }
     }
   }
 
-  void begin_history(int free_row) {
-    scanned_count_ = 0;
-    scanned_row_[0] = free_row;
-    scanned_offset_[0] = 0;
+  // Takes the column at `lane` of the vector at `first` out of the search. Whole-vector stores: the
+  // next loads of these vectors can then be forwarded.
+  static HWY_INLINE void block(int first, int lane, int32_t* dual, int32_t* distance) {
+    const auto others = is_not(lane);
+    hn::Store(hn::IfThenElse(others, hn::Load(kTag, dual + first), hn::Set(kTag, -kBlocked)), kTag,
+              dual + first);
+    hn::Store(hn::IfThenElse(others, hn::Load(kTag, distance + first), hn::Set(kTag, kNothing)),
+              kTag, distance + first);
   }
 
-  // Records that assigned column j is final at distance `key`. Returns what the search subtracts
-  // from the reduced row of its partner: row dual minus distance.
-  HWY_INLINE int32_t scan(int j, int32_t key, int32_t stored_dual) {
+  HWY_INLINE const int32_t* begin_history(int free_row) {
+    scanned_row_[0] = free_row;
+    scanned_offset_[0] = 0;
+    return row(free_row);
+  }
+
+  // Records that assigned column j became final as number `at`, at distance `key`. Returns what the
+  // search subtracts from the reduced row of its partner: row dual minus distance.
+  HWY_INLINE int32_t scan(int at, int j, int32_t key, int32_t stored_dual) {
     const int32_t offset = row_dual_[j] - (key & ~Layout::kLowBits);
-    scanned_column_[scanned_count_] = j;
-    scanned_key_[scanned_count_] = key;
-    scanned_dual_[scanned_count_] = stored_dual;
-    ++scanned_count_;
-    scanned_row_[scanned_count_] = row_of_[j];
-    scanned_offset_[scanned_count_] = offset;
+    scanned_column_[at] = j;
+    scanned_key_[at] = key;
+    scanned_dual_[at] = stored_dual;
+    scanned_row_[at + 1] = row_of_[j];
+    scanned_offset_[at + 1] = offset;
     return offset;
   }
 
   // Flips the path that ends at free column `last` and updates the duals. Predecessors were not
   // recorded: a column's is the first scanned row that gives its distance exactly.
-  void finish(int last, int32_t key) {
+  void finish(int last, int32_t key, int count) {
     int column = last;
     int32_t distance = key;
-    int limit = scanned_count_;
+    int limit = count;
     while (true) {
       int step = 0;
       while (row(scanned_row_[step])[column] - scanned_offset_[step] - dual_[column] != distance) {
@@ -615,11 +613,11 @@ class Solver {
       limit = step - 1;
     }
     const int32_t length = key & ~Layout::kLowBits;
-    for (int s = 0; s < scanned_count_; ++s) {
+    for (int s = 0; s < count; ++s) {
       dual_[scanned_column_[s]] += (scanned_key_[s] & ~Layout::kLowBits) - length;
     }
     dual_[last] -= Layout::kAssigned;
-    for (int s = 0; s < scanned_count_; ++s) update_row_dual(scanned_column_[s]);
+    for (int s = 0; s < count; ++s) update_row_dual(scanned_column_[s]);
     update_row_dual(last);
   }
 
@@ -631,20 +629,22 @@ class Solver {
   int vectors_ = 0;
   int stride_ = 0;
   int free_count_ = 0;
-  int scanned_count_ = 0;
-  int32_t* costs_;
-  int32_t* dual_;
-  int32_t* distance_;
-  int32_t* row_dual_;
-  int32_t* row_of_;
-  int32_t* column_of_;
-  int32_t* free_rows_;
-  int32_t* scratch_;
-  int32_t* scanned_column_;
-  int32_t* scanned_key_;
-  int32_t* scanned_dual_;
-  int32_t* scanned_row_;
-  int32_t* scanned_offset_;
+  int64_t final_total_ = 0;  // columns that became final in all searches, and passes with a tie
+  int64_t tie_total_ = 0;
+  bool ties_are_common_ = false;
+  int32_t* HWY_RESTRICT costs_;
+  int32_t* HWY_RESTRICT dual_;
+  int32_t* HWY_RESTRICT distance_;
+  int32_t* HWY_RESTRICT row_dual_;
+  int32_t* HWY_RESTRICT row_of_;
+  int32_t* HWY_RESTRICT column_of_;
+  int32_t* HWY_RESTRICT free_rows_;
+  int32_t* HWY_RESTRICT scratch_;
+  int32_t* HWY_RESTRICT scanned_column_;
+  int32_t* HWY_RESTRICT scanned_key_;
+  int32_t* HWY_RESTRICT scanned_dual_;
+  int32_t* HWY_RESTRICT scanned_row_;
+  int32_t* HWY_RESTRICT scanned_offset_;
 };
 
 // How many vectors of distances the registers of this instruction set hold; 0: use memory.
