@@ -151,6 +151,10 @@ std::unique_ptr<VideoReader> VideoReader::open(const std::string& path,
   if (!std::filesystem::exists(status)) {
     fail(ATA_NOT_FOUND, "no such video file or folder of frames: '", path, "'");
   }
+  // Opening a pipe or a device could wait for ever.
+  if (!std::filesystem::is_regular_file(status) && !std::filesystem::is_directory(status)) {
+    fail(ATA_BAD_VIDEO, "'", path, "' is neither a file nor a folder; give a video file");
+  }
   std::unique_ptr<FrameDecoder> decoder =
       std::filesystem::is_directory(status)
           ? video_plugin().open_images(list_frame_files(path), options)

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <random>
 #include <thread>
@@ -270,6 +271,8 @@ TEST_F(Reader, NamesWhatIsWrongWithAFile) {
   expect_contains(failing("no_frames.mkv"), {"no_frames.mkv"});
   std::filesystem::create_directory(scratch_.path("folder"));
   expect_contains(failing("folder"), {"folder", "no numbered frames"});
+  ASSERT_EQ(std::system(("mkfifo '" + scratch_.path("pipe.mp4") + "'").c_str()), 0);
+  expect_contains(failing("pipe.mp4"), {"pipe.mp4", "neither a file nor a folder"});
 }
 
 TEST_F(Reader, ReportsDamageInsteadOfWrongFrames) {
