@@ -11,96 +11,20 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-// Words used below: a row's reduced cost in a column is cost - row dual - column dual, at least 0
-// everywhere and 0 on matched pairs. The costs are shifted left so that the low bits of a distance
-// are free to carry (a) whether its column is assigned, so that among equal distances a free column
-// wins and ends the search, and (b) in the variant for few columns, which vector the column is in,
-// so that the minimum tells its own place. Both are subtracted from the stored column duals once,
-// before the searches, and then appear in every distance at no cost.
+#include "align/fixed_point_start-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ata {
 namespace HWY_NAMESPACE {
-
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
-
-using IntTag = hn::CappedTag<int32_t, 16>;
-using FloatTag = hn::Rebind<float, IntTag>;
-using Ints = hn::Vec<IntTag>;
-using Floats = hn::Vec<FloatTag>;
-using UnsignedTag = hn::Rebind<uint32_t, IntTag>;
-using Unsigned = hn::Vec<UnsignedTag>;
-constexpr int kLanes = static_cast<int>(hn::MaxLanes(IntTag()));
-
-// Bounds. Let R be the range of the shifted costs. A matched pair is the least reduced cost of its
-// row, so while a column is free all column duals lie in [-1.5R, R], row duals less distance in
-// [-2R, 2R], and the distance at which a search ends is at most 1.5R. Costs of padding and duals of
-// final columns put those out of reach, at 2R or more, and nothing leaves [-8R, 8R).
-constexpr int kCostRangeBits = 28;
-constexpr int32_t kBlocked = 1 << 30;
-constexpr int32_t kNothing = std::numeric_limits<int32_t>::max();
-
-// The least lane, in all lanes. (Unqualified calls: not every target has these functions.)
-template <class V>
-HWY_INLINE V all_min(V v) {
-  if constexpr (kLanes >= 16) v = Min(v, ReverseBlocks(hn::DFromV<V>(), v));
-  if constexpr (kLanes >= 8) v = Min(v, SwapAdjacentBlocks(v));
-  if constexpr (kLanes >= 4) {
-    v = Min(v, Shuffle1032(v));
-    v = Min(v, Shuffle2301(v));
-  }
-  return v;
-}
-
-// Few columns: all distances of a search stay in registers.
-template <int kVectorCount>
-struct InRegisters {
-  static constexpr int kVectors = kVectorCount;
-  static constexpr int kShift = 5;
-  static constexpr int32_t kAssigned = 16;
-  static constexpr int32_t kLowBits = 31;
-  static int32_t place(int column) { return column / kLanes; }
-  // Rounds by letting the sum fill up the mantissa, whose bits are then the integer. Values out of
-  // range and NaN come out beyond the cost limit when seen as unsigned.
-  static constexpr float kRounding = 0x1p+23F;
-  static HWY_INLINE Ints to_integer(Floats x) {
-    const IntTag tag;
-    return hn::Sub(hn::BitCast(tag, x), hn::Set(tag, 0x4B000000));
-  }
-};
-
-// Any number of columns: distances in memory.
-struct InMemory {
-  static constexpr int kVectors = 0;
-  static constexpr int kShift = 1;
-  static constexpr int32_t kAssigned = 1;
-  static constexpr int32_t kLowBits = 1;
-  static int32_t place(int) { return 0; }
-  static constexpr float kRounding = 0;
-  static HWY_INLINE Ints to_integer(Floats x) { return hn::NearestInt(x); }
-};
-
+// Completes the initial matching by one search per free row.
 template <class Layout>
-constexpr int32_t kCostLimit = (1 << (kCostRangeBits - Layout::kShift)) - 1;
-
-template <class Layout>
-class Solver {
+class Solver : private InitialMatching<Layout> {
  public:
   Solver(const FixedPointProblem& problem, FixedPointWorkspace& workspace)
-      : problem_(problem), rows_(problem.rows), columns_(problem.columns) {
-    vectors_ = Layout::kVectors > 0 ? Layout::kVectors : (columns_ + kLanes - 1) / kLanes;
-    stride_ = vectors_ * kLanes;
-    workspace.reserve(rows_, columns_, stride_);
-    costs_ = workspace.costs.data();
-    dual_ = workspace.column_dual.data();
-    distance_ = workspace.distance.data();
+      : Start(problem, workspace) {
     row_dual_ = workspace.row_dual.data();
-    row_of_ = workspace.row_of_column.data();
-    column_of_ = workspace.column_of_row.data();
-    free_rows_ = workspace.free_rows.data();
-    scratch_ = workspace.scratch.data();
     scanned_column_ = workspace.scanned_column.data();
     scanned_key_ = workspace.scanned_key.data();
     scanned_dual_ = workspace.scanned_dual.data();
@@ -109,15 +33,7 @@ class Solver {
   }
 
   bool solve() {
-    if (rows_ == columns_ && problem_.initial_duals == nullptr) {
-      if (!quantise_with_column_minima()) return false;
-      reduce_columns();
-      transfer_reductions();
-    } else {
-      if (!start_from_duals()) return false;
-    }
-    // The row reduction pays when many rows are free; bounded, because on near-ties it can crawl.
-    if (free_count_ > rows_ / 5) reduce_rows();
+    if (!start()) return false;
     mark_assigned_columns();
     for (int k = 0; k < free_count_; ++k) {
       if constexpr (Layout::kVectors > 0) {
@@ -131,281 +47,24 @@ class Solver {
   }
 
  private:
-  static constexpr IntTag kTag{};
-  struct Minimum {
-    int32_t value;
-    int column;
-    int32_t second;
-  };
+  using Start = InitialMatching<Layout>;
+  using Start::column_of_;
+  using Start::columns_;
+  using Start::costs_;
+  using Start::distance_;
+  using Start::dual_;
+  using Start::free_count_;
+  using Start::free_rows_;
+  using Start::kTag;
+  using Start::row;
+  using Start::row_of_;
+  using Start::scratch_;
+  using Start::start;
+  using Start::stride_;
+  using Start::vectors_;
 
-  const int32_t* row(int i) const { return costs_ + static_cast<int64_t>(i) * stride_; }
   int32_t true_dual(int j) const {
     return (dual_[j] + Layout::place(j) + (row_of_[j] >= 0 ? Layout::kAssigned : 0));
-  }
-
-  // Integer costs of vector `k` of a row, not yet shifted; 0 past the last column. `worst` keeps
-  // the greatest, as unsigned.
-  HWY_INLINE Ints quantise(const float* values, int k, Floats scale, Floats offset,
-                           Unsigned& worst) const {
-    const FloatTag floats;
-    const int left = columns_ - k * kLanes;
-    Floats x;
-    if (HWY_LIKELY(left >= kLanes)) {
-      x = hn::LoadU(floats, values + k * kLanes);
-    } else {
-      alignas(64) float tail[kLanes] = {};
-      if (left > 0) std::copy_n(values + k * kLanes, left, tail);
-      x = hn::Load(floats, tail);
-    }
-    Ints cost = Layout::to_integer(hn::MulAdd(x, scale, offset));
-    if (HWY_UNLIKELY(left < kLanes)) {
-      cost = hn::IfThenElseZero(hn::FirstN(kTag, static_cast<size_t>(std::max(left, 0))), cost);
-    }
-    worst = hn::Max(worst, hn::BitCast(UnsignedTag(), cost));
-    return cost;
-  }
-
-  // The shifted costs; lanes past the last column blocked.
-  HWY_INLINE Ints shift_costs(Ints cost, int k) const {
-    const Ints shifted = hn::ShiftLeft<Layout::kShift>(cost);
-    const int left = columns_ - k * kLanes;
-    if (HWY_LIKELY(left >= kLanes)) return shifted;
-    return hn::IfThenElse(hn::FirstN(kTag, static_cast<size_t>(std::max(left, 0))), shifted,
-                          hn::Set(kTag, kBlocked));
-  }
-
-  static bool in_range(Unsigned worst) {
-    const Unsigned limit = hn::Set(UnsignedTag(), static_cast<uint32_t>(kCostLimit<Layout>));
-    return hn::AllTrue(UnsignedTag(), hn::Eq(hn::Max(worst, limit), limit));
-  }
-
-  // Computes the costs, each column's least cost as its dual, and the (first) row that has it, in
-  // scratch_. False when a cost is out of range.
-  bool quantise_with_column_minima() {
-    const FloatTag floats;
-    const Floats scale = hn::Set(floats, problem_.scale);
-    const Floats offset = hn::Set(floats, problem_.offset + Layout::kRounding);
-    Unsigned worst = hn::Zero(UnsignedTag());
-    if constexpr (Layout::kVectors > 0) {
-      Ints least[Layout::kVectors];
-      Ints where[Layout::kVectors];
-      HWY_UNROLL(16)
-      for (int k = 0; k < Layout::kVectors; ++k) {
-        least[k] = hn::Set(kTag, kNothing);
-        where[k] = hn::Zero(kTag);
-      }
-      for (int i = 0; i < rows_; ++i) {
-        const float* values = problem_.values + static_cast<int64_t>(i) * columns_;
-        int32_t* costs = costs_ + static_cast<int64_t>(i) * stride_;
-        HWY_UNROLL(16)
-        for (int k = 0; k < Layout::kVectors; ++k) {
-          const Ints cost = shift_costs(quantise(values, k, scale, offset, worst), k);
-          hn::Store(cost, kTag, costs + k * kLanes);
-          where[k] = hn::IfThenElse(hn::Lt(cost, least[k]), hn::Set(kTag, i), where[k]);
-          least[k] = hn::Min(least[k], cost);
-        }
-      }
-      HWY_UNROLL(16)
-      for (int k = 0; k < Layout::kVectors; ++k) {
-        hn::Store(least[k], kTag, dual_ + k * kLanes);
-        hn::Store(where[k], kTag, scratch_ + k * kLanes);
-      }
-    } else {
-      std::fill_n(dual_, stride_, kNothing);
-      int i = 0;
-      for (; i + 8 <= rows_; i += 8) worst = quantise_rows<8>(i, scale, offset, worst);
-      for (; i < rows_; ++i) worst = quantise_rows<1>(i, scale, offset, worst);
-    }
-    std::fill(dual_ + columns_, dual_ + stride_, 0);
-    return in_range(worst);
-  }
-
-  template <int kRows>
-  HWY_INLINE Unsigned quantise_rows(int first, Floats scale, Floats offset, Unsigned worst) {
-    for (int k = 0; k < vectors_; ++k) {
-      Ints least = hn::Load(kTag, dual_ + k * kLanes);
-      Ints where = hn::Load(kTag, scratch_ + k * kLanes);
-      HWY_UNROLL(8)
-      for (int r = 0; r < kRows; ++r) {
-        const int64_t i = first + r;
-        const Ints cost =
-            shift_costs(quantise(problem_.values + i * columns_, k, scale, offset, worst), k);
-        hn::Store(cost, kTag, costs_ + i * stride_ + k * kLanes);
-        where = hn::IfThenElse(hn::Lt(cost, least), hn::Set(kTag, first + r), where);
-        least = hn::Min(least, cost);
-      }
-      hn::Store(least, kTag, dual_ + k * kLanes);
-      hn::Store(where, kTag, scratch_ + k * kLanes);
-    }
-    return worst;
-  }
-
-  // Assigns each column to the row of its least cost; rows wanted by several columns take the
-  // first. scratch_ comes in holding the rows and leaves holding how many columns want each row.
-  void reduce_columns() {
-    for (int i = 0; i < rows_; ++i) {
-      column_of_[i] = -1;
-      free_rows_[i] = 0;  // wanted by so many columns
-    }
-    for (int j = columns_ - 1; j >= 0; --j) {
-      const int i = scratch_[j];
-      row_of_[j] = -1;
-      if (free_rows_[i]++ == 0) {
-        column_of_[i] = j;
-        row_of_[j] = i;
-      }
-    }
-    // Rows wanted once can pass on their slack; the others keep it, or are free.
-    for (int i = 0; i < rows_; ++i) scratch_[i] = free_rows_[i];
-    free_count_ = 0;
-    for (int i = 0; i < rows_; ++i) {
-      if (column_of_[i] < 0) free_rows_[free_count_++] = i;
-    }
-  }
-
-  // For rows that one column alone wants: lowers that column's dual until the row's second best
-  // column ties, which makes the column available to others at its true price.
-  void transfer_reductions() {
-    for (int i = 0; i < rows_; ++i) {
-      if (scratch_[i] != 1) continue;
-      // The column itself is at 0, the least. Applied below, so that all rows see the same duals.
-      distance_[i] = row_minimum(row(i)).second;
-    }
-    for (int i = 0; i < rows_; ++i) {
-      if (scratch_[i] == 1) dual_[column_of_[i]] -= distance_[i];
-    }
-  }
-
-  // Least and second least of cost - dual in a row, and the first column that has the least.
-  HWY_INLINE Minimum row_minimum(const int32_t* costs) const {
-    Ints least = hn::Set(kTag, kNothing);
-    Ints second = least;
-    Ints where = hn::Zero(kTag);
-    int k = 0;
-    for (; k + 2 <= vectors_; k += 2) {
-      const Ints x0 =
-          hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual_ + k * kLanes));
-      const Ints x1 = hn::Sub(hn::Load(kTag, costs + (k + 1) * kLanes),
-                              hn::Load(kTag, dual_ + (k + 1) * kLanes));
-      const Ints low = hn::Min(x0, x1);
-      second = hn::Min(hn::Min(second, hn::Max(x0, x1)), hn::Max(least, low));
-      where = hn::IfThenElse(hn::Lt(low, least), hn::Set(kTag, k), where);
-      least = hn::Min(least, low);
-    }
-    if (k < vectors_) {
-      const Ints x =
-          hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual_ + k * kLanes));
-      second = hn::Min(second, hn::Max(least, x));
-      where = hn::IfThenElse(hn::Lt(x, least), hn::Set(kTag, k), where);
-      least = hn::Min(least, x);
-    }
-    Minimum result;
-    const Ints best = all_min(least);
-    const int lane = first_lane(hn::Eq(least, best));
-    const auto chosen = hn::Eq(hn::Iota(kTag, 0), hn::Set(kTag, lane));
-    result.value = hn::GetLane(best);
-    result.second = hn::GetLane(all_min(hn::IfThenElse(chosen, second, least)));
-    alignas(64) int32_t vector[kLanes];
-    hn::Store(where, kTag, vector);
-    result.column = vector[lane] * kLanes + lane;
-    if (costs[result.column] - dual_[result.column] != result.value) result.column += kLanes;
-    return result;
-  }
-
-  // The first column other than `skip` whose cost - dual is `value`, or -1.
-  int find_column(const int32_t* costs, int32_t value, int skip) const {
-    for (int j = 0; j < columns_; ++j) {
-      if (j != skip && costs[j] - dual_[j] == value) return j;
-    }
-    return -1;
-  }
-
-  template <class Mask>
-  static HWY_INLINE int first_lane(Mask mask) {
-    return static_cast<int>(hn::FindFirstTrue(kTag, mask));
-  }
-
-  // Warm or rectangular start: given duals (zero if none); each row takes its best column if that
-  // is still free.
-  bool start_from_duals() {
-    for (int j = 0; j < stride_; ++j) {
-      dual_[j] = 0;
-      row_of_[j] = -1;
-    }
-    if (problem_.initial_duals != nullptr) {
-      for (int j = 0; j < columns_; ++j) {
-        dual_[j] = problem_.initial_duals[j] * (1 << Layout::kShift);
-      }
-    }
-    const FloatTag floats;
-    const Floats scale = hn::Set(floats, problem_.scale);
-    const Floats offset = hn::Set(floats, problem_.offset + Layout::kRounding);
-    Unsigned worst = hn::Zero(UnsignedTag());
-    free_count_ = 0;
-    for (int i = 0; i < rows_; ++i) {
-      int32_t* costs = costs_ + static_cast<int64_t>(i) * stride_;
-      const float* values = problem_.values + static_cast<int64_t>(i) * columns_;
-      Ints least = hn::Set(kTag, kNothing);
-      Ints where = hn::Zero(kTag);
-      for (int k = 0; k < vectors_; ++k) {
-        const Ints cost = shift_costs(quantise(values, k, scale, offset, worst), k);
-        hn::Store(cost, kTag, costs + k * kLanes);
-        const Ints x = hn::Sub(cost, hn::Load(kTag, dual_ + k * kLanes));
-        where = hn::IfThenElse(hn::Lt(x, least), hn::Set(kTag, k), where);
-        least = hn::Min(least, x);
-      }
-      const int lane = first_lane(hn::Eq(least, all_min(least)));
-      alignas(64) int32_t vector[kLanes];
-      hn::Store(where, kTag, vector);
-      const int j = vector[lane] * kLanes + lane;
-      if (row_of_[j] < 0) {
-        row_of_[j] = i;
-        column_of_[i] = j;
-      } else {
-        column_of_[i] = -1;
-        free_rows_[free_count_++] = i;
-      }
-    }
-    return in_range(worst);
-  }
-
-  // Augmenting row reduction: a free row takes its best column, lowering the column's dual to the
-  // row's second best, and the row that had the column becomes free. At most two passes and twice
-  // as many steps as there are free rows.
-  void reduce_rows() {
-    int budget = 2 * free_count_;
-    for (int pass = 0; pass < 2 && free_count_ > 0 && budget > 0; ++pass) {
-      const int count = free_count_;
-      free_count_ = 0;
-      int next = 0;
-      while (next < count) {
-        const int i = free_rows_[next++];
-        const int32_t* costs = row(i);
-        const Minimum minimum = row_minimum(costs);
-        int j = minimum.column;
-        int previous = row_of_[j];
-        const bool lowered = minimum.second > minimum.value;
-        if (lowered) {
-          dual_[j] -= minimum.second - minimum.value;
-        } else if (previous >= 0) {
-          const int other = find_column(costs, minimum.second, j);
-          if (other >= 0) {
-            j = other;
-            previous = row_of_[j];
-          }
-        }
-        column_of_[i] = j;
-        row_of_[j] = i;
-        if (previous < 0) continue;
-        column_of_[previous] = -1;
-        // The list of the next pass never overtakes the reading position.
-        if (lowered && --budget > 0) {
-          free_rows_[--next] = previous;
-        } else {
-          free_rows_[free_count_++] = previous;
-        }
-      }
-    }
   }
 
   void mark_assigned_columns() {
@@ -623,23 +282,10 @@ class Solver {
 
   void update_row_dual(int j) { row_dual_[j] = row(row_of_[j])[j] - true_dual(j); }
 
-  const FixedPointProblem& problem_;
-  const int rows_;
-  const int columns_;
-  int vectors_ = 0;
-  int stride_ = 0;
-  int free_count_ = 0;
   int64_t final_total_ = 0;  // columns that became final in all searches, and passes with a tie
   int64_t tie_total_ = 0;
   bool ties_are_common_ = false;
-  int32_t* HWY_RESTRICT costs_;
-  int32_t* HWY_RESTRICT dual_;
-  int32_t* HWY_RESTRICT distance_;
   int32_t* HWY_RESTRICT row_dual_;
-  int32_t* HWY_RESTRICT row_of_;
-  int32_t* HWY_RESTRICT column_of_;
-  int32_t* HWY_RESTRICT free_rows_;
-  int32_t* HWY_RESTRICT scratch_;
   int32_t* HWY_RESTRICT scanned_column_;
   int32_t* HWY_RESTRICT scanned_key_;
   int32_t* HWY_RESTRICT scanned_dual_;
