@@ -29,6 +29,7 @@ internal static class CommandLine
     /// <returns>The exit code: 0, <see cref="Failed"/> or <see cref="BadUsage"/>.</returns>
     public static async Task<int> RunAsync(RootCommand root, string[] args)
     {
+        root.HelpName = "ata";
         root.Add(Threads);
         root.Add(Verbose);
         foreach (HelpOption help in root.Options.OfType<HelpOption>())
@@ -39,8 +40,11 @@ internal static class CommandLine
         ParseResult command = root.Parse(args);
         if (command.Errors.Count > 0)
         {
-            string verb = command.CommandResult.Command is RootCommand ? string.Empty : $" {command.CommandResult.Command.Name}";
-            Terminal.WriteError($"{OneLine(command.Errors[0].Message)} Try 'ata{verb} --help'.");
+            Command verb = command.CommandResult.Command;
+            string problem = verb != root ? OneLine(command.Errors[0].Message)
+                : command.UnmatchedTokens.Count > 0 ? $"There is no verb '{command.UnmatchedTokens[0]}'."
+                : "A verb is missing.";
+            Terminal.WriteError($"{problem} Try 'ata{(verb == root ? string.Empty : $" {verb.Name}")} --help'.");
             return BadUsage;
         }
 

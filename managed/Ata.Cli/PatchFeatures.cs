@@ -9,8 +9,13 @@ internal static class PatchFeatures
 
     private const int Channels = 3;
 
-    /// <summary>Describes every patch by the mean colours of its cells, relative to the mean of the clip: cosine
-    /// similarity then compares what is particular to a patch and not the overall brightness.</summary>
+    // A model's tokens carry their position, and so do these features: among patches that look alike (grass, sky) the
+    // near one is preferred. Relative to the patches' mean contrast.
+    private const int PositionChannels = 4;
+    private const double PositionWeight = 0.5;
+
+    /// <summary>Describes every patch by the mean colours of its cells, relative to the mean of the clip, and weakly by its
+    /// position: cosine similarity then compares what is particular to a patch and not the overall brightness.</summary>
     /// <param name="clip">The clip.</param>
     /// <param name="patchSize">Height and width of a patch; divides the clip's.</param>
     /// <returns>Float32 <c>[1, T, N, D]</c>, which the caller disposes.</returns>
@@ -25,7 +30,8 @@ internal static class PatchFeatures
         int cells = CellsOf(patchSize);
         int grid = clip.Width / patchSize;
         int patches = grid * grid;
-        int channels = Channels * cells * cells;
+        int colors = Channels * cells * cells;
+        int channels = colors + PositionChannels;
         AtaTensor features = AtaTensor.Create<float>(1, clip.Frames, patches, channels);
         Span<float> values = features.AsSpan<float>();
         for (int frame = 0; frame < clip.Frames; ++frame)
@@ -33,11 +39,12 @@ internal static class PatchFeatures
             for (int channel = 0; channel < Channels; ++channel)
             {
                 Span<float> output = values.Slice(frame * patches * channels, patches * channels);
-                AddPlane(PlaneOf(clip, channel, frame), clip.Width, patchSize, cells, channel, output);
+                AddPlane(PlaneOf(clip, channel, frame), clip.Width, patchSize, cells, channel * cells * cells, channels, output);
             }
         }
 
-        SubtractMean(values, channels);
+        double contrast = SubtractMean(values, colors, channels);
+        AddPositions(values, grid, channels, PositionWeight * contrast);
         return features;
     }
 
@@ -59,7 +66,7 @@ internal static class PatchFeatures
     }
 
     private static void AddPlane(
-        ReadOnlySpan<float> plane, int width, int patchSize, int cells, int channel, Span<float> features)
+        ReadOnlySpan<float> plane, int width, int patchSize, int cells, int firstChannel, int channels, Span<float> features)
     {
         int cellSize = patchSize / cells;
         int grid = width / patchSize;
@@ -70,24 +77,53 @@ internal static class PatchFeatures
             {
                 int patch = ((y / patchSize) * grid) + (x / patchSize);
                 int cell = ((y % patchSize / cellSize) * cells) + (x % patchSize / cellSize);
-                features[(((patch * Channels) + channel) * cells * cells) + cell] += plane[(y * width) + x] * share;
+                features[(patch * channels) + firstChannel + cell] += plane[(y * width) + x] * share;
             }
         }
     }
 
-    private static void SubtractMean(Span<float> features, int channels)
+    /// <summary>Makes the mean of each colour zero.</summary>
+    /// <returns>The root mean square norm of a patch's colours.</returns>
+    private static double SubtractMean(Span<float> features, int colors, int channels)
     {
-        int perColor = channels / Channels;
+        int cells = colors / Channels;
+        int patches = features.Length / channels;
         Span<double> means = stackalloc double[Channels];
         for (int i = 0; i < features.Length; ++i)
         {
-            means[i % channels / perColor] += features[i];
+            if (i % channels < colors)
+            {
+                means[i % channels / cells] += features[i] / (patches * (double)cells);
+            }
         }
 
+        double squares = 0;
         for (int i = 0; i < features.Length; ++i)
         {
-            int color = i % channels / perColor;
-            features[i] -= (float)(means[color] * Channels / features.Length);
+            if (i % channels < colors)
+            {
+                features[i] -= (float)means[i % channels / cells];
+                squares += features[i] * (double)features[i];
+            }
+        }
+
+        return Math.Sqrt(squares / patches);
+    }
+
+    // Points on two half circles, so that all positions have the same norm.
+    private static void AddPositions(Span<float> features, int grid, int channels, double weight)
+    {
+        double radius = weight / Math.Sqrt(2);
+        for (int i = 0; i < features.Length / channels; ++i)
+        {
+            int patch = i % (grid * grid);
+            (double sinX, double cosX) = Math.SinCos(Math.PI * (patch % grid + 0.5) / grid);
+            (double sinY, double cosY) = Math.SinCos(Math.PI * (patch / grid + 0.5) / grid);
+            Span<float> position = features.Slice(((i + 1) * channels) - PositionChannels, PositionChannels);
+            position[0] = (float)(radius * sinX);
+            position[1] = (float)(radius * cosX);
+            position[2] = (float)(radius * sinY);
+            position[3] = (float)(radius * cosY);
         }
     }
 }

@@ -37,13 +37,19 @@ internal static class Terminal
 
     private static IAnsiConsole CreateOutput()
     {
-        IAnsiConsole console = AnsiConsole.Console;
-        if (Console.IsOutputRedirected)
+        if (!Console.IsOutputRedirected)
         {
-            // A program or a file reads it: lines are not broken.
-            console.Profile.Width = 10_000;
+            return AnsiConsole.Console;
         }
 
+        // A program or a file reads it: no colours, and lines are not broken.
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = AnsiSupport.No,
+            ColorSystem = ColorSystemSupport.NoColors,
+            Interactive = InteractionSupport.No,
+        });
+        console.Profile.Width = 10_000;
         return console;
     }
 
