@@ -41,6 +41,17 @@ HWY_INLINE int64_t round_up(int64_t count) {
   return (count + lanes - 1) / lanes * lanes;
 }
 
+// Asks for the cache lines of the `dim` elements at `from`.
+template <typename T>
+HWY_INLINE void prefetch_row(const T* from, int64_t dim) {
+  constexpr int64_t kLine = 64 / sizeof(T);
+  for (int64_t at = 0; at < dim; at += kLine) hwy::Prefetch(from + at);
+}
+
+// Rows lie far apart, where the hardware does not foresee them, so that gathering asks for the row
+// this many ahead.
+constexpr int64_t kRowsAhead = 12;
+
 // tile `[end - begin, width]` = scale * rows [begin, end) of a sequence; `base` is the first
 // element of the head's part of row 0, width = round_up(dim); columns past dim are zero.
 template <typename T, class Rows>
@@ -50,6 +61,7 @@ HWY_INLINE void gather_tile(const T* base, int64_t stride, const Rows& rows, int
   const FloatVec factor = hn::Set(d, scale);
   for (int64_t i = begin; i < end; ++i) {
     const T* from = base + rows(i) * stride;
+    if (i + kRowsAhead < end) prefetch_row(base + rows(i + kRowsAhead) * stride, dim);
     for_vectors(d, dim, [&](int64_t at, int64_t n) HWY_ATTR {
       hn::StoreU(hn::Mul(factor, load_some(d, from + at, n)), d, tile + at);
     });
@@ -70,21 +82,11 @@ HWY_INLINE void gather_transposed(const T* base, int64_t stride, const Rows& row
   alignas(64) float lane[hn::MaxLanes(FloatTag())];
   for (int64_t i = begin; i < end; ++i) {
     const T* from = base + rows(i) * stride;
+    if (i + kRowsAhead < end) prefetch_row(base + rows(i + kRowsAhead) * stride, dim);
     for_vectors(d, dim, [&](int64_t at, int64_t n) HWY_ATTR {
       hn::Store(load_some(d, from + at, n), d, lane);
       for (int64_t k = 0; k < n; ++k) tile[(at + k) * width + (i - begin)] = lane[k];
     });
-  }
-}
-
-// Asks for the cache lines that gather_tile would read of these rows.
-template <typename T, class Rows>
-HWY_INLINE void prefetch_rows(const T* base, int64_t stride, const Rows& rows, int64_t count,
-                              int64_t dim) {
-  constexpr int64_t kLine = 64 / sizeof(T);
-  for (int64_t i = 0; i < count; ++i) {
-    const T* from = base + rows(i) * stride;
-    for (int64_t at = 0; at < dim; at += kLine) hwy::Prefetch(from + at);
   }
 }
 

@@ -130,7 +130,7 @@ class ProductCache {
   }
 
  private:
-  static constexpr size_t kCapacity = 1024;
+  static constexpr size_t kCapacity = 256;
   std::mutex mutex_;
   std::map<ProductKey, std::shared_ptr<const Product>> products_;
   std::vector<memory::desc> layouts_;

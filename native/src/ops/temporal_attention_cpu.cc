@@ -62,16 +62,18 @@ HWY_BEFORE_NAMESPACE();
 namespace ata {
 namespace HWY_NAMESPACE {
 
-// Asks for what one head along trajectory n will read, so that memory latency passes while the one
-// before it is computed: the hardware cannot foresee where a trajectory runs.
+// Asks for what one head along trajectory n will read first, so that memory latency passes while
+// the one before it is computed: the hardware cannot foresee where a trajectory runs.
 template <typename T>
 HWY_INLINE void prefetch(const ClipTask<T>& task, int64_t n, int64_t head, const float* dy) {
   const TrajectoryRows rows = {task.trajectories, task.patches, n};
   const T* const q = task.qkv + head * task.head_dim;
-  for (int64_t part = 0; part < 3; ++part) {
-    prefetch_rows(q + part * task.dim, 3 * task.dim, rows, task.frames, task.head_dim);
+  for (int64_t t = 0; t < HWY_MIN(task.frames, kRowsAhead); ++t) {
+    for (int64_t part = 0; part < 3; ++part) {
+      prefetch_row(q + part * task.dim + rows(t) * 3 * task.dim, task.head_dim);
+    }
+    if (dy) prefetch_row(dy + head * task.head_dim + rows(t) * task.dim, task.head_dim);
   }
-  if (dy) prefetch_rows(dy + head * task.head_dim, task.dim, rows, task.frames, task.head_dim);
 }
 
 // probabilities `[frames, round_up(frames)]` = softmax of queries times keys.
