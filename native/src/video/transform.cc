@@ -142,9 +142,9 @@ FrameTransform::Taps make_taps(const AxisMap& map, ata_interpolation interpolati
   for (int64_t i = 0; i < map.length; ++i) {
     const int64_t scaled = map.offset + (map.mirrored ? map.length - 1 - i : i);
     const double centre = (static_cast<double>(scaled) + 0.5) * ratio;
-    int64_t begin = std::max<int64_t>(0, static_cast<int64_t>(centre - support + 0.5));
-    int64_t end =
-        std::min<int64_t>(map.source_length, static_cast<int64_t>(centre + support + 0.5));
+    int64_t begin = std::max<int64_t>(0, static_cast<int64_t>(std::floor(centre - support + 0.5)));
+    int64_t end = std::min<int64_t>(map.source_length,
+                                    static_cast<int64_t>(std::floor(centre + support + 0.5)));
     const auto weight = [&](int64_t j) {
       const double x = (static_cast<double>(j) + 0.5 - centre) / widening;
       return linear ? triangle(x) : cubic(x);
