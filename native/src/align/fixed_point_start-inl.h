@@ -125,6 +125,7 @@ class InitialMatching {
   }
 
  protected:
+  // The stages are not inlined: each needs all the registers for itself.
   static constexpr IntTag kTag{};
   struct Minimum {
     int32_t value;
@@ -133,18 +134,17 @@ class InitialMatching {
   };
 
   const int32_t* row(int i) const { return costs_ + static_cast<int64_t>(i) * stride_; }
-  // Integer costs of vector `k` of a row, not yet shifted; 0 past the last column. `worst` keeps
-  // the greatest, as unsigned.
-  HWY_INLINE Ints quantise(const float* values, int k, Floats scale, Floats offset,
-                           Unsigned& worst) const {
+  // Integer costs of one vector of values, not yet shifted, of which `left` remain in the row; 0
+  // past its end. `worst` keeps the greatest, as unsigned.
+  static HWY_INLINE Ints quantise(const float* values, int left, Floats scale, Floats offset,
+                                  Unsigned& worst) {
     const FloatTag floats;
-    const int left = columns_ - k * kLanes;
     Floats x;
     if (HWY_LIKELY(left >= kLanes)) {
-      x = hn::LoadU(floats, values + k * kLanes);
+      x = hn::LoadU(floats, values);
     } else {
       alignas(64) float tail[kLanes] = {};
-      if (left > 0) std::copy_n(values + k * kLanes, left, tail);
+      if (left > 0) std::copy_n(values, left, tail);
       x = hn::Load(floats, tail);
     }
     Ints cost = Layout::to_integer(hn::MulAdd(x, scale, offset));
@@ -155,10 +155,9 @@ class InitialMatching {
     return cost;
   }
 
-  // The shifted costs; lanes past the last column blocked.
-  HWY_INLINE Ints shift_costs(Ints cost, int k) const {
+  // The shifted costs; lanes past the end of the row blocked.
+  static HWY_INLINE Ints shift_costs(Ints cost, int left) {
     const Ints shifted = hn::ShiftLeft<Layout::kShift>(cost);
-    const int left = columns_ - k * kLanes;
     if (HWY_LIKELY(left >= kLanes)) return shifted;
     return hn::IfThenElse(hn::FirstN(kTag, static_cast<size_t>(std::max(left, 0))), shifted,
                           hn::Set(kTag, kBlocked));
@@ -171,7 +170,7 @@ class InitialMatching {
 
   // Computes the costs, each column's least cost as its dual, and the (first) row that has it, in
   // scratch_. False when a cost is out of range.
-  bool quantise_with_column_minima() {
+  HWY_NOINLINE bool quantise_with_column_minima() {
     const FloatTag floats;
     const Floats scale = hn::Set(floats, problem_.scale);
     const Floats offset = hn::Set(floats, problem_.offset + Layout::kRounding);
@@ -184,12 +183,15 @@ class InitialMatching {
         least[k] = hn::Set(kTag, kNothing);
         where[k] = hn::Zero(kTag);
       }
+      const int columns = columns_;
       for (int i = 0; i < rows_; ++i) {
-        const float* values = problem_.values + static_cast<int64_t>(i) * columns_;
+        const float* values = problem_.values + static_cast<int64_t>(i) * columns;
         int32_t* costs = costs_ + static_cast<int64_t>(i) * stride_;
         HWY_UNROLL(16)
         for (int k = 0; k < Layout::kVectors; ++k) {
-          const Ints cost = shift_costs(quantise(values, k, scale, offset, worst), k);
+          const int left = columns - k * kLanes;
+          const Ints cost =
+              shift_costs(quantise(values + k * kLanes, left, scale, offset, worst), left);
           hn::Store(cost, kTag, costs + k * kLanes);
           where[k] = hn::IfThenElse(hn::Lt(cost, least[k]), hn::Set(kTag, i), where[k]);
           least[k] = hn::Min(least[k], cost);
@@ -218,8 +220,10 @@ class InitialMatching {
       HWY_UNROLL(8)
       for (int r = 0; r < kRows; ++r) {
         const int64_t i = first + r;
-        const Ints cost =
-            shift_costs(quantise(problem_.values + i * columns_, k, scale, offset, worst), k);
+        const int left = columns_ - k * kLanes;
+        const Ints cost = shift_costs(
+            quantise(problem_.values + i * columns_ + k * kLanes, left, scale, offset, worst),
+            left);
         hn::Store(cost, kTag, costs_ + i * stride_ + k * kLanes);
         where = hn::IfThenElse(hn::Lt(cost, least), hn::Set(kTag, first + r), where);
         least = hn::Min(least, cost);
@@ -255,7 +259,7 @@ class InitialMatching {
 
   // For rows that one column alone wants: lowers that column's dual until the row's second best
   // column ties, which makes the column available to others at its true price.
-  void transfer_reductions() {
+  HWY_NOINLINE void transfer_reductions() {
     for (int i = 0; i < rows_; ++i) {
       if (scratch_[i] != 1) continue;
       // The column itself is at 0, the least. Applied below, so that all rows see the same duals.
@@ -312,7 +316,7 @@ class InitialMatching {
 
   // Warm or rectangular start: given duals (zero if none); each row takes its best column if that
   // is still free.
-  bool start_from_duals() {
+  HWY_NOINLINE bool start_from_duals() {
     for (int j = 0; j < stride_; ++j) {
       dual_[j] = 0;
       row_of_[j] = -1;
@@ -333,7 +337,9 @@ class InitialMatching {
       Ints least = hn::Set(kTag, kNothing);
       Ints where = hn::Zero(kTag);
       for (int k = 0; k < vectors_; ++k) {
-        const Ints cost = shift_costs(quantise(values, k, scale, offset, worst), k);
+        const int left = columns_ - k * kLanes;
+        const Ints cost =
+            shift_costs(quantise(values + k * kLanes, left, scale, offset, worst), left);
         hn::Store(cost, kTag, costs + k * kLanes);
         const Ints x = hn::Sub(cost, hn::Load(kTag, dual_ + k * kLanes));
         where = hn::IfThenElse(hn::Lt(x, least), hn::Set(kTag, k), where);
@@ -357,7 +363,7 @@ class InitialMatching {
   // Augmenting row reduction: a free row takes its best column, lowering the column's dual to the
   // row's second best, and the row that had the column becomes free. At most two passes and twice
   // as many steps as there are free rows.
-  void reduce_rows() {
+  HWY_NOINLINE void reduce_rows() {
     int budget = 2 * free_count_;
     for (int pass = 0; pass < 2 && free_count_ > 0 && budget > 0; ++pass) {
       const int count = free_count_;

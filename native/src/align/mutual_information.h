@@ -17,7 +17,8 @@ enum class InformationEstimator : int32_t {
   /// large against log(count) or the dimension is high (Gao, Ver Steeg, Galstyan, AISTATS 2015).
   kNearestNeighbours = 1,
   /// InfoNCE lower bound (van den Oord, Li, Vinyals 2018), at most log(number of negatives). The
-  /// critic is the log density ratio of a Gaussian fitted to the other half of the samples.
+  /// critic is the log density ratio of a Gaussian fitted to the other half of the samples, with a
+  /// weight that tempers it for heavy tails.
   kInfoNce = 2,
 };
 
