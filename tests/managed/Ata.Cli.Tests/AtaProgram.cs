@@ -1,0 +1,46 @@
+using System.Diagnostics;
+using System.Reflection;
+
+namespace Ata.Cli.Tests;
+
+/// <summary>What a run of the program gave.</summary>
+internal sealed record ProgramResult(int Code, string Output, string Error)
+{
+    /// <summary>The lines on standard error.</summary>
+    public string[] ErrorLines => Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+}
+
+/// <summary>Runs <c>ata</c> as a program.</summary>
+internal static class AtaProgram
+{
+    private static readonly string Dll = typeof(AtaProgram).Assembly
+        .GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == "AtaProgram").Value!;
+
+    public static ProgramResult Run(params string[] arguments) => Run([], arguments);
+
+    public static ProgramResult Run((string Name, string Value)[] environment, params string[] arguments)
+    {
+        using Process process = Start(environment, arguments);
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        process.WaitForExit();
+        return new ProgramResult(process.ExitCode, output.Result, error.Result);
+    }
+
+    public static Process Start((string Name, string Value)[] environment, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.ArgumentList.Add(Dll);
+        foreach (string argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        foreach ((string name, string value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        return Process.Start(start)!;
+    }
+}

@@ -1,0 +1,161 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Xunit;
+
+namespace Ata.Cli.Tests;
+
+/// <summary>Exit codes, errors of one line, help, and what the whole program shares.</summary>
+public sealed class UsageTests(CliFiles files) : IClassFixture<CliFiles>
+{
+    public static TheoryData<string[], string> BadUsages => new()
+    {
+        { [], "verb" },
+        { ["frobnicate"], "frobnicate" },
+        { ["predict"], "--model" },
+        { ["predict", "x.mp4"], "--model" },
+        { ["predict", "--model", "m"], "clip" },
+        { ["predict", "x.mp4", "--model", "m", "--temporal", "sideways"], "ata, divided, joint, space_only" },
+        { ["predict", "x.mp4", "--model", "m", "--precision", "f64"], "f32, bf16" },
+        { ["predict", "x.mp4", "--model", "m", "--alignment", "best"], "exact, none, nearest, window, sinkhorn, soft" },
+        { ["predict", "x.mp4", "--model", "m", "--views", "10"], "10x3" },
+        { ["predict", "x.mp4", "--model", "m", "--views", "1x2"], "1 or 3" },
+        { ["predict", "x.mp4", "--model", "m", "--top", "0"], "at least 1" },
+        { ["predict", "x.mp4", "--model", "m", "--short", "guess"], "error, repeat, loop" },
+        { ["predict", "x.mp4", "--model", "m", "--unknown"], "--unknown" },
+        { ["sample", "x.mp4"], "--output" },
+        { ["sample", "x.mp4", "--output", "o", "--stride", "2", "--segments"], "--stride" },
+        { ["sample", "x.mp4", "--output", "o", "--stride", "-1"], "above 0" },
+        { ["init", "o.safetensors"], "--arch" },
+        { ["import", "in.safetensors"], "output" },
+        { ["import", "a", "b", "--from", "keras"], "auto, timm, clip, timesformer" },
+        { ["align", "x.mp4", "--block", "1"], "--model" },
+        { ["align", "x.mp4", "--model", "m", "--patch-size", "8"], "exclude" },
+        { ["align", "x.mp4", "--overlay", "picture.gif"], ".png" },
+        { ["bench"], "--arch" },
+        { ["bench", "--arch", "vit-tiny", "--model", "m"], "either" },
+        { ["info", "--threads", "none"], "--threads" },
+    };
+
+    public static TheoryData<string[], string> FailedJobs => new()
+    {
+        { ["predict", "x.mp4", "--model", "no/such/model.safetensors"], "no/such/model.safetensors" },
+        { ["forward", "--model", "m", "--input", "no/such/input.safetensors", "--output", "o"], "no/such/input.safetensors" },
+        { ["align", "no/such/clip.mp4"], "no/such/clip.mp4" },
+        { ["sample", "no/such/clip.mp4", "--output", "o"], "no/such/clip.mp4" },
+        { ["init", "o.safetensors", "--arch", "vit-enormous"], "vit-enormous" },
+        { ["init", "o.safetensors", "--arch", "vit-tiny", "--labels", "no/such/labels.txt"], "no/such/labels.txt" },
+        { ["import", "no/such/in.safetensors", "o.safetensors"], "no/such/in.safetensors" },
+    };
+
+    [Theory]
+    [MemberData(nameof(BadUsages))]
+    public void BadUsage_Is2AndOneLine(string[] arguments, string names)
+    {
+        ProgramResult result = AtaProgram.Run(arguments);
+
+        Assert.Equal(2, result.Code);
+        AssertOneError(result, names);
+        Assert.Empty(result.Output);
+    }
+
+    [Theory]
+    [MemberData(nameof(FailedJobs))]
+    public void FailedJob_Is1AndOneLine(string[] arguments, string names)
+    {
+        ProgramResult result = AtaProgram.Run(arguments);
+
+        Assert.Equal(1, result.Code);
+        AssertOneError(result, names);
+    }
+
+    [Theory]
+    [InlineData("info")]
+    [InlineData("import")]
+    [InlineData("init")]
+    [InlineData("predict")]
+    [InlineData("sample")]
+    [InlineData("forward")]
+    [InlineData("align")]
+    [InlineData("bench")]
+    public void Help_ShowsUsageAndExamples(string verb)
+    {
+        ProgramResult result = AtaProgram.Run(verb, "--help");
+
+        Assert.Equal(0, result.Code);
+        Assert.Contains($"ata {verb}", result.Output);
+        Assert.Contains("Examples:", result.Output);
+        Assert.Contains("--json", result.Output);
+        Assert.Empty(result.Error);
+    }
+
+    [Fact]
+    public void Info_IsJson()
+    {
+        ProgramResult result = AtaProgram.Run("info", "--json", "--threads", "1");
+
+        Assert.Equal(0, result.Code);
+        using JsonDocument report = JsonDocument.Parse(result.Output);
+        Assert.Equal(AtaRuntime.Version, report.RootElement.GetProperty("version").GetString());
+        Assert.Equal(1, report.RootElement.GetProperty("threads").GetInt32());
+        Assert.True(report.RootElement.GetProperty("devices")[0].GetProperty("available").GetBoolean());
+        Assert.Contains("oneDNN", AtaProgram.Run("info").Output);
+    }
+
+    [Fact]
+    public void MissingLibrary_IsNamed()
+    {
+        (string, string)[] environment = [("ATA_LIBRARY_PATH", "/no/such/libata.so")];
+
+        ProgramResult info = AtaProgram.Run(environment, "info", "--json");
+        Assert.Equal(1, info.Code);
+        AssertOneError(info, "/no/such/libata.so");
+        using JsonDocument report = JsonDocument.Parse(info.Output);
+        JsonElement attempt = report.RootElement.GetProperty("attempts")[0];
+        Assert.Equal("/no/such/libata.so", attempt.GetProperty("path").GetString());
+        Assert.NotEmpty(attempt.GetProperty("error").GetString()!);
+
+        ProgramResult align = AtaProgram.Run(environment, "align", files.Clip);
+        Assert.Equal(1, align.Code);
+        AssertOneError(align, "/no/such/libata.so");
+    }
+
+    [Fact]
+    public void FileThatIsNoLibrary_IsNamedWithTheReason()
+    {
+        string file = files.In("libata.so");
+        File.WriteAllText(file, "This is not a library.");
+
+        ProgramResult result = AtaProgram.Run([("ATA_LIBRARY_PATH", file)], "align", files.Clip);
+
+        Assert.Equal(1, result.Code);
+        AssertOneError(result, file);
+        Assert.DoesNotContain("LD_DEBUG", result.Error);
+    }
+
+    [Fact]
+    public void Interrupt_EndsTheProgramCleanly()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        using Process process = AtaProgram.Start([], "predict", files.Clip, "--model", files.Model, "--stride", "2", "--views", "10000x3");
+        Thread.Sleep(2500);
+        Assert.False(process.HasExited, process.HasExited ? process.StandardError.ReadToEnd() : string.Empty);
+        Process.Start("kill", ["-INT", $"{process.Id}"]).WaitForExit();
+
+        Assert.True(process.WaitForExit(TimeSpan.FromSeconds(20)));
+        Assert.Equal(1, process.ExitCode);
+        Assert.Equal("error: cancelled", process.StandardError.ReadToEnd().Trim());
+    }
+
+    private static void AssertOneError(ProgramResult result, string names)
+    {
+        string line = Assert.Single(result.ErrorLines);
+        Assert.StartsWith("error: ", line);
+        Assert.Contains(names, line);
+        Assert.DoesNotContain("   at ", line);
+        Assert.DoesNotContain("internal error", line);
+    }
+}

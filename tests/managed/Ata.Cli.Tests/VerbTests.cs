@@ -1,0 +1,231 @@
+using System.Text.Json;
+using Xunit;
+
+namespace Ata.Cli.Tests;
+
+/// <summary>What verbs print and write.</summary>
+public sealed class VerbTests(CliFiles files) : IClassFixture<CliFiles>
+{
+    [Fact]
+    public void Init_WritesAModelThatLoads()
+    {
+        string labels = files.In("labels.txt");
+        File.WriteAllText(labels, "one\ntwo\nthree\n");
+        string path = files.In("init.safetensors");
+
+        JsonElement result = Json(
+            "init", path, "--arch", "vit-tiny", "--image-size", "48", "--patch-size", "12", "--depth", "2", "--dim", "24", "--heads", "3",
+            "--frames", "6", "--labels", labels, "--temporal", "divided", "--seed", "7", "--json");
+
+        using Model model = Model.Load(path);
+        Assert.Equal(model.Config.ParameterCount, result.GetProperty("parameters").GetInt64());
+        Assert.Equal(["one", "two", "three"], model.Labels);
+        Assert.Equal(
+            (48, 12, 2, 24, 3, 6, TemporalMode.Divided),
+            (model.Config.ImageSize, model.Config.PatchSize, model.Config.Depth, model.Config.Dim, model.Config.Heads, model.Config.Frames, model.Config.Temporal));
+
+        ProgramResult twice = AtaProgram.Run("init", path, "--arch", "vit-tiny", "--classes", "4", "--labels", labels);
+        Assert.Equal(2, twice.Code);
+        Assert.Contains("3 labels for 4 classes", twice.Error);
+    }
+
+    [Fact]
+    public void Import_ConvertsACheckpoint()
+    {
+        string foreign = files.In("foreign.safetensors");
+        using (TensorFile file = TensorFile.Open(files.Model))
+        using (var copy = new TensorFile())
+        {
+            foreach (string name in file.Names)
+            {
+                using AtaTensor tensor = file.Get(name);
+                copy.Set(name, tensor);
+            }
+
+            copy.Save(foreign);
+        }
+
+        string path = files.In("imported.safetensors");
+        JsonElement result = Json(
+            "import", foreign, path, "--from", "timesformer", "--heads", "2", "--temporal", "joint", "--json");
+
+        Assert.Equal("joint", result.GetProperty("temporal").GetString());
+        using Model model = Model.Load(path);
+        Assert.Equal((32, 2, 4, 6), (model.Config.Dim, model.Config.Depth, model.Config.Frames, model.Config.Classes));
+    }
+
+    [Fact]
+    public void Predict_PrintsClassesForPeopleAndPrograms()
+    {
+        string[] arguments = ["predict", files.Clip, "--model", files.Model, "--stride", "2", "--top", "6"];
+        ProgramResult text = AtaProgram.Run(arguments);
+        JsonElement clip = Assert.Single(Json([.. arguments, "--json"]).EnumerateArray());
+
+        Assert.Equal(0, text.Code);
+        Assert.Contains("[wave]", text.Output);
+        Assert.Contains("größer", text.Output);
+        Assert.DoesNotContain("\e[", text.Output);
+        Assert.Equal(files.Clip, clip.GetProperty("clip").GetString());
+        JsonElement[] predictions = [.. clip.GetProperty("predictions").EnumerateArray()];
+        Assert.Equal(6, predictions.Length);
+        Assert.Equal(1, predictions.Sum(p => p.GetProperty("probability").GetDouble()), 1e-5);
+    }
+
+    [Fact]
+    public void Predict_AveragesViews()
+    {
+        JsonElement clip = Json("predict", files.Clip, "--model", files.Model, "--stride", "1", "--views", "2x3", "--json")[0];
+
+        using VideoClassifier classifier = VideoClassifier.Load(files.Model);
+        Predictions expected = classifier.Predict(
+            files.Clip, new PredictOptions { TemporalViews = 2, SpatialViews = 3, Sampling = new ClipOptions { Stride = 1 } });
+        Assert.Equal(6, clip.GetProperty("views").GetInt32());
+        JsonElement best = clip.GetProperty("predictions")[0];
+        Assert.Equal(expected.Best.Index, best.GetProperty("index").GetInt32());
+        Assert.Equal(expected.Best.Probability, best.GetProperty("probability").GetSingle(), 1e-5f);
+    }
+
+    [Fact]
+    public void Predict_ReportsABrokenClipAndGoesOn()
+    {
+        string broken = files.In("broken.mp4");
+        File.WriteAllText(broken, "This is not a video.");
+
+        ProgramResult result = AtaProgram.Run("predict", broken, files.Clip, "--model", files.Model, "--stride", "2", "--json");
+
+        Assert.Equal(1, result.Code);
+        Assert.Contains(broken, Assert.Single(result.ErrorLines));
+        using JsonDocument json = JsonDocument.Parse(result.Output);
+        Assert.NotEmpty(json.RootElement[0].GetProperty("error").GetString()!);
+        Assert.Equal(5, json.RootElement[1].GetProperty("predictions").GetArrayLength());
+    }
+
+    [Fact]
+    public void SampleAndForward_AgreeWithTheApi()
+    {
+        string clipPath = files.In("sampled.safetensors");
+        JsonElement sample = Json(
+            "sample", files.Clip, "--frames", "4", "--stride", "2", "--size", "32", "--output", clipPath, "--png", files.In("png"), "--json");
+        string outputPath = files.In("logits.safetensors");
+        JsonElement forward = Json("forward", "--model", files.Model, "--input", clipPath, "--output", outputPath, "--json");
+
+        Assert.Equal([1, 3, 4, 32, 32], sample.GetProperty("shape").EnumerateArray().Select(n => n.GetInt32()));
+        Assert.All(sample.GetProperty("pictures").EnumerateArray(), picture => Assert.True(File.Exists(picture.GetString())));
+        Assert.Equal(4, sample.GetProperty("frame_times").GetArrayLength());
+        Assert.Equal(2, forward.GetProperty("trajectories").GetInt32());
+
+        using VideoReader video = VideoReader.Open(files.Clip);
+        using VideoClip clip = video.Sample(new ClipOptions { Frames = 4, Stride = 2, Size = 32 });
+        using Model model = Model.Load(files.Model);
+        using Session session = model.CreateSession();
+        var logits = new float[6];
+        session.Forward(clip, logits);
+        using TensorFile output = TensorFile.Open(outputPath);
+        using AtaTensor written = output.Get("logits");
+        Assert.Equal(logits, written.AsSpan<float>().ToArray());
+        using AtaTensor trajectories = output.Get("trajectories/1");
+        Assert.Equal([1, 4, 16], trajectories.Shape.ToArray());
+        Assert.DoesNotContain("loss", output.Names);
+    }
+
+    [Fact]
+    public void Forward_WritesLossAndGradients()
+    {
+        string input = files.In("batch.safetensors");
+        using (var file = new TensorFile())
+        {
+            var random = new Random(5);
+            float[] clips = Enumerable.Range(0, 2 * 3 * 4 * 32 * 32).Select(_ => random.NextSingle() - 0.5f).ToArray();
+            file.Set<float>("clip", clips, 2, 3, 4, 32, 32);
+            file.Set<long>("labels", [1, 4], 2);
+            file.Save(input);
+        }
+
+        string plain = files.In("plain.safetensors");
+        string full = files.In("full.safetensors");
+        JsonElement withoutGradients = Json("forward", "--model", files.Model, "--input", input, "--output", plain, "--json");
+        JsonElement withGradients = Json("forward", "--model", files.Model, "--input", input, "--output", full, "--gradients", "--json");
+
+        Assert.Equal(withoutGradients.GetProperty("loss").GetDouble(), withGradients.GetProperty("loss").GetDouble(), 1e-5);
+        using Model model = Model.Load(files.Model);
+        using TensorFile output = TensorFile.Open(full);
+        Assert.Equal(model.ParameterNames.Count, withGradients.GetProperty("gradients").GetInt32());
+        Assert.All(model.ParameterNames, name => Assert.Contains($"grad/{name}", output.Names));
+        using AtaTensor gradient = output.Get("grad/head.weight");
+        Assert.Contains(gradient.AsSpan<float>().ToArray(), value => value != 0);
+
+        string clipOnly = files.In("cliponly.safetensors");
+        AtaProgram.Run("sample", files.Clip, "--frames", "4", "--stride", "1", "--size", "32", "--output", clipOnly);
+        ProgramResult refused = AtaProgram.Run("forward", "--model", files.Model, "--input", clipOnly, "--output", full, "--gradients");
+        Assert.Equal(2, refused.Code);
+        Assert.Contains("labels", refused.Error);
+    }
+
+    [Theory]
+    [InlineData("overlay.mp4")]
+    [InlineData("overlay.png")]
+    public void Align_FollowsWhatMovesAndDrawsIt(string name)
+    {
+        string overlay = files.In(name);
+        JsonElement result = Json(
+            "align", files.Clip, "--frames", "5", "--stride", "1", "--offset", "0.3", "--size", "64", "--patch-size", "8",
+            "--overlay", overlay, "--json");
+
+        // The square is cropped to begin at 24 - 16 = 8 pixels, and moves by one patch a frame in the rows 3 and 4.
+        int[][] trajectories = [.. result.GetProperty("trajectories").EnumerateArray()
+            .Select(frame => frame.EnumerateArray().Select(n => n.GetInt32()).ToArray())];
+        Assert.Equal(5, trajectories.Length);
+        foreach (int start in (int[])[(3 * 8) + 1, (3 * 8) + 2, (4 * 8) + 1, (4 * 8) + 2])
+        {
+            Assert.Equal(Enumerable.Range(0, 5).Select(t => start + t), trajectories.Select(frame => frame[start]));
+        }
+
+        using VideoReader drawn = VideoReader.Open(name.EndsWith(".mp4", StringComparison.Ordinal) ? overlay : FolderOf(overlay));
+        using VideoFrames frames = drawn.Read([0]);
+        Assert.Contains(frames[0].ToArray(), value => value > 0);
+    }
+
+    [Fact]
+    public void Align_UsesAModelsFeaturesAndEveryMethod()
+    {
+        foreach (string method in (string[])["exact", "none", "nearest", "window", "sinkhorn"])
+        {
+            JsonElement result = Json(
+                "align", files.Clip, "--stride", "1", "--model", files.Model, "--block", "1", "--alignment", method, "--json");
+            Assert.Equal(method, result.GetProperty("alignment").GetString());
+            Assert.Equal(4, result.GetProperty("grid_width").GetInt32());
+        }
+
+        ProgramResult soft = AtaProgram.Run("align", files.Clip, "--frames", "2", "--alignment", "soft");
+        Assert.Equal(1, soft.Code);
+        Assert.Single(soft.ErrorLines);
+    }
+
+    [Fact]
+    public void Bench_MeasuresManagedAndNative()
+    {
+        JsonElement result = Json("bench", "--model", files.Model, "--runs", "5", "--warmup", "1", "--precision", "bf16", "--json");
+
+        Assert.True(result.GetProperty("median_milliseconds").GetDouble() > 0);
+        Assert.True(result.GetProperty("native_median_milliseconds").GetDouble() > 0);
+        Assert.Equal("bf16", result.GetProperty("precision").GetString());
+        Assert.Equal(0, result.GetProperty("managed_bytes_per_call").GetInt64());
+    }
+
+    private static JsonElement Json(params string[] arguments)
+    {
+        ProgramResult result = AtaProgram.Run(arguments);
+        Assert.Equal(string.Empty, result.Error);
+        Assert.Equal(0, result.Code);
+        using JsonDocument document = JsonDocument.Parse(result.Output);
+        return document.RootElement.Clone();
+    }
+
+    // A folder of one picture, so that it can be read back as a video.
+    private string FolderOf(string picture)
+    {
+        string folder = Directory.CreateDirectory(files.In("sheet")).FullName;
+        File.Copy(picture, Path.Combine(folder, "img_00001.png"), overwrite: true);
+        return folder;
+    }
+}
