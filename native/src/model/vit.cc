@@ -84,23 +84,27 @@ Variable VitForward::embed(const Variable& clip) {
 
 Variable VitForward::block(const Variable& tokens, int64_t index) {
   context_.check_cancelled();
-  return training_.recompute ? recomputed_block(tokens, index) : run_block(tokens, index);
+  // The last block's backward follows at once: to drop its activations would save nothing.
+  const bool recompute = training_.recompute && index + 1 < config_.depth;
+  return recompute ? recomputed_block(tokens, index) : run_block(tokens, index);
 }
 
-Variable VitForward::run_block(const Variable& tokens, int64_t index) {
+Variable VitForward::run_block(const Variable& tokens, int64_t index, const Tensor& known_result) {
   Variable result = tokens;
   if (has_temporal_step(config_.temporal)) result = temporal_step(result, index);
-  return mlp_step(spatial_step(result, index), index);
+  return mlp_step(spatial_step(result, index), index, known_result);
 }
 
 Variable VitForward::recomputed_block(const Variable& tokens, int64_t index) {
-  const auto run_apart = [this, tokens, index](Tape& tape, const Variable& input) {
+  const auto run_apart = [this, tokens, index](Tape& tape, const Variable& input,
+                                               const Tensor& known_result) {
     const TapeScope scope(context_, tape);
-    return run_block(input, index);
+    return run_block(input, index, known_result);
   };
   // Not without a tape: the result would be written over the input, which is needed again.
   Tape dropped;
-  const Variable first = run_apart(dropped, Variable(tokens.value(), tokens.requires_gradient()));
+  const Variable first =
+      run_apart(dropped, Variable(tokens.value(), tokens.requires_gradient()), Tensor());
   const Variable out(first.value(), first.requires_gradient());
   if (out.requires_gradient()) {
     context_.tape->record([this, tokens, out, run_apart] {
@@ -109,7 +113,7 @@ Variable VitForward::recomputed_block(const Variable& tokens, int64_t index) {
       context_.check_cancelled();
       const Variable input(tokens.value(), tokens.requires_gradient());
       Tape tape;
-      const Variable again = run_apart(tape, input);
+      const Variable again = run_apart(tape, input, out.value());
       tape.backward(again, std::move(dy));
       if (input.gradient()) context_.accumulate_gradient(tokens, input.take_gradient());
     });
@@ -216,20 +220,21 @@ Variable VitForward::spatial_step(const Variable& tokens, int64_t index) {
                     index, DrawSite::kSpatialProjection);
 }
 
-Variable VitForward::mlp_step(const Variable& tokens, int64_t index) {
+Variable VitForward::mlp_step(const Variable& tokens, int64_t index, const Tensor& known_result) {
   const BlockWeights& block = weights_.blocks[static_cast<size_t>(index)];
   Variable x = norm(tokens, block.norm2, compute_);
   x = linear(context_, x, block.fc1, {.out_dtype = compute_, .activation = Activation::kGelu});
   x = thinned(x, index, DrawSite::kMlpHidden);
   return add_branch(x, block.fc2, tokens, branch_scale(tokens, index, DrawSite::kMlpBranch), index,
-                    DrawSite::kMlpOutput);
+                    DrawSite::kMlpOutput, known_result);
 }
 
 Variable VitForward::add_branch(const Variable& x, const LinearWeights& weights,
                                 const Variable& residual, const Tensor& row_scale, int64_t index,
-                                DrawSite dropout_site) const {
+                                DrawSite dropout_site, const Tensor& known_result) const {
   if (training_.dropout == 0.0f) {
-    return linear(context_, x, weights, {.residual = residual, .row_scale = row_scale});
+    return linear(context_, x, weights,
+                  {.residual = residual, .row_scale = row_scale, .known_result = known_result});
   }
   return dropout(context_, linear(context_, x, weights),
                  {.probability = training_.dropout,

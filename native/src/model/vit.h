@@ -97,7 +97,8 @@ class VitForward {
   const std::vector<Tensor>& trajectories() const { return trajectories_; }
 
  private:
-  Variable run_block(const Variable& tokens, int64_t index);
+  /// `known_result`: what the block gave when it ran before, or empty.
+  Variable run_block(const Variable& tokens, int64_t index, const Tensor& known_result = {});
   /// Runs the block on a tape of its own, which it drops; backward runs it again.
   Variable recomputed_block(const Variable& tokens, int64_t index);
   Variable temporal_step(const Variable& tokens, int64_t index);
@@ -106,10 +107,11 @@ class VitForward {
   Variable temporal_branch(const Variable& patches, int64_t index, const Tensor& trajectories,
                            const LinearOptions& output);
   Variable spatial_step(const Variable& tokens, int64_t index);
-  Variable mlp_step(const Variable& tokens, int64_t index);
+  Variable mlp_step(const Variable& tokens, int64_t index, const Tensor& known_result);
   /// A residual branch's last layer: residual + row_scale * dropout(linear(x)).
   Variable add_branch(const Variable& x, const LinearWeights& weights, const Variable& residual,
-                      const Tensor& row_scale, int64_t index, DrawSite dropout_site) const;
+                      const Tensor& row_scale, int64_t index, DrawSite dropout_site,
+                      const Tensor& known_result = {}) const;
   /// dropout(x), or x when nothing is dropped.
   Variable thinned(const Variable& x, int64_t index, DrawSite site) const;
   /// Factors of the rows of a branch over all tokens, or empty: stochastic depth.

@@ -31,11 +31,17 @@ void check_linear(const Variable& x, const LinearWeights& weights, const LinearO
           "linear: a residual or row_scale needs an f32 result");
   require(options.activation == Activation::kNone || (!residual && !options.row_scale),
           "linear: an activation cannot be combined with a residual or row_scale");
+  if (options.known_result) {
+    require(options.activation == Activation::kNone,
+            "linear: a known_result cannot be combined with an activation");
+    check_f32("linear", "known_result", options.known_result, {rows, weights.out_features});
+  }
 }
 
 // y = residual + row_scale * (x W^T + b), over the residual's memory when `in_place`.
 Tensor affine(const Context& context, const Tensor& x, const LinearWeights& weights,
               const PackedMatrix* packed, const LinearOptions& options, bool in_place) {
+  if (options.known_result) return options.known_result;
   const Kernels& kernels = *context.kernels;
   const Shape shape = {x.dim(0), weights.out_features};
   const Tensor weight = weights.weight.defined() ? weights.weight.value() : Tensor();

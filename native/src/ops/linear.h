@@ -32,6 +32,9 @@ struct LinearOptions {
   /// f32 `[rows]`, or empty: factor of every row before the residual is added (stochastic depth,
   /// rows that a trajectory leaves out). A constant for the gradient.
   Tensor row_scale = {};
+  /// The result, when an earlier run of the same operation gave it, or empty: nothing is computed,
+  /// the operation is only recorded (recomputation of activations).
+  Tensor known_result = {};
 };
 
 /// `y = residual + row_scale * activation(x W^T + b)`, x f32 or bf16 `[rows, in]` -> `[rows, out]`.
