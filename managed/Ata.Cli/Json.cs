@@ -76,6 +76,9 @@ internal sealed record TrainJson(
     double? Loss,
     int BrokenVideos);
 
+/// <summary>A comparison of the temporal modes.</summary>
+internal sealed record CompareJson(IReadOnlyList<Train.ModeResult> Modes, IReadOnlyList<Train.InformationResult> Information);
+
 /// <summary>What verbs print for programs, written without reflection.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
@@ -87,9 +90,14 @@ internal sealed record TrainJson(
 [JsonSerializable(typeof(AlignmentJson))]
 [JsonSerializable(typeof(BenchJson))]
 [JsonSerializable(typeof(TrainJson))]
+[JsonSerializable(typeof(CompareJson))]
 internal sealed partial class CliJson : JsonSerializerContext
 {
     /// <summary>Prints a value as one line.</summary>
     public static void Print<T>(T value) =>
-        Console.Out.WriteLine(JsonSerializer.Serialize(value, (System.Text.Json.Serialization.Metadata.JsonTypeInfo<T>)Default.GetTypeInfo(typeof(T))!));
+        Console.Out.WriteLine(Text(value));
+
+    /// <summary>Writes a value as one line.</summary>
+    public static string Text<T>(T value) =>
+        JsonSerializer.Serialize(value, (System.Text.Json.Serialization.Metadata.JsonTypeInfo<T>)Default.GetTypeInfo(typeof(T))!);
 }

@@ -14,6 +14,7 @@ RootCommand root = new("Recognises actions in video with Alignment-guided Tempor
     BenchVerb.Create(),
     TrainVerb.Create(),
     EvalVerb.Create(),
+    CompareVerb.Create(),
     SynthVerb.Create(),
 };
 return await CommandLine.RunAsync(root, args);

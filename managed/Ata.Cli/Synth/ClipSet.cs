@@ -10,9 +10,8 @@ namespace Ata.Cli.Synth;
 /// </summary>
 internal sealed class ClipSet
 {
-    private static readonly SynthAction[] s_actions = Enum.GetValues<SynthAction>();
-
     private readonly SynthOptions _options;
+    private readonly SynthAction[] _actions;
     private readonly ulong _seed;
     private readonly bool[] _isTest;
 
@@ -21,25 +20,31 @@ internal sealed class ClipSet
     /// <param name="clips">How many, at least 1.</param>
     /// <param name="testFraction">Share of each class whose split is "test" instead of "train".</param>
     /// <param name="seed">Seed of everything that is random.</param>
-    public ClipSet(SynthOptions options, int clips, double testFraction, ulong seed)
+    /// <param name="classes">How many of the actions, from the first on, 1 to <see cref="MostClasses"/>.</param>
+    public ClipSet(SynthOptions options, int clips, double testFraction, ulong seed, int classes)
     {
         _options = options;
+        _actions = Enum.GetValues<SynthAction>()[..classes];
+        Labels = _actions.Select(Label).ToArray();
         _seed = seed;
         _isTest = new bool[clips];
-        for (int first = 0; first < Math.Min(clips, s_actions.Length); ++first)
+        for (int first = 0; first < Math.Min(clips, _actions.Length); ++first)
         {
-            // The clips of one class: first, first + 8, ...; the last of them are for testing.
-            int count = ((clips - 1 - first) / s_actions.Length) + 1;
+            // The clips of one class: first, first + classes, ...; the last of them are for testing.
+            int count = ((clips - 1 - first) / _actions.Length) + 1;
             int test = (int)Math.Round(count * testFraction, MidpointRounding.AwayFromZero);
             for (int i = count - test; i < count; ++i)
             {
-                _isTest[first + (i * s_actions.Length)] = true;
+                _isTest[first + (i * _actions.Length)] = true;
             }
         }
     }
 
     /// <summary>Names of the classes in the order of their indices.</summary>
-    public static IReadOnlyList<string> Labels { get; } = s_actions.Select(Label).ToArray();
+    public IReadOnlyList<string> Labels { get; }
+
+    /// <summary>How many actions there are.</summary>
+    public static int MostClasses { get; } = Enum.GetValues<SynthAction>().Length;
 
     /// <summary>Writes the set. The list comes last, so that where it is the clips are too.</summary>
     /// <param name="folder">Folder to write to; created if missing.</param>
@@ -75,7 +80,7 @@ internal sealed class ClipSet
         WriteText(folder, "list.csv", list.ToString());
     }
 
-    private static SynthAction Action(int index) => s_actions[index % s_actions.Length];
+    private SynthAction Action(int index) => _actions[index % _actions.Length];
 
     private static string FileName(int index) => index.ToString("00000", CultureInfo.InvariantCulture) + ".mp4";
 

@@ -27,6 +27,7 @@ internal static class SynthVerb
             Description = "Folder to write: videos, list.csv (path,label,group,split) and labels.txt.",
         };
         Option<int?> clips = Options.Positive("--clips", "Number of videos. Default 80, ten of each class.");
+        Option<int?> classes = Options.Positive("--classes", $"How many of the {ClipSet.MostClasses} actions. Default all.");
         Option<double?> test = Options.NotNegativeReal("--test", "Share of each class whose split is test, 0 to 1. Default 0.25.");
         Option<string> size = new("--size") { Description = "Width and height in pixels, even. Default 128x128.", HelpName = "WxH" };
         Option<int?> frames = Options.Positive("--frames", "Frames of a video, at least 2. Default 32.");
@@ -35,7 +36,7 @@ internal static class SynthVerb
             "--difficulty", "Number of other objects, speed, noise. Default medium.", s_difficulties);
         Option<ulong?> seed = Options.Seed();
         command.Add(output);
-        foreach (Option option in (Option[])[clips, test, size, frames, fps, difficulty, seed])
+        foreach (Option option in (Option[])[clips, classes, test, size, frames, fps, difficulty, seed])
         {
             command.Add(option);
         }
@@ -55,18 +56,24 @@ internal static class SynthVerb
                 throw new UsageException($"--test is {share.ToString(CultureInfo.InvariantCulture)}; it is a share from 0 to 1.");
             }
 
+            int actions = parse.GetValue(classes) ?? ClipSet.MostClasses;
+            if (actions > ClipSet.MostClasses)
+            {
+                throw new UsageException($"--classes is {actions}; there are {ClipSet.MostClasses} actions.");
+            }
+
             var options = new SynthOptions(
                 width, height, length, parse.GetValue(fps) ?? 12, parse.GetValue(difficulty) ?? SynthDifficulty.Medium);
             int count = parse.GetValue(clips) ?? 80;
             string folder = parse.GetRequiredValue(output);
-            var set = new ClipSet(options, count, share, parse.GetValue(seed) ?? 0);
+            var set = new ClipSet(options, count, share, parse.GetValue(seed) ?? 0, actions);
             Terminal.WithProgress("Rendering", count, progress =>
             {
                 set.Write(folder, progress, cancellationToken);
                 return count;
             });
             Terminal.Output.MarkupLineInterpolated(
-                $"[bold]{folder}[/]: {count} videos of {length} frames, {width} x {height} pixels, {ClipSet.Labels.Count} classes; listed in list.csv");
+                $"[bold]{folder}[/]: {count} videos of {length} frames, {width} x {height} pixels, {set.Labels.Count} classes; listed in list.csv");
             return 0;
         });
         return command;

@@ -1,0 +1,135 @@
+using System.Diagnostics;
+using Ata.Data;
+using Ata.Training;
+
+namespace Ata.Cli.Train;
+
+/// <summary>How one temporal mode did with one seed.</summary>
+/// <param name="Seed">The seed.</param>
+/// <param name="Mode">The mode.</param>
+/// <param name="Accuracy">Share of the test videos that was right.</param>
+/// <param name="Loss">Mean cross-entropy of the test videos.</param>
+/// <param name="MillisecondsPerClip">Median time of a forward pass of one clip.</param>
+/// <param name="TrainingSeconds">Time that fine-tuning took.</param>
+internal sealed record ModeResult(ulong Seed, string Mode, double Accuracy, double Loss, double MillisecondsPerClip, double TrainingSeconds);
+
+/// <summary>Mutual information of neighbouring frames' patches, in nats.</summary>
+/// <param name="Seed">The seed.</param>
+/// <param name="Estimator">How it was estimated.</param>
+/// <param name="Before">Of patches at the same position.</param>
+/// <param name="After">Of patches on the same trajectory.</param>
+internal sealed record InformationResult(ulong Seed, string Estimator, double Before, double After);
+
+/// <summary>
+/// The paper's protocol in small: an image model is trained on single frames; the temporal modules are plugged in at
+/// zero; the same model is then fine-tuned on clips in each temporal mode, with the same data in the same order.
+/// </summary>
+/// <param name="config">The model with the frames of a clip and the classes.</param>
+/// <param name="train">Training videos.</param>
+/// <param name="test">Test videos, which nothing is chosen by.</param>
+/// <param name="image">How the image model is trained.</param>
+/// <param name="video">How each mode is fine-tuned.</param>
+/// <param name="folder">Receives a run for each mode and seed.</param>
+internal sealed class TemporalComparison(
+    ModelConfig config, VideoDataset train, VideoDataset test, TrainerOptions image, TrainerOptions video, string folder)
+{
+    private const int TimedRuns = 30;
+    private const int InformationClips = 32;
+
+    /// <summary>The modes in the order of the table.</summary>
+    public static readonly TemporalMode[] Modes = [TemporalMode.SpaceOnly, TemporalMode.Divided, TemporalMode.Joint, TemporalMode.Ata];
+
+    /// <summary>Runs one seed.</summary>
+    /// <param name="seed">Seed of weights and data.</param>
+    /// <param name="results">Receives a result for each mode.</param>
+    /// <param name="information">Receives a result for each estimator.</param>
+    /// <param name="cancellationToken">Stops the work.</param>
+    public async Task RunAsync(ulong seed, List<ModeResult> results, List<InformationResult> information, CancellationToken cancellationToken)
+    {
+        string plugged = Path.Combine(folder, $"image-{seed}.safetensors");
+        await TrainImageModelAsync(seed, plugged, cancellationToken);
+        foreach (TemporalMode mode in Modes)
+        {
+            string name = Names.Temporal.Of(mode);
+            string run = Path.Combine(folder, $"{name}-{seed}");
+            using Model model = Model.Load(plugged, new ModelOptions { Trainable = true, Temporal = mode, Frames = config.Frames });
+            long start = Stopwatch.GetTimestamp();
+            await FitAsync($"{name}, seed {seed}", model, test, video with { Seed = seed, OutputDirectory = run }, cancellationToken);
+            double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            EvaluationResult result = EvaluationResult.ReadJson(new RunDirectory(run).Validation);
+            using Model trained = Model.Load(new RunDirectory(run).FinalModel);
+            results.Add(new ModeResult(seed, name, result.Top1, result.Loss, await TimeAsync(trained, cancellationToken), seconds));
+            if (mode == TemporalMode.Ata)
+            {
+                information.AddRange(await InformationAsync(seed, trained, cancellationToken));
+            }
+        }
+    }
+
+    private async Task TrainImageModelAsync(ulong seed, string plugged, CancellationToken cancellationToken)
+    {
+        using Model model = Model.Create(config with { Frames = 1, Temporal = TemporalMode.SpaceOnly }, seed);
+        model.SetLabels(train.Labels);
+        string run = Path.Combine(folder, $"image-{seed}");
+        await FitAsync($"image model, seed {seed}", model, null, image with { Seed = seed, OutputDirectory = run }, cancellationToken);
+        TemporalModule.PlugIn(new RunDirectory(run).FinalModel, plugged);
+    }
+
+    private async Task FitAsync(string name, Model model, VideoDataset? validation, TrainerOptions options, CancellationToken cancellationToken)
+    {
+        Console.Error.WriteLine($"{name}: {options.Steps} updates of {options.BatchSize} clips");
+        if (Directory.Exists(options.OutputDirectory))
+        {
+            Directory.Delete(options.OutputDirectory, recursive: true);
+        }
+
+        using var trainer = new Trainer(model, train, validation, options, new WarningLogger());
+        await TrainingScreen.ShowAsync(validation?.Count ?? 0, progress => trainer.FitAsync(progress, cancellationToken));
+    }
+
+    private async Task<double> TimeAsync(Model model, CancellationToken cancellationToken)
+    {
+        using AtaTensor clip = await TestClipsAsync(1, cancellationToken);
+        using Session session = model.CreateSession();
+        var logits = new float[model.Config.Classes];
+        session.Forward(clip, logits, cancellationToken);
+        double[] times = new double[TimedRuns];
+        for (int i = 0; i < times.Length; ++i)
+        {
+            long start = Stopwatch.GetTimestamp();
+            session.Forward(clip, logits, cancellationToken);
+            times[i] = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+        }
+
+        return times.Order().ElementAt(times.Length / 2);
+    }
+
+    /// <summary>Mutual information of what enters the last block, which is what it aligns.</summary>
+    private async Task<IEnumerable<InformationResult>> InformationAsync(ulong seed, Model model, CancellationToken cancellationToken)
+    {
+        using AtaTensor clips = await TestClipsAsync(InformationClips, cancellationToken);
+        using Session session = model.CreateSession();
+        using AtaTensor features = session.GetFeatures(clips, model.Config.Depth - 1, cancellationToken);
+        using Trajectories trajectories = FrameAligner.Align(features);
+        return Enum.GetValues<InformationEstimator>().Select(estimator =>
+        {
+            (double before, double after) = MutualInformation.BetweenFrames(features, trajectories, new InformationOptions { Estimator = estimator });
+            return new InformationResult(seed, estimator.ToString(), before, after);
+        }).ToArray();
+    }
+
+    private async Task<AtaTensor> TestClipsAsync(int count, CancellationToken cancellationToken)
+    {
+        LoaderOptions options = Evaluator.OptionsFor(config) with
+        {
+            Spread = video.Spread,
+            Stride = video.Stride,
+            FramesPerSecond = video.FramesPerSecond,
+            BatchSize = Math.Min(count, test.Count),
+            Augmentation = AugmentationOptions.None with { Crop = video.Augmentation.Crop == CropMode.Full ? CropMode.Full : CropMode.Center },
+        };
+        using VideoLoader loader = VideoLoader.ForEvaluation(test, options);
+        using ClipBatch batch = (await loader.NextAsync(cancellationToken))!;
+        return AtaTensor.CopyOf(batch.Clips.AsSpan<float>(), batch.Clips.Shape);
+    }
+}

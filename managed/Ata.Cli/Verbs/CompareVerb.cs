@@ -1,0 +1,131 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using Ata.Cli.Train;
+using Ata.Data;
+using Ata.Training;
+using Spectre.Console;
+
+namespace Ata.Cli.Verbs;
+
+/// <summary><c>ata compare</c>: trains one model in each temporal mode and compares them.</summary>
+internal static class CompareVerb
+{
+    public static Command Create()
+    {
+        var command = new Verb(
+            "compare",
+            "Compares the temporal modes: trains an image model on single frames, plugs the temporal modules in at zero, and fine-tunes it on clips in each mode, with equal steps on equal data.",
+            "ata compare --data clips/list.csv --out compared --arch vit-tiny --image-size 32 --patch-size 8 --dim 64 --depth 2 --frames 6 --stride 1",
+            "ata compare --data clips/list.csv --out compared --arch vit-tiny --steps 2000 --seeds 5");
+        var config = new ConfigOptions(command);
+        TrainArguments.AddData(config, "List or folder of videos, with a split to test on.");
+        Option<string> output = Options.Path("--out", "Folder for the runs, results.json and table.md.", required: true);
+        Option<int?> seeds = Options.Positive("--seeds", "How many seeds, from --seed on. Default 1.");
+        Option<int?> imageSteps = Options.Positive("--image-steps", "Updates of the image model. Default: as many as --steps.");
+        Option<bool> json = Options.Json();
+        command.Add(output);
+        command.Add(seeds);
+        command.Add(imageSteps);
+        TrainArguments.AddTraining(config);
+        var speed = new SpeedArguments(command);
+        command.Add(json);
+        command.SetWork((parse, cancellationToken) =>
+        {
+            RunConfig run = config.Apply(parse, new RunConfig());
+            if (run.Model.Checkpoint is not null || run.Model.Temporal is not null)
+            {
+                throw new UsageException("--model and --temporal have no place here: the comparison trains its own image model and tries every mode.");
+            }
+
+            (VideoDataset train, VideoDataset? test) = RunData.Load(run.Data with { ValidationSplit = run.Data.ValidationSplit ?? (run.Data.Validation is null ? "test" : null) }, run.Training.Seed);
+            TrainerOptions video = speed.Apply(parse, run.Training) with { ValidateEveryEpochs = 0, CheckpointEverySteps = int.MaxValue };
+            video = video with { Steps = video.TotalSteps(train.Count) };
+            using Model shape = RunModel.Create(run.Model, train.Labels, 0);
+            string folder = parse.GetRequiredValue(output);
+            Directory.CreateDirectory(folder);
+            var comparison = new TemporalComparison(shape.Config, train, test!, video with { Steps = parse.GetValue(imageSteps) ?? video.Steps }, video, folder);
+            var results = new List<ModeResult>();
+            var information = new List<InformationResult>();
+            for (int i = 0; i < (parse.GetValue(seeds) ?? 1); ++i)
+            {
+                comparison.RunAsync(run.Training.Seed + (ulong)i, results, information, cancellationToken).GetAwaiter().GetResult();
+            }
+
+            Write(folder, results, information);
+            if (parse.GetValue(json))
+            {
+                CliJson.Print(new CompareJson(results, information));
+            }
+            else
+            {
+                Print(results, information);
+            }
+
+            return 0;
+        });
+        return command;
+    }
+
+    private static void Write(string folder, List<ModeResult> results, List<InformationResult> information)
+    {
+        File.WriteAllText(Path.Combine(folder, "results.json"), CliJson.Text(new CompareJson(results, information)) + "\n");
+        var text = new StringBuilder("| mode | test accuracy | test loss | time per clip |\n| --- | --- | --- | --- |\n");
+        foreach (string[] row in ModeRows(results))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"| {string.Join(" | ", row)} |\n");
+        }
+
+        text.Append("\n| estimator of mutual information | same position | same trajectory |\n| --- | --- | --- |\n");
+        foreach (string[] row in InformationRows(information))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"| {string.Join(" | ", row)} |\n");
+        }
+
+        File.WriteAllText(Path.Combine(folder, "table.md"), text.ToString());
+    }
+
+    private static void Print(List<ModeResult> results, List<InformationResult> information)
+    {
+        Table modes = new Table().AddColumn("mode").AddColumn("test accuracy").AddColumn("test loss").AddColumn("time per clip");
+        foreach (string[] row in ModeRows(results))
+        {
+            modes.AddRow(row);
+        }
+
+        Table estimates = new Table().AddColumn("mutual information").AddColumn("same position").AddColumn("same trajectory");
+        foreach (string[] row in InformationRows(information))
+        {
+            estimates.AddRow(row);
+        }
+
+        Terminal.Output.Write(modes);
+        Terminal.Output.Write(estimates);
+    }
+
+    private static IEnumerable<string[]> ModeRows(List<ModeResult> results) => results.GroupBy(r => r.Mode).Select(mode => new[]
+    {
+        mode.Key,
+        Spread(mode.Select(r => 100 * r.Accuracy), "0.0") + " %",
+        Spread(mode.Select(r => r.Loss), "0.000"),
+        Spread(mode.Select(r => r.MillisecondsPerClip), "0.00") + " ms",
+    });
+
+    private static IEnumerable<string[]> InformationRows(List<InformationResult> information) => information.GroupBy(r => r.Estimator).Select(estimator => new[]
+    {
+        estimator.Key,
+        Spread(estimator.Select(r => r.Before), "0.000") + " nats",
+        Spread(estimator.Select(r => r.After), "0.000") + " nats",
+    });
+
+    /// <summary>The mean, and the standard deviation where there are several seeds.</summary>
+    private static string Spread(IEnumerable<double> values, string format)
+    {
+        double[] all = values.ToArray();
+        double mean = all.Average();
+        string text = mean.ToString(format, CultureInfo.InvariantCulture);
+        return all.Length < 2
+            ? text
+            : $"{text} ± {Math.Sqrt(all.Sum(v => (v - mean) * (v - mean)) / (all.Length - 1)).ToString(format, CultureInfo.InvariantCulture)}";
+    }
+}
