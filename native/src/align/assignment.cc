@@ -13,6 +13,9 @@ namespace {
 
 // A matching is proven when it is this close to the optimum, relative to its total.
 constexpr double kProvenGap = 1e-6;
+// Integers that resolve the matched values less finely than this are not enough: a few values far
+// greater than the rest have taken their range. The dual gap then decides.
+constexpr double kCoarse = 1e-4;
 
 // A matrix with at least as many columns as rows.
 struct Oriented {
@@ -171,12 +174,33 @@ void widen_solution(const Scaling& scaling, AssignmentWorkspace& workspace) {
               wide.column_of_row.data());
 }
 
-double sum_matched(const Oriented& matrix, const int32_t* column_of_row) {
+struct MatchedSum {
   double total = 0;
+  double magnitude = 0;  // of the absolute values
+};
+
+MatchedSum sum_matched(const Oriented& matrix, const int32_t* column_of_row) {
+  MatchedSum sum;
   for (int i = 0; i < matrix.rows; ++i) {
-    total += matrix.values[static_cast<int64_t>(i) * matrix.columns + column_of_row[i]];
+    const double value = matrix.values[static_cast<int64_t>(i) * matrix.columns + column_of_row[i]];
+    sum.total += value;
+    sum.magnitude += std::fabs(value);
   }
-  return total;
+  return sum;
+}
+
+// Repairs the integer solution, which is in the float64 workspace.
+void refine(const Float64Problem& exact, double range, double magnitude,
+            Float64Workspace& workspace) {
+  // Duals of costs far beyond the values matched (1e9 for "rather not") have lost the digits that
+  // matter, and columns that must stay free need a dual of 0.
+  const bool duals_are_usable =
+      exact.rows == exact.columns && range * exact.rows <= 1e9 * magnitude;
+  if (duals_are_usable) {
+    refine_float64(exact, workspace);
+  } else {
+    solve_float64(exact, workspace);
+  }
 }
 
 }  // namespace
@@ -202,28 +226,29 @@ double solve_assignment(const float* values, int rows, int columns,
   const Float64Problem exact{matrix.values, matrix.rows, matrix.columns,
                              options.maximize ? -1.0F : 1.0F};
   Scaling scaling;
-  const int32_t* column_of_row = nullptr;
-  double total = 0;
+  const int32_t* column_of_row = workspace.fixed_point.column_of_row.data();
+  MatchedSum sum;
   if (solve_in_integers(matrix, options, workspace, column_duals, problem, &scaling)) {
     column_of_row = workspace.fixed_point.column_of_row.data();
-    total = sum_matched(matrix, column_of_row);
-    if (options.polish || options.certify || column_duals != nullptr) {
+    sum = sum_matched(matrix, column_of_row);
+    // The total is off by at most this.
+    const double resolution = matrix.rows * scaling.unit;
+    const bool is_coarse = resolution > kCoarse * sum.magnitude;
+    if (options.polish || options.certify || is_coarse || column_duals != nullptr) {
       widen_solution(scaling, workspace);
     }
     if (options.polish ||
-        (options.certify && dual_gap(exact, workspace.float64) > kProvenGap * std::fabs(total))) {
-      if (matrix.rows == matrix.columns) {
-        refine_float64(exact, workspace.float64);
-      } else {
-        solve_float64(exact, workspace.float64);
-      }
+        ((options.certify || is_coarse) &&
+         dual_gap(exact, workspace.float64) > kProvenGap * std::fabs(sum.total))) {
+      refine(exact, scaling.unit * fixed_point_cost_limit(matrix.columns), sum.magnitude,
+             workspace.float64);
       column_of_row = workspace.float64.column_of_row.data();
-      total = sum_matched(matrix, column_of_row);
+      sum = sum_matched(matrix, column_of_row);
     }
   } else {
     solve_with_forbidden_pairs(exact, workspace, problem);
     column_of_row = workspace.float64.column_of_row.data();
-    total = sum_matched(matrix, column_of_row);
+    sum = sum_matched(matrix, column_of_row);
   }
 
   if (transposed) {
@@ -236,7 +261,7 @@ double solve_assignment(const float* values, int rows, int columns,
     const double sign = options.maximize ? -1 : 1;
     for (int j = 0; j < columns; ++j) column_duals[j] = sign * workspace.float64.column_dual[j];
   }
-  return total;
+  return sum.total;
 }
 
 void solve_assignments(const float* values, int64_t count, int rows, int columns,

@@ -82,7 +82,11 @@ struct InMemory {
   static constexpr int32_t kLowBits = 1;
   static int32_t place(int) { return 0; }
   static constexpr float kRounding = 0;
-  static HWY_INLINE Ints to_integer(Floats x) { return hn::NearestInt(x); }
+  // What NaN is converted to depends on the machine.
+  static HWY_INLINE Ints to_integer(Floats x) {
+    const IntTag tag;
+    return hn::IfThenElse(hn::RebindMask(tag, hn::Eq(x, x)), hn::NearestInt(x), hn::Set(tag, -1));
+  }
 };
 
 template <class Layout>

@@ -206,6 +206,33 @@ TEST(Assignment, RejectsNaNAndTheWrongInfinity) {
   EXPECT_EQ(status(false), ATA_INVALID_ARGUMENT);
 }
 
+// The solver looks at a few rows first; values that it cannot use may be anywhere.
+TEST_P(AssignmentTargets, FindsBadValuesAnywhere) {
+  std::mt19937 random(8);
+  for (const int size : {20, 49, 300}) {
+    for (const bool maximize : {false, true}) {
+      for (const float bad : {std::numeric_limits<float>::quiet_NaN(), kInfinity, -kInfinity, 50.0F,
+                              -50.0F, 1e30F, -1e30F}) {
+        Matrix matrix = make_matrix(Kind::kUniform, size, size, random);
+        matrix(size / 2, size - 1) = bad;
+        const bool allowed = std::isfinite(bad) || (std::isinf(bad) && (bad > 0) != maximize);
+        SCOPED_TRACE(::testing::Message() << size << ", " << bad << ", maximize " << maximize);
+        for (const bool warm : {false, true}) {
+          std::vector<double> duals(static_cast<size_t>(size));
+          double* start = warm ? duals.data() : nullptr;
+          if (!allowed) {
+            EXPECT_THROW(solve(matrix, {.maximize = maximize}, start), Error);
+            continue;
+          }
+          const Solution solution = solve(matrix, {.maximize = maximize, .polish = true}, start);
+          const double best = best_total(matrix, maximize);
+          EXPECT_NEAR(solution.total, best, 1e-9 * std::max(1.0, std::abs(best)));
+        }
+      }
+    }
+  }
+}
+
 TEST(Assignment, RejectsExtentsOutOfRange) {
   AssignmentWorkspace workspace;
   std::vector<int32_t> matching(1);
