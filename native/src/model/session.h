@@ -11,8 +11,8 @@
 
 namespace ata {
 
-/// A sequence of runs on one model: owns the workspace, which the second run of a shape reuses
-/// whole, and what the last run left to be read. One thread at a time; any number of sessions may
+/// A sequence of runs on one model: owns the workspace, which later runs of a shape
+/// reuse, and what the last run left to be read. One thread at a time; any number of sessions may
 /// share a model, and give the same bits as one after another.
 ///
 /// A clip is f32 `[B, 3, T, H, W]`, normalised and finite, T, H and W as in the configuration;
