@@ -75,7 +75,9 @@ class PairGroup {
     normalize();
     if (with_matrix) multiply();
     const int64_t patches = shape_.patches;
-    parallel_for_dynamic(last_ - first_, [&](int64_t index, int worker) {
+    // Another thread may have raised thread_count() since `workers` was sized.
+    const int workers = std::min(thread_count(), static_cast<int>(workspace_.workers.size()));
+    parallel_for_dynamic(last_ - first_, workers, [&](int64_t index, int worker) {
       const int64_t pair = first_ + index;
       const auto current = static_cast<size_t>(shape_.first_frame(pair) - first_frame_);
       match_pair(workspace_.frames[current], workspace_.frames[current + 1],

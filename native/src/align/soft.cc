@@ -114,10 +114,12 @@ void soft_weights_backward(const float* features, const FeatureShape& shape, flo
                            SoftWorkspace& workspace, float* grad_features) {
   validate({.method = AlignmentMethod::kSoft, .temperature = temperature}, shape.patches);
   normalize_frames(features, shape, workspace);
-  workspace.buffers.resize(std::max(workspace.buffers.size(), static_cast<size_t>(thread_count())));
+  // Read once: another thread may change it at any time.
+  const int workers = thread_count();
+  workspace.buffers.resize(std::max(workspace.buffers.size(), static_cast<size_t>(workers)));
   const int64_t matrix = shape.patches * shape.patches;
   // Over frames, not pairs: each frame's gradient then has one writer.
-  parallel_for_dynamic(shape.clips * shape.frames, [&](int64_t frame, int worker) {
+  parallel_for_dynamic(shape.clips * shape.frames, workers, [&](int64_t frame, int worker) {
     const int64_t t = frame % shape.frames;
     const int64_t pair = frame / shape.frames * (shape.frames - 1) + t;
     FrameGradient gradient(shape, workspace.buffers[static_cast<size_t>(worker)]);
