@@ -22,6 +22,8 @@ public unsafe class ForwardBenchmark : IDisposable
     [GlobalSetup]
     public void Setup()
     {
+        // One thread, so that waiting for others is not measured.
+        AtaRuntime.ThreadCount = 1;
         ModelConfig config = Architecture == "one-block"
             ? ModelConfig.Named("vit-tiny") with { Depth = 1, Dim = 64, Heads = 1, ImageSize = 32, Frames = 2 }
             : ModelConfig.Named(Architecture);

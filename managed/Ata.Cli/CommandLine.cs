@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.CommandLine.Parsing;
 using Microsoft.Extensions.Logging;
 
 namespace Ata.Cli;
@@ -45,6 +46,12 @@ internal static class CommandLine
                 : command.UnmatchedTokens.Count > 0 ? $"There is no verb '{command.UnmatchedTokens[0]}'."
                 : "A verb is missing.";
             Terminal.WriteError($"{problem} Try 'ata{(verb == root ? string.Empty : $" {verb.Name}")} --help'.");
+            return BadUsage;
+        }
+
+        if (UnknownOption(command) is { } option)
+        {
+            Terminal.WriteError($"There is no option '{option}'. Try 'ata {command.CommandResult.Command.Name} --help'.");
             return BadUsage;
         }
 
@@ -99,6 +106,14 @@ internal static class CommandLine
         };
         return OneLine(message);
     }
+
+    // The parser takes an option that it does not know for one more file. Files of such a name follow a '--'.
+    private static string? UnknownOption(ParseResult command) =>
+        command.Tokens
+            .TakeWhile(token => token.Type != TokenType.DoubleDash)
+            .FirstOrDefault(token => token.Type == TokenType.Argument
+                && token.Value.StartsWith("--", StringComparison.Ordinal))
+            ?.Value;
 
     private static bool IsExpected(Exception error) =>
         error is UsageException or AtaException or IOException or UnauthorizedAccessException or NotSupportedException

@@ -60,6 +60,7 @@ internal sealed record BenchJson(
     double MeanMilliseconds,
     double ClipsPerSecond,
     double NativeMedianMilliseconds,
+    double NativeMinimumMilliseconds,
     double ManagedOverheadPercent,
     long ManagedBytesPerCall);
 

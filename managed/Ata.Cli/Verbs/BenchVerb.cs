@@ -127,7 +127,8 @@ internal static class BenchVerb
             managedTimes.Average(),
             1000 / median,
             nativeMedian,
-            100 * ((managedTimes.Min() / nativeTimes.Min()) - 1),
+            nativeTimes.Min(),
+            100 * Median([.. managedTimes.Zip(nativeTimes, (managed, native) => managed - native)]) / nativeMedian,
             allocated / runs);
     }
 
@@ -145,6 +146,6 @@ internal static class BenchVerb
         Terminal.Output.MarkupLineInterpolated(
             $"managed: median [bold]{result.MedianMilliseconds:0.00} ms[/], minimum {result.MinimumMilliseconds:0.00} ms, mean {result.MeanMilliseconds:0.00} ms, {result.ClipsPerSecond:0.00} clips/s");
         Terminal.Output.MarkupLineInterpolated(
-            $"native:  median {result.NativeMedianMilliseconds:0.00} ms; the managed call adds {result.ManagedOverheadPercent:0.00} % (of the minima) and allocates {result.ManagedBytesPerCall} bytes");
+            $"native:  median {result.NativeMedianMilliseconds:0.00} ms, minimum {result.NativeMinimumMilliseconds:0.00} ms; the managed call adds {result.ManagedOverheadPercent:0.00} % (median difference) and allocates {result.ManagedBytesPerCall} bytes");
     }
 }
