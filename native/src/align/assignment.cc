@@ -226,7 +226,7 @@ double solve_assignment(const float* values, int rows, int columns,
   const Float64Problem exact{matrix.values, matrix.rows, matrix.columns,
                              options.maximize ? -1.0F : 1.0F};
   Scaling scaling;
-  const int32_t* column_of_row = workspace.fixed_point.column_of_row.data();
+  const int32_t* column_of_row = nullptr;
   MatchedSum sum;
   if (solve_in_integers(matrix, options, workspace, column_duals, problem, &scaling)) {
     column_of_row = workspace.fixed_point.column_of_row.data();
@@ -268,9 +268,11 @@ void solve_assignments(const float* values, int64_t count, int rows, int columns
                        const AssignmentOptions& options,
                        std::vector<AssignmentWorkspace>& workspaces, int32_t* matching,
                        double* totals) {
-  workspaces.resize(std::max(workspaces.size(), static_cast<size_t>(thread_count())));
+  // Read once: another thread may change it at any time.
+  const int workers = thread_count();
+  workspaces.resize(std::max(workspaces.size(), static_cast<size_t>(workers)));
   const int64_t size = static_cast<int64_t>(rows) * columns;
-  parallel_for_dynamic(count, [&](int64_t index, int worker) {
+  parallel_for_dynamic(count, workers, [&](int64_t index, int worker) {
     const double total = solve_assignment(values + index * size, rows, columns, options,
                                           workspaces[static_cast<size_t>(worker)],
                                           matching + index * rows, nullptr, index);

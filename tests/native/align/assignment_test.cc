@@ -233,6 +233,22 @@ TEST_P(AssignmentTargets, FindsBadValuesAnywhere) {
   }
 }
 
+// Costs of 1e9 for "rather not", as people write instead of infinity.
+TEST_P(AssignmentTargets, HugeCostsLeaveTheOthersTheirDigits) {
+  std::mt19937 random(9);
+  std::bernoulli_distribution avoid(0.3);
+  for (const auto& [rows, columns] :
+       std::vector<std::pair<int, int>>{{20, 20}, {49, 60}, {200, 200}}) {
+    Matrix matrix = make_matrix(Kind::kUniform, rows, columns, random);
+    for (float& x : matrix.values) {
+      if (avoid(random)) x = 1e9F;
+    }
+    const double best = best_total(matrix, false);
+    EXPECT_NEAR(solve(matrix, {.maximize = false}).total, best, 1e-6 * best);
+    EXPECT_NEAR(solve(matrix, {.maximize = false, .polish = true}).total, best, 1e-9 * best);
+  }
+}
+
 TEST(Assignment, RejectsExtentsOutOfRange) {
   AssignmentWorkspace workspace;
   std::vector<int32_t> matching(1);
