@@ -20,7 +20,8 @@ usage() {
   build            build the native library and, with the .NET SDK, the managed part
   test             build, then run every test and check the formatting
   demo             build, then make a video, align it and run a model over it
-  bench            build, then run the benchmarks
+  bench [OPTION]   build, then run the benchmarks; options go to Google Benchmark, e.g.
+                   --benchmark_filter=NAME
   sanitize NAME    build and run the native tests under a sanitizer: asan or tsan
   format           format all sources; with --check only report what is not formatted
   pack             write the NuGet packages and the C++ package to artifacts/
@@ -274,6 +275,11 @@ bench() {
     say "$program"
     "$program" "$@"
   done
+  if have_dotnet; then
+    say "managed: benchmarks"
+    dotnet run --project managed/Ata.Benchmarks -c Release --no-build -- \
+      --filter '*' --artifacts out/benchmarks
+  fi
 }
 
 pack() {
