@@ -111,7 +111,8 @@ build_native() { # [PRESET [TARGET]]
 
 build_managed() {
   say "managed: restore and build"
-  dotnet build Ata.sln -c Release -v quiet
+  dotnet build Ata.sln -c Release -v quiet ||
+    die "the managed part could not be built; see above (NuGet needs a network to restore packages)"
 }
 
 build() {
@@ -160,7 +161,7 @@ check() { # NAME COMMAND...
 # The number that an attribute of the first matching XML element holds; 0 if there is none.
 xml_number() { # FILE ELEMENT ATTRIBUTE
   local value
-  value="$(tr '\n' ' ' <"$1" | grep -o "<$2 [^>]*>" | head -n 1 | sed -n "s/.* $3=\"\([0-9]*\)\".*/\1/p")"
+  value="$(tr '\n\t' '  ' <"$1" | grep -o "<$2 [^>]*>" | head -n 1 | sed -n "s/.* $3=\"\([0-9]*\)\".*/\1/p")"
   echo "${value:-0}"
 }
 
