@@ -13,9 +13,9 @@ namespace {
 
 // A matching is proven when it is this close to the optimum, relative to its total.
 constexpr double kProvenGap = 1e-6;
-// Integers that resolve the matched values less finely than this are not enough: a few values far
-// greater than the rest have taken their range. The dual gap then decides.
-constexpr double kCoarse = 1e-4;
+// Integers that resolve the total less finely than this may not be enough, as when a few
+// values far greater than the rest have taken their range. The dual gap then decides.
+constexpr double kCoarse = 1e-5;
 
 // A matrix with at least as many columns as rows.
 struct Oriented {
@@ -233,7 +233,7 @@ double solve_assignment(const float* values, int rows, int columns,
     sum = sum_matched(matrix, column_of_row);
     // The total is off by at most this.
     const double resolution = matrix.rows * scaling.unit;
-    const bool is_coarse = resolution > kCoarse * sum.magnitude;
+    const bool is_coarse = resolution > kCoarse * std::fabs(sum.total);
     if (options.polish || options.certify || is_coarse || column_duals != nullptr) {
       widen_solution(scaling, workspace);
     }
