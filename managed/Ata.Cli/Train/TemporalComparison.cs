@@ -52,7 +52,7 @@ internal sealed class TemporalComparison(
         {
             string name = Names.Temporal.Of(mode);
             string run = Path.Combine(folder, $"{name}-{seed}");
-            using Model model = Model.Load(plugged, new ModelOptions { Trainable = true, Temporal = mode, Frames = config.Frames });
+            using Model model = Model.Load(plugged, new ModelOptions { Trainable = true, Temporal = mode });
             long start = Stopwatch.GetTimestamp();
             await FitAsync($"{name}, seed {seed}", model, test, video with { Seed = seed, OutputDirectory = run }, cancellationToken);
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
@@ -72,7 +72,16 @@ internal sealed class TemporalComparison(
         model.SetLabels(train.Labels);
         string run = Path.Combine(folder, $"image-{seed}");
         await FitAsync($"image model, seed {seed}", model, null, image with { Seed = seed, OutputDirectory = run }, cancellationToken);
-        TemporalModule.PlugIn(new RunDirectory(run).FinalModel, plugged);
+        using Model video = Model.Import(new RunDirectory(run).FinalModel, new ImportOptions
+        {
+            Source = CheckpointSource.TimeSformer,
+            Temporal = TemporalMode.Ata,
+            Frames = config.Frames,
+            Heads = config.Heads,
+            Seed = seed,
+        });
+        video.SetLabels(train.Labels);
+        video.Save(plugged);
     }
 
     private async Task FitAsync(string name, Model model, VideoDataset? validation, TrainerOptions options, CancellationToken cancellationToken)
