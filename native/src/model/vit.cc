@@ -195,6 +195,11 @@ Variable VitForward::temporal_branch(const Variable& patches, int64_t index,
   x = temporal_attention(context_, x, batch_, config_.frames, config_.patches(), config_.heads,
                          trajectories);
   if (block.temporal_fc.out_features == 0) return linear(context_, x, block.temporal_proj, output);
+  // Nothing lies between the two layers but dropout.
+  if (training_.dropout == 0.0f && patch_row_count() > config_.dim) {
+    return linear(context_, x, chain_linear(context_, block.temporal_proj, block.temporal_fc),
+                  output);
+  }
   x = linear(context_, x, block.temporal_proj, {.out_dtype = compute_});
   x = thinned(x, index, DrawSite::kTemporalProjection);
   return linear(context_, x, block.temporal_fc, output);

@@ -132,4 +132,62 @@ Variable linear(const Context& context, const Variable& x, const LinearWeights& 
   return out;
 }
 
+LinearWeights chain_linear(const Context& context, const LinearWeights& first,
+                           const LinearWeights& second) {
+  for (const LinearWeights* layer : {&first, &second}) {
+    require(layer->weight.defined() && layer->bias.defined(),
+            "chain_linear: a plain weight or a bias is missing");
+    check_f32("chain_linear", "weight", layer->weight.value(),
+              {layer->out_features, layer->in_features});
+    check_f32("chain_linear", "bias", layer->bias.value(), {layer->out_features});
+  }
+  require(second.in_features == first.out_features, "chain_linear: the first layer gives ",
+          first.out_features, " features; the second takes ", second.in_features);
+  const int64_t inner = first.out_features;
+  const Kernels& kernels = *context.kernels;
+  Tensor product = context.empty({second.out_features, first.in_features});
+  kernels.linear_input_gradient(second.weight.value(), first.weight.value(), product,
+                                context.allocator);
+  Tensor sum = context.empty({1, second.out_features});
+  kernels.linear(first.bias.value().reshape({1, inner}), second.weight.value(), nullptr,
+                 second.bias.value(), false, false, sum, context.allocator);
+
+  const bool record = context.records(first.weight, first.bias, second.weight, second.bias);
+  LinearWeights chained;
+  chained.weight = Variable(product, record);
+  chained.bias = Variable(sum.reshape({second.out_features}), record);
+  chained.out_features = second.out_features;
+  chained.in_features = first.in_features;
+  if (record) {
+    context.tape->record([context, inner, w1 = first.weight, b1 = first.bias, w2 = second.weight,
+                          b2 = second.bias, weight = chained.weight, bias = chained.bias] {
+      const Kernels& table = *context.kernels;
+      const auto& allocator = context.allocator;
+      if (const Tensor dw = weight.take_gradient()) {
+        if (w2.requires_gradient()) {
+          table.linear(dw, w1.value(), nullptr, Tensor(), false, /*accumulate=*/true,
+                       w2.mutable_gradient(allocator), allocator);
+        }
+        if (w1.requires_gradient()) {
+          table.linear_weight_gradient(w2.value(), dw, w1.mutable_gradient(allocator), allocator);
+        }
+      }
+      if (const Tensor db = bias.take_gradient()) {
+        const Tensor row = db.reshape({1, db.count()});
+        if (w2.requires_gradient()) {
+          table.linear_weight_gradient(row, b1.value().reshape({1, inner}),
+                                       w2.mutable_gradient(allocator), allocator);
+        }
+        if (b1.requires_gradient()) {
+          Tensor db1 = context.empty({1, inner});
+          table.linear_input_gradient(row, w2.value(), db1, allocator);
+          context.accumulate_gradient(b1, db1.reshape({inner}));
+        }
+        context.accumulate_gradient(b2, db);
+      }
+    });
+  }
+  return chained;
+}
+
 }  // namespace ata

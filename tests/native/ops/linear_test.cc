@@ -173,5 +173,64 @@ TEST(LinearOp, RejectsWhatDoesNotFit) {
   });
 }
 
+// x through both layers at once, against one after the other.
+TEST(ChainLinear, GradientsOfBothLayers) {
+  constexpr int64_t kRows = 6, kIn = 5, kInner = 7, kOut = 4;
+  OpCase op_case;
+  op_case.inputs = {random_tensor({kRows, kIn}, 1), random_tensor({kInner, kIn}, 2),
+                    random_tensor({kInner}, 3), random_tensor({kOut, kInner}, 4),
+                    random_tensor({kOut}, 5)};
+  op_case.op = [](const Context& context, const std::vector<Variable>& inputs) {
+    LinearWeights first, second;
+    first.weight = inputs[1];
+    first.bias = inputs[2];
+    first.out_features = kInner;
+    first.in_features = kIn;
+    second.weight = inputs[3];
+    second.bias = inputs[4];
+    second.out_features = kOut;
+    second.in_features = kInner;
+    return linear(context, inputs[0], chain_linear(context, first, second));
+  };
+  op_case.oracle = [](const std::vector<Doubles>& inputs) {
+    return linear_oracle(linear_oracle(inputs[0], inputs[1], inputs[2], kIn, kInner), inputs[3],
+                         inputs[4], kInner, kOut);
+  };
+  check_op(op_case, tolerance_of(DType::kF32));
+}
+
+TEST(ChainLinear, RejectsLayersThatDoNotFit) {
+  LinearWeights first, second;
+  first.weight = Variable(random_tensor({7, 5}, 1));
+  first.bias = Variable(random_tensor({7}, 2));
+  first.out_features = 7;
+  first.in_features = 5;
+  expect_error(ATA_INVALID_ARGUMENT, "the second takes 5",
+               [&] { chain_linear(cpu_context(), first, first); });
+  expect_error(ATA_INVALID_ARGUMENT, "missing",
+               [&] { chain_linear(cpu_context(), first, second); });
+}
+
+TEST(LinearResult, AKnownResultIsRecordedAndNotComputed) {
+  const Tensor known = random_tensor({3, 4}, 9), dy = random_tensor({3, 4}, 8);
+  std::vector<Tensor> gradients_of_x;
+  for (const Tensor& result : {Tensor(), known}) {
+    Tape tape;
+    const Context context = cpu_context(&tape);
+    const Variable x(random_tensor({3, 5}, 1), true);
+    LinearWeights weights;
+    weights.weight = Variable(random_tensor({4, 5}, 2), true);
+    weights.out_features = 4;
+    weights.in_features = 5;
+    const Variable y = linear(context, x, weights, {.known_result = result});
+    if (result) {
+      EXPECT_EQ(y.value().raw(), known.raw());
+    }
+    tape.backward(y, dy.clone());
+    gradients_of_x.push_back(x.gradient());
+  }
+  EXPECT_TRUE(same_bits(gradients_of_x[0], gradients_of_x[1]));
+}
+
 }  // namespace
 }  // namespace ata::testing
