@@ -114,7 +114,9 @@ public unsafe partial struct ata_alignment_options
     /// </summary>
     public int window_radius;
 
-    /// <summary><c>sinkhorn</c>, <c>soft</c>: temperature on the cosine scale, above 0. Default 0.05.</summary>
+    /// <summary>
+    /// <c>sinkhorn</c>, <c>soft</c>: temperature on the cosine scale, at least 1e-6. Default 0.05.
+    /// </summary>
     public float temperature;
 
     /// <summary><c>sinkhorn</c>: number of iterations, at least 1. Default 50.</summary>

@@ -366,7 +366,7 @@ typedef struct ata_alignment_options {
   ata_alignment method;
   /** `window`: largest move in patches, per axis (Chebyshev distance), at least 0. Default 3. */
   int32_t window_radius;
-  /** `sinkhorn`, `soft`: temperature on the cosine scale, above 0. Default 0.05. */
+  /** `sinkhorn`, `soft`: temperature on the cosine scale, at least 1e-6. Default 0.05. */
   float temperature;
   /** `sinkhorn`: number of iterations, at least 1. Default 50. */
   int32_t iterations;

@@ -218,8 +218,8 @@ void ModelConfig::validate(ata_status status, const std::string& origin) const {
         ", but alignment 'soft' has no trajectories to reuse; it must be 1");
   check(window_radius >= 0 && window_radius <= kMaxImageSize, "window_radius is ", window_radius,
         "; it must be 0 to ", kMaxImageSize);
-  check(std::isfinite(temperature) && temperature > 0, "temperature is ", temperature,
-        "; it must be above 0");
+  check(std::isfinite(temperature) && temperature >= 1e-6f, "temperature is ", temperature,
+        "; it must be at least 1e-6");
   check_range("iterations", iterations, kMaxIterations);
   for (int channel = 0; channel < 3; ++channel) {
     check(std::isfinite(mean[channel]), "mean is not finite");
