@@ -6,6 +6,9 @@ using Xunit;
 
 namespace Ata.Tests;
 
+/// <summary>What the whole process shares: memory, threads, the log. No other test runs meanwhile.</summary>
+[Collection(nameof(RuntimeTests))]
+[CollectionDefinition(nameof(RuntimeTests), DisableParallelization = true)]
 public sealed unsafe class RuntimeTests
 {
     [Fact]
