@@ -19,7 +19,8 @@ usage() {
   setup            install the system packages that are missing (Debian, Ubuntu)
   build            build the native library and, with the .NET SDK, the managed part
   test             build, then run every test and check the formatting
-  demo             build, then make a video, align it and run a model over it
+  demo [--full]    build, then make a video, align it, and train a model in each temporal mode;
+                   --full: more videos and 5 seeds, which takes hours
   bench [OPTION]   build, then run the benchmarks; options go to Google Benchmark, e.g.
                    --benchmark_filter=NAME
   sanitize NAME    build and run the native tests under a sanitizer: asan or tsan
@@ -299,6 +300,7 @@ pack() {
 demo() {
   use_cli
   demo/run.sh out/demo
+  demo/train.sh out/demo "$@"
 }
 
 clean() {
@@ -310,7 +312,8 @@ main() {
   local verb="${1:-help}"
   if (($# > 0)); then shift; fi
   case "$verb" in
-    setup | build | pack | demo | clean) (($# == 0)) || die "$verb takes no arguments" ;;&
+    setup | build | pack | clean) (($# == 0)) || die "$verb takes no arguments" ;;&
+    demo) [[ $# == 0 || "$*" == --full ]] || die "demo takes no argument but --full" ;;&
     setup) setup && say "all system packages are there" ;;
     build | bench | sanitize | format | pack | demo | clean) "$verb" "$@" ;;
     test) run_tests "$@" ;;
