@@ -5,8 +5,13 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <limits>
 #include <thread>
+
+#if !defined(_WIN32)
+#include <sys/resource.h>
+#endif
 
 #include "../model/fixture.h"
 #include "base/threads.h"
@@ -561,10 +566,20 @@ TEST_F(TrainerTest, AFailedSaveKeepsTheOldFile) {
   const auto before = std::filesystem::file_size(path());
   trainer.accumulate(fixture.get("clip"), fixture.get("labels"), 1.0f);
   trainer.update(1e-3);
-  // A device that is always full.
-  if (std::filesystem::exists("/dev/full")) {
-    EXPECT_THROW(trainer.save("/dev/full/x.safetensors", nullptr), Error);
-  }
+#if !defined(_WIN32)
+  // As on a full disk, a write fails halfway.
+  rlimit limit = {};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  rlimit small = limit;
+  small.rlim_cur = before / 2;
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  error_of(ATA_IO_ERROR, [&] { trainer.save(path(), "second"); });
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  std::signal(SIGXFSZ, handler);
+  const std::filesystem::path folder = std::filesystem::path(path()).parent_path();
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1);
+#endif
   error_of(ATA_IO_ERROR, [&] { trainer.save(path("no/such/folder/file"), nullptr); });
   EXPECT_EQ(std::filesystem::file_size(path()), before);
   EXPECT_EQ(*TensorFile(path()).metadata("state"), "first");
