@@ -83,24 +83,4 @@ public sealed class ClassificationMetrics
         CorrectInTop5 += rank < Top ? 1 : 0;
         _loss += loss;
     }
-
-    /// <summary>Cross-entropy of logits.</summary>
-    /// <param name="logits">The logits.</param>
-    /// <param name="label">The true class.</param>
-    public static double CrossEntropy(ReadOnlySpan<float> logits, int label)
-    {
-        double largest = double.NegativeInfinity;
-        foreach (float logit in logits)
-        {
-            largest = Math.Max(largest, logit);
-        }
-
-        double sum = 0;
-        foreach (float logit in logits)
-        {
-            sum += Math.Exp(logit - largest);
-        }
-
-        return Math.Log(sum) + largest - logits[label];
-    }
 }
