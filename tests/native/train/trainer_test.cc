@@ -5,48 +5,13 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
-#include <csignal>
 #include <limits>
 #include <thread>
 
-#if !defined(_WIN32)
-#include <sys/resource.h>
-#endif
-
-#include "../model/fixture.h"
-#include "base/threads.h"
+#include "training.h"
 
 namespace ata {
 namespace {
-
-constexpr const char* kFixtures[] = {"tiny-ata", "tiny-divided", "tiny-joint", "tiny-space_only",
-                                     "small-ata"};
-
-ParameterSet copy(const ParameterSet& parameters) {
-  ParameterSet result;
-  for (size_t i = 0; i < parameters.count(); ++i) {
-    result.add(parameters.name(i), parameters.tensor(i).clone());
-  }
-  return result;
-}
-
-std::shared_ptr<Model> model_of(const Fixture& fixture) {
-  return std::make_shared<Model>(fixture.config, copy(fixture.parameters));
-}
-
-// Everything at once that draws, averages or clips.
-TrainOptions rich_options() {
-  TrainOptions options;
-  options.clip_norm = 0.5f;
-  options.label_smoothing = 0.1f;
-  options.stochastic_depth = 0.4f;
-  options.dropout = 0.2f;
-  options.ema_decay = 0.9f;
-  options.layer_decay = 0.8f;
-  options.new_parameter_scale = 2.0f;
-  options.seed = 77;
-  return options;
-}
 
 // Plain gradient descent at rate 1 without decay or clipping: the weights show the gradient.
 TrainOptions plain_options() {
@@ -62,13 +27,6 @@ Tensor labels_of(std::vector<int64_t> values) {
   Tensor labels({static_cast<int64_t>(values.size())}, DType::kI64);
   std::copy(values.begin(), values.end(), labels.data<int64_t>());
   return labels;
-}
-
-bool same_weights(const Model& a, const Model& b) {
-  for (size_t i = 0; i < a.parameters().count(); ++i) {
-    if (!same_bits(a.parameters().tensor(i), b.parameters().tensor(i))) return false;
-  }
-  return a.parameters().count() == b.parameters().count();
 }
 
 // The largest relative difference of a parameter's change since `start`.
@@ -87,13 +45,6 @@ double change_error(const Model& a, const Model& b, const ParameterSet& start) {
   }
   return worst;
 }
-
-// One thread does: models this small gain nothing from a second, which a busy machine may delay.
-class OneThread {
- protected:
-  OneThread() { set_thread_count(1); }
-  ~OneThread() { set_thread_count(0); }
-};
 
 class TrainerTest : public ModelFileTest, OneThread {};
 class FixtureTraining : public testing::TestWithParam<const char*>, OneThread {};
@@ -170,51 +121,7 @@ TEST_P(FixtureTraining, Bf16StaysCloseToF32) {
   EXPECT_NE(losses[0][5], losses[1][5]);
 }
 
-TEST_P(FixtureTraining, ResumesBitForBit) {
-  const Fixture fixture(GetParam());
-  const std::string path = testing::TempDir() + "/resume_" + GetParam() + ".safetensors";
-  const auto step = [&](Trainer& trainer) {
-    trainer.accumulate(fixture.get("clip"), fixture.get("labels"), 0.5f);
-    trainer.accumulate(fixture.get("clip"), fixture.get("labels"), 0.5f);
-    trainer.update(1e-3);
-  };
-  const auto straight = model_of(fixture);
-  Trainer first(straight, rich_options());
-  for (int i = 0; i < 4; ++i) step(first);
-  // In the middle of an update's batches.
-  first.accumulate(fixture.get("clip"), fixture.get("labels"), 0.5f);
-  first.save(path, "the caller's");
-  first.accumulate(fixture.get("clip"), fixture.get("labels"), 0.5f);
-  first.update(1e-3);
-  for (int i = 0; i < 10; ++i) step(first);
-
-  const auto resumed = std::make_shared<Model>(fixture.config, [&] {
-    ParameterSet other;
-    for (size_t i = 0; i < fixture.parameters.count(); ++i) {
-      other.add(fixture.parameters.name(i),
-                Tensor::zeros(fixture.parameters.tensor(i).shape(), DType::kF32));
-    }
-    return other;
-  }());
-  Trainer second(resumed, rich_options());
-  second.load(path);
-  EXPECT_EQ(*TensorFile(path).metadata("state"), "the caller's");
-  EXPECT_EQ(second.update_count(), 4);
-  second.accumulate(fixture.get("clip"), fixture.get("labels"), 0.5f);
-  second.update(1e-3);
-  for (int i = 0; i < 10; ++i) step(second);
-  EXPECT_EQ(second.update_count(), first.update_count());
-  EXPECT_TRUE(same_weights(*straight, *resumed));
-  EXPECT_TRUE(same_weights(*first.averaged_model(), *second.averaged_model()));
-  std::filesystem::remove(path);
-}
-
-INSTANTIATE_TEST_SUITE_P(Fixtures, FixtureTraining, testing::ValuesIn(kFixtures),
-                         [](const auto& fixture) {
-                           std::string name = fixture.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Fixtures, FixtureTraining, testing::ValuesIn(kFixtures), name_of);
 
 TEST_F(TrainerTest, AccumulationEqualsOneBigBatch) {
   const Fixture fixture("tiny-ata");
@@ -499,90 +406,6 @@ TEST_F(TrainerTest, TheSeedDecidesTheDraws) {
   }
   const auto still = losses(1, 0.0f, 0.0f);
   EXPECT_EQ(std::count(still.begin(), still.end(), still[0]), 4);
-}
-
-TEST_F(TrainerTest, LoadRefusesWhatDiffersAndChangesNothing) {
-  const Fixture fixture("tiny-ata");
-  const auto saved_model = model_of(fixture);
-  Trainer saved(saved_model, TrainOptions());
-  saved.accumulate(fixture.get("clip"), fixture.get("labels"), 1.0f);
-  saved.update(1e-2);
-  saved.save(path(), nullptr);
-
-  const auto refuse = [&](const TrainOptions& options, const std::string& file, ata_status status,
-                          const char* mention, const char* fixture_name = "tiny-ata") {
-    const Fixture target(fixture_name);
-    const auto model = model_of(target);
-    Trainer trainer(model, options);
-    EXPECT_MENTIONS(error_of(status, [&] { trainer.load(file); }), mention);
-    EXPECT_TRUE(same_weights(*model, *model_of(target)));
-    EXPECT_EQ(trainer.update_count(), 0);
-  };
-  TrainOptions other;
-  other.dropout = 0.5f;
-  refuse(other, path(), ATA_INVALID_ARGUMENT, "options 'dropout'");
-  refuse(TrainOptions(), path(), ATA_INVALID_ARGUMENT, "config '", "tiny-divided");
-  refuse(TrainOptions(), path("none.safetensors"), ATA_NOT_FOUND, "none.safetensors");
-  refuse(TrainOptions(), checkpoint(fixture), ATA_BAD_MODEL, "not a training checkpoint");
-
-  saved.save(path(), nullptr);
-  const auto with_change = [&](const auto& change) {
-    const TensorFile source(path());
-    TensorFile file;
-    for (size_t i = 0; i < source.count(); ++i) {
-      file.set(source.name(i), source.get(source.name(i)));
-    }
-    for (const char* key : {"format", "config", "options", "updates", "batches"}) {
-      file.set_metadata(key, *source.metadata(key));
-    }
-    change(file);
-    file.save(path("changed.safetensors"));
-    return path("changed.safetensors");
-  };
-  const auto bad = [&](const char* mention, const auto& change) {
-    refuse(TrainOptions(), with_change(change), ATA_BAD_MODEL, mention);
-  };
-  bad("updates", [](TensorFile& f) { f.set_metadata("updates", "-1"); });
-  bad("batches", [](TensorFile& f) { f.set_metadata("batches", "1e3"); });
-  bad("format", [](TensorFile& f) { f.set_metadata("format", "ata-trainer-99"); });
-  bad("config", [](TensorFile& f) { f.set_metadata("config", "[1"); });
-  bad("head.bias", [](TensorFile& f) { f.set("moment1/head.bias", Tensor({3}, DType::kF32)); });
-  bad("tensors", [](TensorFile& f) { f.set("stray", Tensor::zeros({3}, DType::kF32)); });
-  bad("head.bias", [](TensorFile& f) {
-    Tensor tensor = f.get("param/head.bias").clone();
-    tensor.data<float>()[2] = std::numeric_limits<float>::quiet_NaN();
-    f.set("param/head.bias", tensor);
-  });
-  // Truncated.
-  std::filesystem::resize_file(path(), std::filesystem::file_size(path()) - 5);
-  refuse(TrainOptions(), path(), ATA_BAD_MODEL, "model.safetensors");
-}
-
-TEST_F(TrainerTest, AFailedSaveKeepsTheOldFile) {
-  const Fixture fixture("tiny-joint");
-  const auto model = model_of(fixture);
-  Trainer trainer(model, TrainOptions());
-  trainer.save(path(), "first");
-  const auto before = std::filesystem::file_size(path());
-  trainer.accumulate(fixture.get("clip"), fixture.get("labels"), 1.0f);
-  trainer.update(1e-3);
-#if !defined(_WIN32)
-  // As on a full disk, a write fails halfway.
-  rlimit limit = {};
-  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
-  rlimit small = limit;
-  small.rlim_cur = before / 2;
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
-  error_of(ATA_IO_ERROR, [&] { trainer.save(path(), "second"); });
-  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
-  std::signal(SIGXFSZ, handler);
-  const std::filesystem::path folder = std::filesystem::path(path()).parent_path();
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1);
-#endif
-  error_of(ATA_IO_ERROR, [&] { trainer.save(path("no/such/folder/file"), nullptr); });
-  EXPECT_EQ(std::filesystem::file_size(path()), before);
-  EXPECT_EQ(*TensorFile(path()).metadata("state"), "first");
 }
 
 TEST_F(TrainerTest, NeedsATrainableModelAndGoodOptions) {
