@@ -19,8 +19,9 @@ usage() {
   setup            install the system packages that are missing (Debian, Ubuntu)
   build            build the native library and, with the .NET SDK, the managed part
   test             build, then run every test and check the formatting
-  demo [--full]    build, then make a video, align it, and train a model in each temporal mode;
-                   --full: more videos and 5 seeds, which takes hours
+  demo [OPTION]    build, then make a video, align it and run a model over it; --train also trains a
+                   model in each temporal mode and compares them, --full does so with more videos
+                   and 5 seeds, which takes hours
   bench [OPTION]   build, then run the benchmarks; options go to Google Benchmark, e.g.
                    --benchmark_filter=NAME
   sanitize NAME    build and run the native tests under a sanitizer: asan or tsan
@@ -300,7 +301,10 @@ pack() {
 demo() {
   use_cli
   demo/run.sh out/demo
-  demo/train.sh out/demo "$@"
+  case "${1:-}" in
+    --train) demo/train.sh out/demo ;;
+    --full) demo/train.sh out/demo --full ;;
+  esac
 }
 
 clean() {
@@ -313,7 +317,8 @@ main() {
   if (($# > 0)); then shift; fi
   case "$verb" in
     setup | build | pack | clean) (($# == 0)) || die "$verb takes no arguments" ;;&
-    demo) [[ $# == 0 || "$*" == --full ]] || die "demo takes no argument but --full" ;;&
+    demo) [[ $# == 0 || "$*" == --train || "$*" == --full ]] ||
+      die "demo takes no argument but --train or --full" ;;&
     setup) setup && say "all system packages are there" ;;
     build | bench | sanitize | format | pack | demo | clean) "$verb" "$@" ;;
     test) run_tests "$@" ;;
