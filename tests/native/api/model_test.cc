@@ -2,24 +2,14 @@
 
 #include <cmath>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "ata/ata.h"
+#include "handles.h"
 
 namespace {
-
-struct Release {
-  void operator()(ata_tensor* tensor) const { ata_tensor_release(tensor); }
-  void operator()(ata_tensor_file* file) const { ata_tensor_file_release(file); }
-  void operator()(ata_model* model) const { ata_model_release(model); }
-  void operator()(ata_session* session) const { ata_session_release(session); }
-  void operator()(ata_cancellation* flag) const { ata_cancellation_release(flag); }
-};
-template <typename T>
-using Handle = std::unique_ptr<T, Release>;
 
 class CApiModel : public testing::Test {
  protected:
