@@ -48,6 +48,25 @@ internal static class PatchFeatures
         return features;
     }
 
+    /// <summary>The colours alone. Patches at the same place have the same position exactly, which is no information about
+    /// the picture.</summary>
+    /// <param name="features">From <see cref="Of"/>.</param>
+    /// <returns>Float32 <c>[1, T, N, D]</c>, which the caller disposes.</returns>
+    public static AtaTensor ColorsOf(AtaTensor features)
+    {
+        int channels = (int)features.Shape[3];
+        int colors = channels - PositionChannels;
+        AtaTensor result = AtaTensor.Create<float>(features.Shape[0], features.Shape[1], features.Shape[2], colors);
+        ReadOnlySpan<float> from = features.AsSpan<float>();
+        Span<float> to = result.AsSpan<float>();
+        for (int patch = 0; patch < to.Length / colors; ++patch)
+        {
+            from.Slice(patch * channels, colors).CopyTo(to.Slice(patch * colors, colors));
+        }
+
+        return result;
+    }
+
     private static int CellsOf(int patchSize)
     {
         int cells = Math.Min(MostCells, patchSize);

@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using Ata.Cli.Drawing;
+using Ata.Cli.Explorer;
+using Ata.Training;
 using Spectre.Console;
 
 namespace Ata.Cli.Verbs;
@@ -15,11 +17,13 @@ internal static class AlignVerb
             "align",
             "Aligns the frames of a clip patch by patch, and shows where patches go.",
             "ata align clip.mp4 --overlay aligned.mp4",
+            "ata align clip.mp4 --html aligned.html",
             "ata align clip.mp4 --frames 16 --stride 2 --alignment window --window 2 --overlay sheet.png",
             "ata align clip.mp4 --model model.safetensors --block 6 --json");
         var clip = new Argument<string>("clip") { Description = "Video file, or folder of numbered JPEG or PNG frames." };
         Option<string> overlay = Options.Path(
             "--overlay", "Video (.mp4, .mkv, .webm, .avi) or contact sheet (.png, .jpg) in which trajectories keep their colour.");
+        Option<string> html = Options.Path("--html", "Page (.html) to explore the alignment in a browser; it needs no network.");
         Option<int?> block = Options.NotNegative("--block", "Block of the model whose incoming tokens are aligned. Default 0.");
         Option<int?> size = Options.Positive("--size", "Without a model: height and width of the crop in pixels. Default 224.");
         Option<int?> patchSize = Options.Positive("--patch-size", "Without a model: height and width of a patch in pixels. Default 16.");
@@ -30,7 +34,7 @@ internal static class AlignVerb
         command.Add(clip);
         var model = new ModelArguments(command, modelRequired: false);
         var sampling = new SamplingArguments(command);
-        foreach (Option option in (Option[])[overlay, block, size, patchSize, window, temperature, iterations, json])
+        foreach (Option option in (Option[])[overlay, html, block, size, patchSize, window, temperature, iterations, json])
         {
             command.Add(option);
         }
@@ -57,6 +61,13 @@ internal static class AlignVerb
                 RequireOverlayFormat(overlayPath);
             }
 
+            string? htmlPath = parse.GetValue(html);
+            if (htmlPath is not null && Path.GetExtension(htmlPath).ToLowerInvariant() is not (".html" or ".htm"))
+            {
+                throw new UsageException($"--html is '{htmlPath}'; it must end in .html.");
+            }
+
+            using WholeFile? page = htmlPath is null ? null : new WholeFile(htmlPath);
             using Model? loaded = parse.GetValue(model.Path) is { } path ? Model.Load(path, modelOptions) : null;
             ClipOptions clipOptions = loaded is null
                 ? sampling.Of(parse) with { Frames = modelOptions.Frames ?? 8, Size = parse.GetValue(size) ?? 224 }
@@ -93,7 +104,15 @@ internal static class AlignVerb
             }
 
             string kind = loaded is null ? "patches" : $"block {blockIndex}";
-            Report(Summarize(clipPath, options.Method, kind, sampled, trajectories, grid, time, overlayPath), parse.GetValue(json));
+            if (page is not null)
+            {
+                string of = loaded is null ? $"patches of {patch} pixels" : $"{kind} of {Path.GetFileName(parse.GetValue(model.Path))}";
+                using AtaTensor? colors = loaded is null ? PatchFeatures.ColorsOf(features) : null;
+                new ExplorerPage(Path.GetFileName(Path.TrimEndingDirectorySeparator(clipPath)), of, sampled, features, colors ?? features, grid)
+                    .Write(page, options, trajectories, cancellationToken);
+            }
+
+            Report(Summarize(clipPath, options.Method, kind, sampled, trajectories, grid, time, overlayPath, htmlPath), parse.GetValue(json));
             return 0;
         });
         return command;
@@ -136,27 +155,10 @@ internal static class AlignVerb
         Trajectories trajectories,
         int grid,
         TimeSpan time,
-        string? overlay)
+        string? overlay,
+        string? html)
     {
-        int pairs = trajectories.Frames - 1;
-        int patches = trajectories.Patches;
-        var similarity = new double[pairs];
-        var moved = new double[pairs];
-        for (int pair = 0; pair < pairs; ++pair)
-        {
-            ReadOnlySpan<int> from = trajectories.OfFrame(0, pair);
-            ReadOnlySpan<int> to = trajectories.OfFrame(0, pair + 1);
-            foreach (float value in trajectories.Similarities.Slice(pair * patches, patches))
-            {
-                similarity[pair] += value / (double)patches;
-            }
-
-            for (int n = 0; n < patches; ++n)
-            {
-                moved[pair] += from[n] == to[n] ? 0 : 1.0 / patches;
-            }
-        }
-
+        PairStatistics pairs = PairStatistics.Of(trajectories);
         return new AlignmentJson(
             clip,
             Names.Alignment.Of(method),
@@ -166,10 +168,11 @@ internal static class AlignVerb
             grid,
             time.TotalSeconds,
             sampled.FrameTimes.ToArray(),
-            similarity,
-            moved,
+            pairs.MeanSimilarity,
+            pairs.MovedShare,
             Enumerable.Range(0, trajectories.Frames).Select(t => trajectories.OfFrame(0, t).ToArray()).ToArray(),
-            overlay);
+            overlay,
+            html);
     }
 
     private static void Report(AlignmentJson result, bool json)
@@ -198,6 +201,11 @@ internal static class AlignVerb
         if (result.Overlay is not null)
         {
             Terminal.Output.MarkupLineInterpolated($"overlay: [bold]{result.Overlay}[/]");
+        }
+
+        if (result.Html is not null)
+        {
+            Terminal.Output.MarkupLineInterpolated($"page: [bold]{result.Html}[/]");
         }
     }
 }

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Ata.Training;
 
-/// <summary>Draws lines over steps as an SVG element that takes its colours from the page.</summary>
+/// <summary>Draws lines as an SVG element that takes its colours from <see cref="PageStyle"/>.</summary>
 internal static class SvgChart
 {
     private const int Width = 640;
@@ -17,12 +17,14 @@ internal static class SvgChart
 
     internal sealed record Line(string Name, IReadOnlyList<(double X, double Y)> Points);
 
-    /// <summary>A chart with a legend; lines without points are left out.</summary>
+    /// <summary>A chart with a legend; lines without points are left out. Its attribute <c>data-plot</c> tells a script where
+    /// values lie: left, top, right and bottom of the plot, then the ranges of x and y.</summary>
     /// <param name="title">What the chart shows, for readers of the screen.</param>
     /// <param name="lines">The lines.</param>
     /// <param name="low">Lower end of the y axis, or null to fit the data.</param>
     /// <param name="high">Upper end of the y axis, or null to fit the data.</param>
-    internal static string Draw(string title, IEnumerable<Line> lines, double? low = null, double? high = null)
+    /// <param name="unit">What the x axis counts.</param>
+    internal static string Draw(string title, IEnumerable<Line> lines, double? low = null, double? high = null, string unit = "step")
     {
         Line[] drawn = lines.Select(l => l with { Points = l.Points.Where(p => double.IsFinite(p.Y)).ToArray() }).Where(l => l.Points.Count > 0).ToArray();
         if (drawn.Length == 0)
@@ -39,13 +41,17 @@ internal static class SvgChart
         double Y(double y) => Height - Bottom - ((y - y0) / (y1 - y0) * (Height - Top - Bottom));
 
         var svg = new StringBuilder();
-        svg.Append(CultureInfo.InvariantCulture, $"<figure><svg viewBox=\"0 0 {Width} {Height}\" role=\"img\" aria-label=\"{WebUtility.HtmlEncode(title)}\">");
+        svg.Append(CultureInfo.InvariantCulture, $"<figure><svg viewBox=\"0 0 {Width} {Height}\" role=\"img\" aria-label=\"{WebUtility.HtmlEncode(title)}\" data-plot=\"{Left} {Top} {Width - Right} {Height - Bottom} {x0} {x1} {y0} {y1}\">");
         for (int i = 0; i <= Ticks; ++i)
         {
             double y = y0 + ((y1 - y0) * i / Ticks);
-            double x = x0 + ((x1 - x0) * i / Ticks);
             svg.Append(CultureInfo.InvariantCulture, $"<line class=\"grid\" x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{Y(y):F1}\" y2=\"{Y(y):F1}\"/>");
             svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{Left - 6}\" y=\"{Y(y) + 4:F1}\" text-anchor=\"end\">{Number(y)}</text>");
+        }
+
+        // What x counts is whole.
+        for (double x = x0; x <= x1; x += Math.Ceiling((x1 - x0) / Ticks))
+        {
             svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{X(x):F1}\" y=\"{Height - 10}\" text-anchor=\"middle\">{Number(x)}</text>");
         }
 
@@ -55,7 +61,7 @@ internal static class SvgChart
             svg.Append(CultureInfo.InvariantCulture, $"<polyline class=\"line{i}\" points=\"{points}\"/>");
             foreach ((double x, double y) in drawn[i].Points.Count <= 60 ? drawn[i].Points : [])
             {
-                svg.Append(CultureInfo.InvariantCulture, $"<circle class=\"dot{i}\" cx=\"{X(x):F1}\" cy=\"{Y(Math.Clamp(y, y0, y1)):F1}\" r=\"2.5\"><title>{WebUtility.HtmlEncode(drawn[i].Name)}, step {x:F0}: {y:G4}</title></circle>");
+                svg.Append(CultureInfo.InvariantCulture, $"<circle class=\"dot{i}\" cx=\"{X(x):F1}\" cy=\"{Y(Math.Clamp(y, y0, y1)):F1}\" r=\"2.5\"><title>{WebUtility.HtmlEncode(drawn[i].Name)}, {unit} {x:F0}: {y:G4}</title></circle>");
             }
         }
 
@@ -65,7 +71,7 @@ internal static class SvgChart
             svg.Append(CultureInfo.InvariantCulture, $"<span class=\"key key{i}\">{WebUtility.HtmlEncode(drawn[i].Name)}</span> ");
         }
 
-        return svg.Append("<span>over steps</span></figcaption></figure>").ToString();
+        return svg.Append($"<span>over {unit}s</span></figcaption></figure>").ToString();
     }
 
     private static string Number(double value) => value.ToString(Math.Abs(value) >= 100 ? "F0" : "G3", CultureInfo.InvariantCulture);
