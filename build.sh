@@ -45,6 +45,7 @@ readonly PACKAGES="
   libdnnl-dev:- ocl-icd-opencl-dev:- libhwy-dev:- nlohmann-json3-dev:-
   libavcodec-dev:- libavformat-dev:- libavutil-dev:- libswscale-dev:-
   libgtest-dev:- libbenchmark-dev:- ffmpeg:ffmpeg clang-format-14:clang-format-14"
+readonly BROWSER_PACKAGES="chromium:chromium" # The pages that ata writes are tried in it.
 readonly TSAN_PACKAGES="clang:clang++ libomp-dev:- libclang-rt-dev:-"
 
 is_installed() { # PACKAGE PROGRAM
@@ -82,6 +83,11 @@ setup() { # [PACKAGE:PROGRAM...]
     die "apt-get failed (see above; without a network it cannot work). What is needed:" \
       $'\n\n'"  ${as_root[*]:+sudo }sh -c '$line'"
   fi
+}
+
+# Ubuntu has Chromium only as a snap, which apt-get cannot install everywhere: there it is taken if it is found.
+setup_browser() {
+  if grep -qsx 'ID=debian' /etc/os-release; then setup $BROWSER_PACKAGES; fi
 }
 
 # Finds the .NET SDK 10 or newer; false without one.
@@ -137,7 +143,7 @@ use_cli() {
 # cores from those that work.
 share_cores() { export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"; }
 
-passed=0 failed=0 failures=()
+passed=0 failed=0 failures=() skipped=()
 
 # Adds the results of a test program that reported its own counts.
 count() { # NAME PASSED FAILED
@@ -182,13 +188,15 @@ test_native() {
 
 test_managed() {
   say "managed: tests"
-  local status=0 report bad=0 good=0
+  local status=0 report name bad=0 good=0
   dotnet test Ata.sln -c Release --no-build -v quiet --logger trx \
     --results-directory "$RESULTS" || status=$?
   for report in "$RESULTS"/*.trx; do
     [[ -f $report ]] || continue
     good=$((good + $(xml_number "$report" Counters passed)))
     bad=$((bad + $(xml_number "$report" Counters failed) + $(xml_number "$report" Counters error)))
+    while read -r name; do skipped+=("$name"); done < <(grep -o '<UnitTestResult [^>]*outcome="NotExecuted"' "$report" |
+      sed 's/.* testName="\([^"]*\)".*/\1/')
   done
   if (((status != 0 || good == 0) && bad == 0)); then bad=1; fi
   count "managed tests" "$good" "$bad"
@@ -203,6 +211,7 @@ run_tests() {
   build_native
   test_native
   if have_dotnet; then
+    setup_browser
     build_managed
     test_managed
   fi
@@ -221,6 +230,7 @@ finish_tests() {
   if [[ -z ${complete:-} ]]; then count "the run stopped before its end" 0 1; fi
   echo
   have_dotnet || say_without_dotnet
+  for failure in "${skipped[@]}"; do say "SKIPPED: $failure"; done
   for failure in "${failures[@]}"; do say "FAILED: $failure"; done
   say "finished"
   echo "$passed passed, $failed failed"

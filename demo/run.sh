@@ -3,7 +3,7 @@
 set -euo pipefail
 mkdir -p "$1"
 cd "$1"
-rm -rf clips model.safetensors aligned.mp4
+rm -rf clips model.safetensors aligned.mp4 aligned.html
 
 step() { printf '\n\033[1m%s\033[0m\n$ %s\n' "$1" "${*:2}" && "${@:2}"; }
 
@@ -12,7 +12,7 @@ step "1. Make short videos: textured objects over a textured background, one of 
 clip=clips/00002.mp4
 
 step "2. Align neighbouring frames: which patch went where" \
-  ata align "$clip" --overlay aligned.mp4
+  ata align "$clip" --overlay aligned.mp4 --html aligned.html
 
 step "3. Make a model. Its weights are random: it has learnt nothing yet" \
   ata init model.safetensors --arch vit-tiny --classes 8 --labels clips/labels.txt --seed 1
@@ -24,6 +24,7 @@ cat <<TEXT
 
 What to do next, in $PWD:
   see the alignment       open aligned.mp4: a patch keeps its colour along its trajectory
+                          open aligned.html in a browser: hover over a patch to see where it goes
   use trained weights     ata import IN.safetensors model.safetensors   (timm, CLIP, TimeSformer)
   your own video          ata predict VIDEO --model model.safetensors
   everything else         ata --help, and README.md

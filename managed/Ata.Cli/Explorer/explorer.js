@@ -20,7 +20,6 @@
     similarities: Float32Array.from(new Int16Array(bytes(method.similarities).buffer), (v) => v / 32767),
   }));
   const colors = bytes(data.colors);
-  const colorOf = (trajectory) => colors.subarray(3 * trajectory, 3 * trajectory + 3);
 
   // What is shown: an anchor is a patch of a frame, and stands for the trajectories through it.
   const state = {method: data.selected, pair: 0, kept: null, hovered: null, painted: false};
@@ -49,7 +48,10 @@
   function light(context, size, frame, trajectories, line) {
     const {width, height} = context.canvas;
     context.clearRect(0, 0, width, height);
-    if (state.painted) paint(context, size, frame);
+    if (state.painted) {
+      context.imageSmoothingEnabled = false;
+      context.drawImage(colorsOf(frame), 0, 0, width, height);
+    }
     if (trajectories.length === 0) return;
     const chosen = new Set(trajectories.map((n) => at(n, frame)));
     context.fillStyle = 'rgba(0,0,0,.3)';
@@ -65,21 +67,27 @@
     }
   }
 
-  // The colour of the place where a trajectory begins; the mean where several meet, none where none passes.
-  function paint(context, size, frame) {
+  // One pixel a patch: the colour of the place where its trajectory begins; the mean where several meet, nothing where
+  // none passes.
+  const layers = new Map();
+  function colorsOf(frame) {
+    const key = state.method * frames + frame;
+    if (layers.has(key)) return layers.get(key);
+    const layer = make('canvas', {width: columns, height: rows});
+    const image = new ImageData(columns, rows);
     const sums = new Float32Array(4 * patches);
     for (let n = 0; n < patches; ++n) {
       const to = 4 * at(n, frame);
-      const color = colorOf(n);
-      for (let c = 0; c < 3; ++c) sums[to + c] += color[c];
+      for (let c = 0; c < 3; ++c) sums[to + c] += colors[3 * n + c];
       ++sums[to + 3];
     }
-    for (let patch = 0; patch < patches; ++patch) {
-      const [r, g, b, count] = sums.subarray(4 * patch, 4 * patch + 4);
-      if (count === 0) continue;
-      context.fillStyle = `rgba(${r / count},${g / count},${b / count},.6)`;
-      context.fillRect(...box(patch, size), size, size);
+    for (let i = 0; i < sums.length; ++i) {
+      const count = sums[i | 3];
+      image.data[i] = count === 0 ? 0 : i % 4 === 3 ? 153 : sums[i] / count;
     }
+    layer.getContext('2d').putImageData(image, 0, 0);
+    layers.set(key, layer);
+    return layer;
   }
 
   function crop(canvas, frame, patch) {

@@ -31,6 +31,7 @@ public sealed class UsageTests(CliFiles files) : IClassFixture<CliFiles>
         { ["align", "x.mp4", "--block", "1"], "--model" },
         { ["align", "x.mp4", "--model", "m", "--patch-size", "8"], "exclude" },
         { ["align", "x.mp4", "--overlay", "picture.gif"], ".png" },
+        { ["align", "x.mp4", "--html", "page.txt"], ".html" },
         { ["bench"], "--arch" },
         { ["bench", "--arch", "vit-tiny", "--model", "m"], "either" },
         { ["info", "--threads", "none"], "--threads" },
@@ -41,6 +42,8 @@ public sealed class UsageTests(CliFiles files) : IClassFixture<CliFiles>
         { ["predict", "x.mp4", "--model", "no/such/model.safetensors"], "no/such/model.safetensors" },
         { ["forward", "--model", "m", "--input", "no/such/input.safetensors", "--output", "o"], "no/such/input.safetensors" },
         { ["align", "no/such/clip.mp4"], "no/such/clip.mp4" },
+        // The page is tried first: it would be a pity to find out after the work.
+        { ["align", "no/such/clip.mp4", "--html", "no/such/page.html"], "no/such/page.html" },
         { ["sample", "no/such/clip.mp4", "--output", "o"], "no/such/clip.mp4" },
         { ["init", "o.safetensors", "--arch", "vit-enormous"], "vit-enormous" },
         { ["init", "o.safetensors", "--arch", "vit-tiny", "--labels", "no/such/labels.txt"], "no/such/labels.txt" },
