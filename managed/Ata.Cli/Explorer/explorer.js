@@ -355,20 +355,20 @@
     scrolled = state.pair;
   }
 
-  // The patch to begin with: one that is much more like where it goes than like what comes to its place, and moves
-  // without leaps.
+  // The patch to begin with: one that moves on and on by small steps, and stays alike.
   function traveller() {
-    const [exact, none] = ['exact', 'none'].map((name) => methods.find((method) => method.name === name));
-    const leap = (a, b) => Math.abs((a % columns) - (b % columns)) > 2 || Math.abs(a - b) > 3 * columns;
-    const gain = (n) => {
+    const exact = methods.find(({name}) => name === 'exact');
+    const score = (n) => {
       let sum = 0;
       for (let i = n; i < patches * (frames - 1); i += patches) {
-        sum += exact.similarities[i] - none.similarities[i] - (leap(exact.positions[i], exact.positions[i + patches]) ? 0.5 : 0);
+        const [a, b] = [exact.positions[i], exact.positions[i + patches]];
+        const step = Math.max(Math.abs((a % columns) - (b % columns)), Math.abs(Math.floor(a / columns) - Math.floor(b / columns)));
+        if (step > 0) sum += step <= 2 ? exact.similarities[i] : -1;
       }
       return sum;
     };
-    const gains = Array.from({length: patches}, (_, n) => gain(n));
-    return {frame: 0, patch: gains.indexOf(Math.max(...gains))};
+    const scores = Array.from({length: patches}, (_, n) => score(n));
+    return {frame: 0, patch: scores.indexOf(Math.max(...scores))};
   }
 
   state.kept = traveller();
