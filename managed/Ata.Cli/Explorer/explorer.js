@@ -57,12 +57,15 @@
     context.fillStyle = 'rgba(0,0,0,.3)';
     context.fillRect(0, 0, width, height);
     for (const patch of chosen) context.clearRect(...box(patch, size), size, size);
-    for (const [color, width] of [['#000', 2.2 * line], [lit, line]]) {
+    // Around the patch, but inside the picture.
+    const inside = (from, limit) => [Math.max(from - line / 2, line), Math.min(from + size + line / 2, limit - line)];
+    for (const [color, thickness] of [['#000', 2 * line], [lit, line]]) {
       context.strokeStyle = color;
-      context.lineWidth = width;
+      context.lineWidth = thickness;
       for (const patch of chosen) {
         const [x, y] = box(patch, size);
-        context.strokeRect(x - line / 2, y - line / 2, size + line, size + line);
+        const [[x0, x1], [y0, y1]] = [inside(x, width), inside(y, height)];
+        context.strokeRect(x0, y0, x1 - x0, y1 - y0);
       }
     }
   }
