@@ -18,8 +18,10 @@ internal static class PatchFeatures
     /// position: cosine similarity then compares what is particular to a patch and not the overall brightness.</summary>
     /// <param name="clip">The clip.</param>
     /// <param name="patchSize">Height and width of a patch; divides the clip's.</param>
+    /// <param name="withPosition">False leaves the position out, as its channels are then 0: measures of what patches at
+    /// the same position share must not count the position itself.</param>
     /// <returns>Float32 <c>[1, T, N, D]</c>, which the caller disposes.</returns>
-    public static AtaTensor Of(VideoClip clip, int patchSize)
+    public static AtaTensor Of(VideoClip clip, int patchSize, bool withPosition = true)
     {
         if (clip.Width % patchSize != 0)
         {
@@ -44,27 +46,12 @@ internal static class PatchFeatures
         }
 
         double contrast = SubtractMean(values, colors, channels);
-        AddPositions(values, grid, channels, PositionWeight * contrast);
-        return features;
-    }
-
-    /// <summary>The colours alone. Patches at the same place have the same position exactly, which is no information about
-    /// the picture.</summary>
-    /// <param name="features">From <see cref="Of"/>.</param>
-    /// <returns>Float32 <c>[1, T, N, D]</c>, which the caller disposes.</returns>
-    public static AtaTensor ColorsOf(AtaTensor features)
-    {
-        int channels = (int)features.Shape[3];
-        int colors = channels - PositionChannels;
-        AtaTensor result = AtaTensor.Create<float>(features.Shape[0], features.Shape[1], features.Shape[2], colors);
-        ReadOnlySpan<float> from = features.AsSpan<float>();
-        Span<float> to = result.AsSpan<float>();
-        for (int patch = 0; patch < to.Length / colors; ++patch)
+        if (withPosition)
         {
-            from.Slice(patch * channels, colors).CopyTo(to.Slice(patch * colors, colors));
+            AddPositions(values, grid, channels, PositionWeight * contrast);
         }
 
-        return result;
+        return features;
     }
 
     private static int CellsOf(int patchSize)

@@ -107,7 +107,7 @@ internal static class AlignVerb
             if (page is not null)
             {
                 string of = loaded is null ? $"patches of {patch} pixels" : $"{kind} of {Path.GetFileName(parse.GetValue(model.Path))}";
-                using AtaTensor? colors = loaded is null ? PatchFeatures.ColorsOf(features) : null;
+                using AtaTensor? colors = loaded is null ? PatchFeatures.Of(sampled, patch, withPosition: false) : null;
                 new ExplorerPage(Path.GetFileName(Path.TrimEndingDirectorySeparator(clipPath)), of, sampled, features, colors ?? features, grid)
                     .Write(page, options, trajectories, cancellationToken);
             }

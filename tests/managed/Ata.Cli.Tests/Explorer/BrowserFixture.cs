@@ -10,8 +10,11 @@ public sealed class BrowserFixture : IAsyncLifetime
     private readonly CliFiles _files = new();
     private IBrowser? _browser;
 
-    /// <summary>The page of 5 frames of 8 x 8 patches, in which a square of 2 x 2 patches moves by a patch a frame.</summary>
+    /// <summary>A page of 5 frames of 8 x 8 patches, in which a square of 2 x 2 patches moves by a patch a frame.</summary>
     public string Html => _files.In("page.html");
+
+    /// <summary>A page of 96 frames of 14 x 14 patches.</summary>
+    public string LongHtml => _files.In("long.html");
 
     public async Task InitializeAsync()
     {
@@ -20,9 +23,8 @@ public sealed class BrowserFixture : IAsyncLifetime
             return;
         }
 
-        ProgramResult result = AtaProgram.Run(
-            "align", _files.Clip, "--frames", "5", "--stride", "1", "--offset", "0.3", "--size", "64", "--patch-size", "8", "--html", Html);
-        Assert.Equal(string.Empty, result.Error);
+        Write("--frames", "5", "--stride", "1", "--offset", "0.3", "--size", "64", "--patch-size", "8", "--html", Html);
+        Write("--frames", "96", "--stride", "1", "--short", "loop", "--html", LongHtml);
         _browser = await Puppeteer.LaunchAsync(new LaunchOptions
         {
             ExecutablePath = Chromium.Program,
@@ -42,7 +44,7 @@ public sealed class BrowserFixture : IAsyncLifetime
     }
 
     /// <summary>Opens the page and waits until it is drawn.</summary>
-    internal async Task<OpenPage> OpenAsync(int width, int height, bool dark, bool touch)
+    internal async Task<OpenPage> OpenAsync(string html, int width, int height, bool dark, bool touch)
     {
         var page = new OpenPage(await _browser!.NewPageAsync());
         await page.Page.SetViewportAsync(new ViewPortOptions { Width = width, Height = height, IsMobile = touch, HasTouch = touch });
@@ -50,8 +52,14 @@ public sealed class BrowserFixture : IAsyncLifetime
         [
             new MediaFeatureValue { MediaFeature = MediaFeature.PrefersColorScheme, Value = dark ? "dark" : "light" },
         ]);
-        await page.Page.GoToAsync(new Uri(Html).AbsoluteUri);
+        await page.Page.GoToAsync(new Uri(html).AbsoluteUri);
         await page.Page.WaitForFunctionAsync("() => document.getElementById('status').textContent !== ''");
         return page;
+    }
+
+    private void Write(params string[] arguments)
+    {
+        ProgramResult result = AtaProgram.Run(["align", _files.Clip, .. arguments]);
+        Assert.Equal((0, string.Empty), (result.Code, result.Error));
     }
 }

@@ -7,6 +7,9 @@ public sealed class ExplorerBrowserTests(BrowserFixture browser) : IClassFixture
 {
     private const int Columns = 8;
 
+    // With what is beyond the edge, and the vertical bar.
+    private const string WidthOfPage = "document.documentElement.scrollWidth + (innerWidth - document.documentElement.clientWidth)";
+
     // In the first frame the square's patches are these, and it moves to the right by one patch a frame.
     private const int Square = (3 * Columns) + 1;
 
@@ -26,7 +29,7 @@ public sealed class ExplorerBrowserTests(BrowserFixture browser) : IClassFixture
     [MemberData(nameof(Screens))]
     public async Task ChosenPatch_LightsUpInEveryFrame(int width, int height, bool dark, bool touch)
     {
-        await using OpenPage page = await browser.OpenAsync(width, height, dark, touch);
+        await using OpenPage page = await browser.OpenAsync(browser.Html, width, height, dark, touch);
         (decimal x, decimal y) = await page.PlaceAsync("#left [role=grid]", Square, Columns);
         if (touch)
         {
@@ -40,7 +43,7 @@ public sealed class ExplorerBrowserTests(BrowserFixture browser) : IClassFixture
         Assert.Equal(Enumerable.Range(0, 5).Select(t => (int[])[Square + t]), await page.LitAsync(Columns));
         Assert.StartsWith("Frame 1, row 4, column 2 → frame 2, row 4, column 3: similarity 0.9", await page.TextAsync("#status"));
         Assert.All(await Values(page), value => Assert.InRange(value, 0.9, 1));
-        Assert.Equal(width, await page.Page.EvaluateExpressionAsync<int>("document.documentElement.scrollWidth + (innerWidth - document.documentElement.clientWidth)"));
+        Assert.Equal(width, await page.Page.EvaluateExpressionAsync<int>(WidthOfPage));
         AssertPicture(await page.Page.ScreenshotDataAsync(), width, height, dark);
         page.AssertClean(browser.Html);
     }
@@ -52,7 +55,7 @@ public sealed class ExplorerBrowserTests(BrowserFixture browser) : IClassFixture
     public async Task Method_DecidesWhatLightsUp(string method)
     {
         int[][] positions = new PageData(File.ReadAllText(browser.Html)).Positions(method);
-        await using OpenPage page = await browser.OpenAsync(1280, 800, dark: false, touch: false);
+        await using OpenPage page = await browser.OpenAsync(browser.Html, 1280, 800, dark: false, touch: false);
 
         await page.Page.ClickAsync($"#methods input[value={method}]");
         // A patch of the third frame in the strip, which many trajectories may have come to.
@@ -72,7 +75,7 @@ public sealed class ExplorerBrowserTests(BrowserFixture browser) : IClassFixture
     [InlineData("#right")]
     public async Task Keyboard_ReachesEverything(string frame)
     {
-        await using OpenPage page = await browser.OpenAsync(1280, 800, dark: false, touch: false);
+        await using OpenPage page = await browser.OpenAsync(browser.Html, 1280, 800, dark: false, touch: false);
         int shown = frame == "#left" ? 0 : 1;
         (decimal x, decimal y) = await page.PlaceAsync($"{frame} [role=grid]", Square + shown, Columns);
         await page.Page.Mouse.ClickAsync(x, y);
@@ -113,7 +116,7 @@ public sealed class ExplorerBrowserTests(BrowserFixture browser) : IClassFixture
     [InlineData(true)]
     public async Task Hover_IsAPreview(bool painted)
     {
-        await using OpenPage page = await browser.OpenAsync(1280, 800, dark: true, touch: false);
+        await using OpenPage page = await browser.OpenAsync(browser.Html, 1280, 800, dark: true, touch: false);
         int[][] before = await page.LitAsync(Columns);
         (decimal x, decimal y) = await page.PlaceAsync("#left [role=grid]", Square, Columns);
 
@@ -130,6 +133,45 @@ public sealed class ExplorerBrowserTests(BrowserFixture browser) : IClassFixture
             Assert.NotEqual(plain, await page.Page.ScreenshotDataAsync());
         }
 
+        page.AssertClean(browser.Html);
+    }
+
+    [ChromiumTheory]
+    [InlineData(1280, false)]
+    [InlineData(375, true)]
+    public async Task LongClip_IsShownWhole(int width, bool touch)
+    {
+        Assert.InRange(new FileInfo(browser.LongHtml).Length, 1, 3_000_000);
+        int[][] positions = new PageData(File.ReadAllText(browser.LongHtml)).Positions("exact");
+        await using OpenPage page = await browser.OpenAsync(browser.LongHtml, width, 800, dark: true, touch);
+
+        await page.Page.FocusAsync("#slider");
+        await page.Page.Keyboard.PressAsync("End");
+        Assert.Equal(96, (await page.LitAsync(14)).Length);
+        Assert.Equal("Frames 95 and 96 of 96", await page.TextAsync("#time output"));
+        // One that stays off the edge, where the border covers a small patch.
+        int through = Enumerable.Range(0, 14 * 14).First(n => positions.All(frame => frame[n] / 14 is > 0 and < 13 && frame[n] % 14 is > 0 and < 13));
+        (decimal x, decimal y) = await page.PlaceAsync("#right [role=grid]", positions[95][through], 14);
+        await page.Page.Mouse.ClickAsync(x, y);
+
+        Assert.Equal(positions.Select(frame => (int[])[frame[through]]), await page.LitAsync(14));
+        Assert.Equal(width, await page.Page.EvaluateExpressionAsync<int>(WidthOfPage));
+        page.AssertClean(browser.LongHtml);
+    }
+
+    [ChromiumTheory]
+    [InlineData("#play", "Frames 3 and 4 of 5")]
+    // In the middle of the chart, left of which are the numbers.
+    [InlineData("#chart svg", "Frames 2 and 3 of 5")]
+    public async Task PlayAndChart_ChooseThePair(string control, string expected)
+    {
+        await using OpenPage page = await browser.OpenAsync(browser.Html, 1280, 800, dark: false, touch: false);
+        int[][] before = await page.LitAsync(Columns);
+
+        await page.Page.ClickAsync(control);
+        await page.Page.WaitForFunctionAsync("(text) => document.querySelector('#time output').textContent === text", expected);
+
+        Assert.Equal(before, await page.LitAsync(Columns));
         page.AssertClean(browser.Html);
     }
 

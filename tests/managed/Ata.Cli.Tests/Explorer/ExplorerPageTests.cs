@@ -92,7 +92,7 @@ public sealed class ExplorerPageTests(CliFiles files) : IClassFixture<CliFiles>
         string path = files.In("few.html");
         Json("align", files.Clip, "--frames", "2", "--stride", "1", "--size", "32", "--html", path, "--json");
 
-        Assert.Contains("Not to be estimated here: mutual information: 4 samples are too few", File.ReadAllText(path));
+        Assert.Contains("Not to be estimated here: mutual information: ", File.ReadAllText(path));
     }
 
     [Fact]
