@@ -13,11 +13,16 @@ public sealed record VideoOptions
     /// <summary>Decoding threads of the reader; null lets the codec choose.</summary>
     public int? Threads { get; init; }
 
+    /// <summary>Largest decoded size, in bytes, that the reader keeps in memory: a video of at most this size is decoded
+    /// whole at the first read, and later reads decode nothing. 0 keeps none.</summary>
+    public long KeepBytes { get; init; }
+
     internal unsafe ata_video_options ToNative() => new()
     {
         struct_size = (nuint)sizeof(ata_video_options),
         folder_fps = FolderFramesPerSecond,
         threads = OptionValue.PositiveOrZero(Threads),
+        keep_bytes = KeepBytes,
     };
 }
 
@@ -70,6 +75,19 @@ public sealed unsafe class VideoReader : IDisposable
 
     /// <summary>What the video is.</summary>
     public VideoInfo Info { get; }
+
+    /// <summary>Bytes that the frames kept in memory take (<see cref="VideoOptions.KeepBytes"/>): 0 before the first read,
+    /// and if the video is too large or damaged.</summary>
+    public long KeptBytes
+    {
+        get
+        {
+            using Lease<ata_video> lease = _handle.LeaseExclusively();
+            long bytes;
+            NativeStatus.Check(NativeMethods.ata_video_kept_bytes(lease.Pointer, &bytes), Path);
+            return bytes;
+        }
+    }
 
     /// <summary>Opens a video: any container and codec that FFmpeg's libraries read, or a folder of images.</summary>
     /// <param name="path">File or folder.</param>

@@ -574,6 +574,16 @@ public static unsafe partial class NativeMethods
     public static extern ata_status ata_video_get_info(ata_video* video, ata_video_info* info);
 
     /// <summary>
+    /// Tells how much memory the frames that a reader keeps take (ata_video_options.keep_bytes).
+    /// </summary>
+    /// <param name="video">The video.</param>
+    /// <param name="bytes">
+    /// Receives bytes: 0 before the first read, and if the video is too large or damaged.
+    /// </param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_video_kept_bytes(ata_video* video, long* bytes);
+
+    /// <summary>
     /// Decodes the frames shown at given times: for each time the last frame that starts at or before it (the
     /// first frame for earlier times). Seeks, and decodes only what is needed.
     /// </summary>

@@ -412,6 +412,13 @@ public unsafe partial struct ata_video_options
 
     /// <summary>Decoding threads of this reader; 0 (the default) lets the codec choose.</summary>
     public int threads;
+
+    /// <summary>
+    /// Largest decoded size, in bytes, that the reader keeps in memory: a video of at most this size is decoded
+    /// whole at the first read, and later reads decode nothing. 0, the default, keeps none. What is read does not
+    /// depend on it.
+    /// </summary>
+    public long keep_bytes;
 }
 
 /// <summary>What a video is.</summary>

@@ -9,7 +9,7 @@ internal sealed class SpeedArguments
 {
     private readonly Option<int?> _workers = Options.Positive("--workers", "Threads that decode videos; the result does not depend on them. Default: as many as cores.");
     private readonly Option<int?> _prefetch = Options.Positive("--prefetch", "Batches made ready ahead. Default 2.");
-    private readonly Option<int?> _cache = Options.NotNegative("--cache", "Megabytes for clips sampled before; pays where sampling does not vary. Default 0.");
+    private readonly Option<int?> _cache = Options.NotNegative("--cache", "Megabytes for decoded frames; pays where the videos fit. Default 0.");
 
     /// <summary>Adds the options to a verb.</summary>
     public SpeedArguments(Command command)

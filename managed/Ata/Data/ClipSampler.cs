@@ -3,7 +3,7 @@ using System.Collections.Concurrent;
 namespace Ata.Data;
 
 /// <summary>Reads clips of a dataset's videos and changes them at random. Thread-safe.</summary>
-internal sealed class ClipSampler
+internal sealed class ClipSampler : IDisposable
 {
     /// <summary>How many other videos are tried in place of an unreadable one.</summary>
     private const int Replacements = 100;
@@ -12,7 +12,7 @@ internal sealed class ClipSampler
     private readonly LoaderOptions _options;
     private readonly Dictionary<string, int> _classes;
     private readonly ConcurrentDictionary<string, VideoProperties> _properties = new(StringComparer.Ordinal);
-    private readonly ClipCache? _cache;
+    private readonly DecodedVideos _videos;
     private readonly float[] _mean;
     private readonly float[] _deviation;
 
@@ -22,7 +22,7 @@ internal sealed class ClipSampler
         _options = options;
         Shape = new ClipShape(options.Frames, options.Size);
         _classes = dataset.Labels.Select((label, index) => (label, index)).ToDictionary(c => c.label, c => c.index, StringComparer.Ordinal);
-        _cache = options.CacheMegabytes > 0 ? new ClipCache((long)options.CacheMegabytes << 20) : null;
+        _videos = new DecodedVideos((long)options.CacheMegabytes << 20);
         _mean = options.Mean.ToArray();
         _deviation = options.Deviation.ToArray();
         Broken = new BrokenVideos(dataset.Count, options.AllowedBroken, options.BrokenVideoFound);
@@ -85,6 +85,9 @@ internal sealed class ClipSampler
     internal void Mix(Span<float> clips, Span<float> targets, ulong epoch, ulong firstPlace) =>
         ClipMixing.Apply(clips, targets, Shape, _options.Augmentation, RandomAt(epoch, firstPlace, Stream.Mixing));
 
+    /// <summary>Closes the videos that are kept.</summary>
+    public void Dispose() => _videos.Dispose();
+
     private bool PixelsChange => _options.Augmentation.ChangesPixels;
 
     private static bool IsBrokenVideo(Exception error) =>
@@ -114,13 +117,13 @@ internal sealed class ClipSampler
             return false;
         }
 
-        using var reader = new LazyReader(video.Path);
         try
         {
-            ClipPlan[] plans = plan(PropertiesOf(reader));
+            using DecodedVideos.Lease lease = _videos.Open(video.Path);
+            ClipPlan[] plans = plan(PropertiesOf(lease.Video));
             for (int i = 0; i < plans.Length; ++i)
             {
-                Read(reader, plans[i], rawPixels, clips.Slice(i * Shape.Count, Shape.Count), cancellationToken);
+                Read(lease.Video, plans[i], rawPixels, clips.Slice(i * Shape.Count, Shape.Count), cancellationToken);
             }
 
             return true;
@@ -132,34 +135,27 @@ internal sealed class ClipSampler
         }
     }
 
-    private VideoProperties PropertiesOf(LazyReader reader)
+    private VideoProperties PropertiesOf(VideoReader video)
     {
-        if (!_properties.TryGetValue(reader.Path, out VideoProperties properties))
+        if (!_properties.TryGetValue(video.Path, out VideoProperties properties))
         {
-            VideoInfo info = reader.Video.Info;
+            VideoInfo info = video.Info;
             properties = new VideoProperties(info.Width, info.Height, info.FramesPerSecond, info.Duration.TotalSeconds);
             if (properties is not { Width: > 0, Height: > 0, FramesPerSecond: > 0, Duration: > 0 })
             {
-                throw new AtaVideoException($"{reader.Path} does not say how large, fast or long it is.");
+                throw new AtaVideoException($"{video.Path} does not say how large, fast or long it is.");
             }
 
-            _properties.TryAdd(reader.Path, properties);
+            _properties.TryAdd(video.Path, properties);
         }
 
         return properties;
     }
 
-    private void Read(LazyReader reader, ClipPlan plan, bool rawPixels, Span<float> clip, CancellationToken cancellationToken)
+    private void Read(VideoReader video, ClipPlan plan, bool rawPixels, Span<float> clip, CancellationToken cancellationToken)
     {
-        var key = new ClipCache.Key(reader.Path, plan);
-        if (_cache is not null && _cache.TryGet(key, clip))
-        {
-            return;
-        }
-
-        using VideoClip sampled = reader.Video.Sample(OptionsOf(plan, rawPixels), cancellationToken);
+        using VideoClip sampled = video.Sample(OptionsOf(plan, rawPixels), cancellationToken);
         sampled.Tensor.AsSpan<float>().CopyTo(clip);
-        _cache?.Add(key, clip);
     }
 
     private ClipOptions OptionsOf(ClipPlan plan, bool rawPixels) => new()
@@ -205,20 +201,5 @@ internal sealed class ClipSampler
         {
             GeometricTransforms.Erase(clip, Shape, random);
         }
-    }
-
-    /// <summary>Opens a video when it is needed: a clip from the cache needs none.</summary>
-    private sealed class LazyReader(string path) : IDisposable
-    {
-        /// <summary>Videos are decoded in parallel to one another.</summary>
-        private static readonly VideoOptions SingleThread = new() { Threads = 1 };
-
-        private VideoReader? _video;
-
-        internal string Path => path;
-
-        internal VideoReader Video => _video ??= VideoReader.Open(path, SingleThread);
-
-        public void Dispose() => _video?.Dispose();
     }
 }

@@ -55,8 +55,8 @@ public sealed record LoaderOptions
     /// <summary>Batches made ready ahead of the one in use; with their size it bounds the memory.</summary>
     public int Prefetch { get; init; } = 2;
 
-    /// <summary>Memory for clips sampled before, in megabytes; 0 for none. It pays where sampling does not vary from
-    /// epoch to epoch.</summary>
+    /// <summary>Memory for decoded frames, in megabytes; 0 for none. It pays where the videos fit: those that do are
+    /// decoded once instead of in each pass. The clips do not depend on it.</summary>
     public int CacheMegabytes { get; init; }
 
     /// <summary>Share of the videos that may be unreadable before the loader fails.</summary>

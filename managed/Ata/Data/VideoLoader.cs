@@ -91,6 +91,7 @@ public sealed class VideoLoader : IDisposable
 
         _closed = true;
         _pipeline.Dispose();
+        _sampler.Dispose();
         EmptyPool();
     }
 

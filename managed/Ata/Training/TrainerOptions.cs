@@ -97,7 +97,8 @@ public sealed record TrainerOptions
     [JsonIgnore]
     public int Prefetch { get; init; } = 2;
 
-    /// <summary>Memory for clips sampled before, in megabytes; 0 for none.</summary>
+    /// <summary>Memory for decoded frames of the training videos, in megabytes; 0 for none. The weights do not depend on
+    /// it.</summary>
     [JsonIgnore]
     public int CacheMegabytes { get; init; }
 

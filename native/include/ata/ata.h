@@ -967,6 +967,12 @@ typedef struct ata_video_options {
   double folder_fps;
   /** Decoding threads of this reader; 0 (the default) lets the codec choose. */
   int32_t threads;
+  /**
+   * Largest decoded size, in bytes, that the reader keeps in memory: a video of at most this size
+   * is decoded whole at the first read, and later reads decode nothing. 0, the default, keeps none.
+   * What is read does not depend on it.
+   */
+  int64_t keep_bytes;
 } ata_video_options;
 
 /** Fills in the defaults. @param options Receives them. */
@@ -1010,6 +1016,13 @@ typedef struct ata_video_info {
  * @param info Receives the description.
  */
 ATA_API(ata_status) ata_video_get_info(const ata_video* video, ata_video_info* info) ATA_NOEXCEPT;
+
+/**
+ * Tells how much memory the frames that a reader keeps take (ata_video_options.keep_bytes).
+ * @param video The video.
+ * @param bytes Receives bytes: 0 before the first read, and if the video is too large or damaged.
+ */
+ATA_API(ata_status) ata_video_kept_bytes(const ata_video* video, int64_t* bytes) ATA_NOEXCEPT;
 
 /**
  * Decodes the frames shown at given times: for each time the last frame that starts at or before

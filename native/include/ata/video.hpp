@@ -35,6 +35,13 @@ class VideoReader {
     return info;
   }
 
+  /// What the frames kept in memory take, in bytes (ata_video_options::keep_bytes).
+  int64_t kept_bytes() const {
+    int64_t bytes = 0;
+    detail::check(ata_video_kept_bytes(handle_.get(), &bytes));
+    return bytes;
+  }
+
   /// Decodes the frames shown at `times` (seconds from the first frame, ascending): u8
   /// `[count, H, W, 3]`, RGB.
   TimedFrames read(std::span<const double> times, const Cancellation* cancellation = nullptr) {

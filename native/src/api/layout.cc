@@ -116,6 +116,7 @@ const ata_abi_entry kLayout[] = {
     ATA_FIELD(ata_video_options, struct_size),
     ATA_FIELD(ata_video_options, folder_fps),
     ATA_FIELD(ata_video_options, threads),
+    ATA_FIELD(ata_video_options, keep_bytes),
 
     ATA_STRUCT(ata_video_info),
     ATA_FIELD(ata_video_info, width),

@@ -46,6 +46,14 @@ ata_status ata_video_get_info(const ata_video* video, ata_video_info* info) noex
   });
 }
 
+ata_status ata_video_kept_bytes(const ata_video* video, int64_t* bytes) noexcept {
+  return guard([&] {
+    require_pointer(video, "video");
+    require_pointer(bytes, "bytes");
+    *bytes = video->reader->kept_bytes();
+  });
+}
+
 ata_status ata_video_read(ata_video* video, const double* times, size_t count,
                           const ata_cancellation* cancellation, ata_tensor** frames,
                           double* frame_times) noexcept {

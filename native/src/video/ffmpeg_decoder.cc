@@ -30,9 +30,25 @@ void FileDecoder::read(std::span<const double> times, const std::atomic<bool>* c
   }
 }
 
-int64_t FileDecoder::tick_of(double time) const {
-  const double ticks = std::floor(time / tick_seconds_ + tolerance_);
-  return origin_ + static_cast<int64_t>(std::clamp(ticks, 0.0, static_cast<double>(kMaxTick)));
+void FileDecoder::walk(const std::atomic<bool>* cancelled, const FrameVisitor& visit) {
+  cancelled_ = cancelled;
+  skip_before_ = INT64_MIN;
+  try {
+    go_to_start();
+    for (;;) {
+      const int64_t start = current_.start - origin_;
+      if (!visit(converter_->convert(*current_.frame), start, seconds(start))) return;
+      next_ = decode();
+      at_end_ = !next_;
+      if (at_end_) break;
+      current_ = std::move(next_);
+      next_ = Timed();
+    }
+    if (frames_missing()) fail_missing();
+  } catch (...) {
+    position_known_ = false;
+    throw;
+  }
 }
 
 /// Makes current_ the last frame that starts at or before `target`, and next_ the one after it
@@ -131,11 +147,15 @@ void FileDecoder::advance(int64_t target) {
     advance(target);
     return;
   }
-  const bool frames_missing = !next_ && current_.start < last_start_ - frame_ticks_ / 2 - 1;
-  if (frames_missing && target > current_.start + frame_ticks_ + frame_ticks_ / 2) {
+  if (frames_missing() && target > current_.start + frame_ticks_ + frame_ticks_ / 2) {
     if (!from_start_) throw Damaged();
-    fail_corrupt(concat("no frames follow, although it should last ", info_.duration, " s"));
+    fail_missing();
   }
+}
+
+/// Whether current_ is the last frame that can be decoded, but not the last that the packets show.
+bool FileDecoder::frames_missing() const {
+  return !next_ && current_.start < last_start_ - frame_ticks_ / 2 - 1;
 }
 
 /// The next frame in order of presentation; empty at the end.
@@ -212,6 +232,10 @@ void FileDecoder::fail_decoding(int status) const {
   if (status == AVERROR(ENOMEM)) throw std::bad_alloc();
   if (!from_start_) throw Damaged();
   fail_corrupt(error_text(status));
+}
+
+void FileDecoder::fail_missing() const {
+  fail_corrupt(concat("no frames follow, although it should last ", info_.duration, " s"));
 }
 
 void FileDecoder::fail_corrupt(const std::string& reason) const {

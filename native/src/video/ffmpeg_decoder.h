@@ -24,9 +24,6 @@ std::unique_ptr<FrameDecoder> open_file(const std::string& path, const ata_video
 CodecContext open_codec(const std::string& path, AVCodecID id, const AVCodecParameters* parameters,
                         int threads);
 
-/// Largest time, in ticks, that is reckoned with; times beyond it are lies.
-constexpr int64_t kMaxTick = int64_t{1} << 56;
-
 /// Finds frames of a file by time.
 ///
 /// Positions are in ticks of the stream's time base, from its own zero. A frame starts at its
@@ -45,6 +42,8 @@ class FileDecoder : public FrameDecoder {
   const ata_video_info& info() const override { return info_; }
   void read(std::span<const double> times, const std::atomic<bool>* cancelled,
             const FrameSink& sink) override;
+  void walk(const std::atomic<bool>* cancelled, const FrameVisitor& visit) override;
+  FrameClock clock() const override { return clock_; }
 
  private:
   struct Timed {
@@ -65,7 +64,7 @@ class FileDecoder : public FrameDecoder {
   Tail walk_to_end();
   int64_t indexed_frames() const;
 
-  int64_t tick_of(double time) const;
+  int64_t tick_of(double time) const { return origin_ + clock_.tick_of(time); }
   double seconds(int64_t ticks) const { return static_cast<double>(ticks) * tick_seconds_; }
 
   void find(int64_t target);
@@ -74,10 +73,12 @@ class FileDecoder : public FrameDecoder {
   void go_to_start();
   void forget_position();
   void advance(int64_t target);
+  bool frames_missing() const;
   Timed decode();
   void send_packet();
   void note_packet();
   [[noreturn]] void fail_decoding(int status) const;
+  [[noreturn]] void fail_missing() const;
   [[noreturn]] void fail_corrupt(const std::string& reason) const;
 
   Demuxer demuxer_;
@@ -93,7 +94,7 @@ class FileDecoder : public FrameDecoder {
   bool has_start_times_ = false;  // packets carry presentation times
   bool has_times_ = false;        // packets carry presentation or decoding times
   int64_t frame_ticks_ = 1;       // duration of a frame where the file does not say
-  double tolerance_ = 0;          // in ticks: how much after a time a frame still starts "at" it
+  FrameClock clock_;              // its ticks count from origin_
   int64_t last_start_ = 0;        // of the frame shown last, going by the packets
 
   // The position: current_ is the frame found last, next_ the one after it if already decoded.

@@ -188,7 +188,9 @@ void FileDecoder::find_extent(double container_rate) {
   if (count > 1 && last > 0) frame_ticks_ = std::max<int64_t>(1, (last + count / 2) / (count - 1));
   last_start_ = origin_ + last;
   info_.duration = seconds(last + (tail.last_duration > 0 ? tail.last_duration : frame_ticks_));
-  tolerance_ = std::min({0.5, 0.0005 / tick_seconds_, 0.25 * static_cast<double>(frame_ticks_)});
+  clock_.ticks_per_second = av_q2d(av_inv_q(stream->time_base));
+  clock_.tolerance =
+      std::min({0.5, 0.0005 / tick_seconds_, 0.25 * static_cast<double>(frame_ticks_)});
 
   info_.fps = container_rate;
   if (count > 0) {

@@ -72,31 +72,44 @@ class ImageDecoder : public FrameDecoder {
   void read(std::span<const double> times, const std::atomic<bool>* cancelled,
             const FrameSink& sink) override {
     for (size_t first = 0; first < times.size();) {
-      if (cancelled && cancelled->load(std::memory_order_relaxed)) {
-        fail(ATA_CANCELLED, "reading '", files_.front(), "' and the following was cancelled");
-      }
       const size_t index = index_at(times[first]);
       size_t end = first + 1;
       while (end < times.size() && index_at(times[end]) == index) ++end;
-      const std::string& path = files_[index];
-      const Frame frame = decode(path);
-      if (frame->width != geometry_.width || frame->height != geometry_.height) {
-        fail(ATA_BAD_VIDEO, "'", path, "' has ", frame->width, " x ", frame->height,
-             " pixels, but '", files_.front(), "' has ", geometry_.width, " x ", geometry_.height,
-             "; the frames of a folder must be of one size");
-      }
-      sink({converter_->convert(*frame), static_cast<double>(index) / info_.fps, first,
-            end - first});
+      sink({convert(index, cancelled), time_of(index), first, end - first});
       first = end;
     }
   }
 
+  void walk(const std::atomic<bool>* cancelled, const FrameVisitor& visit) override {
+    for (size_t index = 0; index < files_.size(); ++index) {
+      const uint8_t* rgb = convert(index, cancelled);
+      if (!visit(rgb, static_cast<int64_t>(index), time_of(index))) return;
+    }
+  }
+
+  /// A tick is a frame. The tolerance is the one that FrameDecoder::read promises.
+  FrameClock clock() const override { return {info_.fps, std::min(0.0005 * info_.fps, 0.25)}; }
+
  private:
   size_t index_at(double time) const {
-    // The tolerance that FrameDecoder::read promises.
-    const double tolerance = std::min(0.0005 * info_.fps, 0.25);
-    const double index = std::floor(time * info_.fps + tolerance);
-    return static_cast<size_t>(std::clamp(index, 0.0, static_cast<double>(files_.size() - 1)));
+    return std::min(static_cast<size_t>(clock().tick_of(time)), files_.size() - 1);
+  }
+
+  double time_of(size_t index) const { return static_cast<double>(index) / info_.fps; }
+
+  /// The pixels of an image, valid until the next.
+  const uint8_t* convert(size_t index, const std::atomic<bool>* cancelled) {
+    if (cancelled && cancelled->load(std::memory_order_relaxed)) {
+      fail(ATA_CANCELLED, "reading '", files_.front(), "' and the following was cancelled");
+    }
+    const std::string& path = files_[index];
+    const Frame frame = decode(path);
+    if (frame->width != geometry_.width || frame->height != geometry_.height) {
+      fail(ATA_BAD_VIDEO, "'", path, "' has ", frame->width, " x ", frame->height, " pixels, but '",
+           files_.front(), "' has ", geometry_.width, " x ", geometry_.height,
+           "; the frames of a folder must be of one size");
+    }
+    return converter_->convert(*frame);
   }
 
   Frame decode(const std::string& path) {

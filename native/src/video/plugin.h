@@ -1,7 +1,9 @@
 #ifndef ATA_VIDEO_PLUGIN_H_
 #define ATA_VIDEO_PLUGIN_H_
 
+#include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -26,6 +28,24 @@ struct DecodedFrame {
 };
 using FrameSink = std::function<void(const DecodedFrame&)>;
 
+/// Largest time, in ticks, that is reckoned with; times beyond it are lies.
+constexpr int64_t kMaxTick = int64_t{1} << 56;
+
+/// The clock of a video: by its ticks, counted from the first frame, times select frames.
+struct FrameClock {
+  double ticks_per_second = 1;
+  double tolerance = 0;  ///< In ticks: how much after a time a frame still starts "at" it.
+
+  int64_t tick_of(double time) const {
+    const double ticks = std::floor(time * ticks_per_second + tolerance);
+    return static_cast<int64_t>(std::clamp(ticks, 0.0, static_cast<double>(kMaxTick)));
+  }
+};
+
+/// Receives a frame (its pixels are valid during the call), its start in ticks of the clock and in
+/// seconds. Returns whether to go on.
+using FrameVisitor = std::function<bool(const uint8_t* rgb, int64_t start, double time)>;
+
 /// An open video. One thread at a time.
 class ATA_EXPORT FrameDecoder {
  public:
@@ -38,6 +58,10 @@ class ATA_EXPORT FrameDecoder {
   /// its start. `cancelled` may be null.
   virtual void read(std::span<const double> times, const std::atomic<bool>* cancelled,
                     const FrameSink& sink) = 0;
+  /// Hands all frames to `visit`, in order. Throws if read() would refuse any time.
+  virtual void walk(const std::atomic<bool>* cancelled, const FrameVisitor& visit) = 0;
+  /// read() chooses, for a time, the last frame that starts at or before clock().tick_of(time).
+  virtual FrameClock clock() const = 0;
 };
 
 /// A video file being written. One thread at a time.
@@ -61,7 +85,7 @@ struct EncoderOptions {
 
 enum class ImageFormat { kPng, kJpeg };
 
-constexpr uint32_t kVideoPluginVersion = 1;
+constexpr uint32_t kVideoPluginVersion = 2;
 constexpr const char* kVideoPluginName = "ata_video";
 constexpr const char* kVideoPluginEntry = "ata_video_plugin";
 

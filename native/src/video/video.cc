@@ -136,6 +136,7 @@ ata_video_options default_video_options() {
   options.struct_size = sizeof(options);
   options.folder_fps = 25;
   options.threads = 0;
+  options.keep_bytes = 0;
   return options;
 }
 
@@ -146,6 +147,8 @@ std::unique_ptr<VideoReader> VideoReader::open(const std::string& path,
           "; valid values are 0 (the codec chooses) to ", kMaxThreads);
   require(std::isfinite(options.folder_fps) && options.folder_fps > 0 && options.folder_fps <= 1e6,
           "folder_fps is ", options.folder_fps, "; it must be above 0 and at most 1e6");
+  require(options.keep_bytes >= 0, "keep_bytes is ", options.keep_bytes,
+          "; give the number of bytes that frames may take in memory, or 0 to keep none");
   std::error_code code;
   const auto status = std::filesystem::status(native_path(path), code);
   if (!std::filesystem::exists(status)) {
@@ -159,7 +162,17 @@ std::unique_ptr<VideoReader> VideoReader::open(const std::string& path,
       std::filesystem::is_directory(status)
           ? video_plugin().open_images(list_frame_files(path), options)
           : video_plugin().open_file(path, options);
-  return std::unique_ptr<VideoReader>(new VideoReader(path, std::move(decoder)));
+  return std::unique_ptr<VideoReader>(
+      new VideoReader(path, std::move(decoder), options.keep_bytes));
+}
+
+VideoReader::VideoReader(std::string path, std::unique_ptr<FrameDecoder> decoder,
+                         int64_t keep_bytes)
+    : path_(std::move(path)), decoder_(std::move(decoder)) {
+  if (keep_bytes == 0) return;
+  auto kept = std::make_unique<KeptFrames>(path_, std::move(decoder_), keep_bytes);
+  kept_ = kept.get();
+  decoder_ = std::move(kept);
 }
 
 Tensor VideoReader::read(std::span<const double> times, const std::atomic<bool>* cancelled,

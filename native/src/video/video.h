@@ -11,6 +11,7 @@
 #include "ata/ata.h"
 #include "base/plugin_loader.h"
 #include "tensor/tensor.h"
+#include "video/kept_frames.h"
 #include "video/plugin.h"
 
 namespace ata {
@@ -26,6 +27,9 @@ class VideoReader {
 
   const ata_video_info& info() const { return decoder_->info(); }
 
+  /// What the frames kept in memory take, in bytes: 0 before the first read, and where none are.
+  int64_t kept_bytes() const { return kept_ ? kept_->bytes() : 0; }
+
   /// The frames shown at `times` (finite, ascending seconds from the first frame), as specified at
   /// FrameDecoder::read. Returns u8 `[times.size(), H, W, 3]`; `frame_times`, if not null, receives
   /// the frames' start times. `cancelled` may be null.
@@ -38,11 +42,11 @@ class VideoReader {
                 std::vector<double>* frame_times);
 
  private:
-  VideoReader(std::string path, std::unique_ptr<FrameDecoder> decoder)
-      : path_(std::move(path)), decoder_(std::move(decoder)) {}
+  VideoReader(std::string path, std::unique_ptr<FrameDecoder> decoder, int64_t keep_bytes);
 
   std::string path_;
   std::unique_ptr<FrameDecoder> decoder_;
+  const KeptFrames* kept_ = nullptr;  // decoder_ if it keeps frames
 };
 
 ata_video_options default_video_options();

@@ -31,6 +31,48 @@ public sealed class VideoLoaderTests(TinyVideos videos) : IClassFixture<TinyVide
         Assert.Equal(one.Count, one.Distinct().Count());
     }
 
+    [Theory]
+    [InlineData(1, 1, TinyVideos.Width)]
+    [InlineData(3, 1, TinyVideos.Width)]
+    [InlineData(3, 64, TinyVideos.Width)]
+    [InlineData(3, 1, 640)]
+    public async Task ClipsDoNotDependOnTheCache(int workers, int megabytes, int width)
+    {
+        // Some videos are too large for the cache, or for the rest of it; each is used several times.
+        List<VideoItem> items = [.. videos.Dataset.Items];
+        if (width != TinyVideos.Width)
+        {
+            string large = Path.Combine(videos.Folder, "large.mp4");
+            TestVideo.Write(large, width: width);
+            items.Add(new VideoItem(large, "dim"));
+        }
+
+        var dataset = new VideoDataset(items, videos.Dataset.Labels);
+        LoaderOptions options = s_options with { Workers = workers, Augmentation = new AugmentationOptions { Crop = CropMode.RandomResized } };
+
+        List<string> without = await TakeAsync(VideoLoader.ForTraining(dataset, options), 12);
+        List<string> with = await TakeAsync(VideoLoader.ForTraining(dataset, options with { CacheMegabytes = megabytes }), 12);
+
+        Assert.Equal(without, with);
+        Assert.Equal(with.Count, with.Distinct().Count());
+    }
+
+    [Fact]
+    public void VideosAreKeptFromTheirSecondUseAsFarAsTheyFit()
+    {
+        const long Bytes = 3L * TinyVideos.Width * TinyVideos.Height * TinyVideos.Frames;
+        using var kept = new DecodedVideos(Bytes + 1);
+        string[] paths = [.. videos.Dataset.Items.Take(2).Select(item => item.Path)];
+
+        Assert.Equal([0, 0], paths.Select(path => KeptAfterUse(kept, path)));
+        Assert.Equal([Bytes, 0], paths.Select(path => KeptAfterUse(kept, path)));
+        using DecodedVideos.Lease first = kept.Open(paths[0]);
+        using DecodedVideos.Lease again = kept.Open(paths[0]);
+        Assert.Equal(Bytes, first.Video.KeptBytes);
+        Assert.NotSame(first.Video, again.Video);
+        Assert.Equal(0, KeptAfterUse(kept, paths[1]));
+    }
+
     [Fact]
     public async Task ClipsDependOnTheSeed()
     {
@@ -200,6 +242,13 @@ public sealed class VideoLoaderTests(TinyVideos videos) : IClassFixture<TinyVide
         Assert.Throws<ArgumentException>(() => VideoLoader.ForTraining(videos.Dataset, s_options with { Stride = 0 }));
         Assert.Throws<ArgumentException>(() => VideoLoader.ForTraining(videos.Dataset, s_options with { Augmentation = new() { MinArea = 0 } }));
         Assert.Throws<DatasetException>(() => VideoLoader.ForTraining(new VideoDataset([], ["a"]), s_options));
+    }
+
+    private static long KeptAfterUse(DecodedVideos kept, string path)
+    {
+        using DecodedVideos.Lease lease = kept.Open(path);
+        lease.Video.Read([0]).Dispose();
+        return lease.Video.KeptBytes;
     }
 
     private static async Task<List<string>> TakeAsync(VideoLoader loader, int batches)
