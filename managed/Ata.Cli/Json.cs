@@ -45,7 +45,8 @@ internal sealed record AlignmentJson(
     IReadOnlyList<double> MeanSimilarity,
     IReadOnlyList<double> MovedShare,
     IReadOnlyList<IReadOnlyList<int>> Trajectories,
-    string? Overlay);
+    string? Overlay,
+    IReadOnlyList<InformationJson>? Information);
 
 /// <summary>A benchmark.</summary>
 internal sealed record BenchJson(

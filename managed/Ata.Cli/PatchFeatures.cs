@@ -18,8 +18,10 @@ internal static class PatchFeatures
     /// position: cosine similarity then compares what is particular to a patch and not the overall brightness.</summary>
     /// <param name="clip">The clip.</param>
     /// <param name="patchSize">Height and width of a patch; divides the clip's.</param>
+    /// <param name="withPosition">False leaves the position out, as its channels are then 0: measures of what patches at
+    /// the same position share must not count the position itself.</param>
     /// <returns>Float32 <c>[1, T, N, D]</c>, which the caller disposes.</returns>
-    public static AtaTensor Of(VideoClip clip, int patchSize)
+    public static AtaTensor Of(VideoClip clip, int patchSize, bool withPosition = true)
     {
         if (clip.Width % patchSize != 0)
         {
@@ -44,7 +46,11 @@ internal static class PatchFeatures
         }
 
         double contrast = SubtractMean(values, colors, channels);
-        AddPositions(values, grid, channels, PositionWeight * contrast);
+        if (withPosition)
+        {
+            AddPositions(values, grid, channels, PositionWeight * contrast);
+        }
+
         return features;
     }
 

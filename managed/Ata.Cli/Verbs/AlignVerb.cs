@@ -16,7 +16,8 @@ internal static class AlignVerb
             "Aligns the frames of a clip patch by patch, and shows where patches go.",
             "ata align clip.mp4 --overlay aligned.mp4",
             "ata align clip.mp4 --frames 16 --stride 2 --alignment window --window 2 --overlay sheet.png",
-            "ata align clip.mp4 --model model.safetensors --block 6 --json");
+            "ata align clip.mp4 --model model.safetensors --block 6 --json",
+            "ata align clip.mp4 --model model.safetensors --information");
         var clip = new Argument<string>("clip") { Description = "Video file, or folder of numbered JPEG or PNG frames." };
         Option<string> overlay = Options.Path(
             "--overlay", "Video (.mp4, .mkv, .webm, .avi) or contact sheet (.png, .jpg) in which trajectories keep their colour.");
@@ -26,11 +27,17 @@ internal static class AlignVerb
         Option<int?> window = Options.NotNegative("--window", "Alignment window: largest move in patches. Default 3.");
         Option<double?> temperature = Options.PositiveReal("--temperature", "Alignment sinkhorn: temperature. Default 0.05.");
         Option<int?> iterations = Options.Positive("--iterations", "Alignment sinkhorn: iterations. Default 50.");
+        var information = new Option<bool>("--information")
+        {
+            Description = "Estimate the mutual information between patches of neighbouring frames before and after alignment; with --model and no --block, for every block.",
+        };
+        Option<int?> components = Options.NotNegative(
+            "--components", "Principal components that --information projects to; 0 for all. Default 8.");
         Option<bool> json = Options.Json();
         command.Add(clip);
         var model = new ModelArguments(command, modelRequired: false);
         var sampling = new SamplingArguments(command);
-        foreach (Option option in (Option[])[overlay, block, size, patchSize, window, temperature, iterations, json])
+        foreach (Option option in (Option[])[overlay, block, size, patchSize, window, temperature, iterations, information, components, json])
         {
             command.Add(option);
         }
@@ -46,6 +53,11 @@ internal static class AlignVerb
                         ? $"{option.Name} and --model exclude each other: the model decides it."
                         : $"{option.Name} needs --model.");
                 }
+            }
+
+            if (result.GetResult(components) is not null && !result.GetValue(information))
+            {
+                result.AddError("--components needs --information.");
             }
         });
         command.SetWork((parse, cancellationToken) =>
@@ -93,7 +105,24 @@ internal static class AlignVerb
             }
 
             string kind = loaded is null ? "patches" : $"block {blockIndex}";
-            Report(Summarize(clipPath, options.Method, kind, sampled, trajectories, grid, time, overlayPath), parse.GetValue(json));
+            IReadOnlyList<InformationJson>? nats = null;
+            if (parse.GetValue(information))
+            {
+                int projection = parse.GetValue(components) ?? new InformationOptions().Components;
+                if (loaded is null)
+                {
+                    using AtaTensor colors = PatchFeatures.Of(sampled, patch, withPosition: false);
+                    nats = AlignmentInformation.Of(kind, colors, trajectories, projection);
+                }
+                else
+                {
+                    nats = parse.GetValue(block) is null
+                        ? AlignmentInformation.OfBlocks(loaded, sampled, options, projection, cancellationToken)
+                        : AlignmentInformation.Of(kind, features, trajectories, projection);
+                }
+            }
+
+            Report(Summarize(clipPath, options.Method, kind, sampled, trajectories, grid, time, overlayPath, nats), parse.GetValue(json));
             return 0;
         });
         return command;
@@ -136,7 +165,8 @@ internal static class AlignVerb
         Trajectories trajectories,
         int grid,
         TimeSpan time,
-        string? overlay)
+        string? overlay,
+        IReadOnlyList<InformationJson>? information)
     {
         int pairs = trajectories.Frames - 1;
         int patches = trajectories.Patches;
@@ -169,7 +199,8 @@ internal static class AlignVerb
             similarity,
             moved,
             Enumerable.Range(0, trajectories.Frames).Select(t => trajectories.OfFrame(0, t).ToArray()).ToArray(),
-            overlay);
+            overlay,
+            information);
     }
 
     private static void Report(AlignmentJson result, bool json)
@@ -195,6 +226,11 @@ internal static class AlignVerb
         }
 
         Terminal.Output.Write(table);
+        if (result.Information is not null)
+        {
+            AlignmentInformation.Print(result.Information);
+        }
+
         if (result.Overlay is not null)
         {
             Terminal.Output.MarkupLineInterpolated($"overlay: [bold]{result.Overlay}[/]");
