@@ -46,7 +46,8 @@ internal sealed record AlignmentJson(
     IReadOnlyList<double> MovedShare,
     IReadOnlyList<IReadOnlyList<int>> Trajectories,
     string? Overlay,
-    string? Html);
+    string? Html,
+    IReadOnlyList<InformationJson>? Information);
 
 /// <summary>A benchmark.</summary>
 internal sealed record BenchJson(

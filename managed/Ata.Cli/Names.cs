@@ -21,6 +21,13 @@ internal static class Names
         ["soft"] = AlignmentMethod.Soft,
     };
 
+    public static readonly IReadOnlyDictionary<string, InformationEstimator> Estimator = new Dictionary<string, InformationEstimator>
+    {
+        ["gaussian"] = InformationEstimator.Gaussian,
+        ["ksg"] = InformationEstimator.NearestNeighbours,
+        ["infonce"] = InformationEstimator.Contrastive,
+    };
+
     public static readonly IReadOnlyDictionary<string, Precision> Precision = new Dictionary<string, Precision>
     {
         ["f32"] = Ata.Precision.Float32,

@@ -9,7 +9,8 @@ public enum InformationEstimator
     /// <summary>Closed form for jointly Gaussian variables, from their covariances.</summary>
     Gaussian = 0,
 
-    /// <summary>k nearest neighbours (Kraskov, Stögbauer, Grassberger, 2004).</summary>
+    /// <summary>k nearest neighbours (Kraskov, Stögbauer, Grassberger, 2004), corrected by what they miss on Gaussian
+    /// samples of the same covariance.</summary>
     NearestNeighbours = 1,
 
     /// <summary>Lower bound by contrast, InfoNCE (van den Oord, Li, Vinyals, 2018).</summary>

@@ -19,7 +19,8 @@ internal static class AlignVerb
             "ata align clip.mp4 --overlay aligned.mp4",
             "ata align clip.mp4 --html aligned.html",
             "ata align clip.mp4 --frames 16 --stride 2 --alignment window --window 2 --overlay sheet.png",
-            "ata align clip.mp4 --model model.safetensors --block 6 --json");
+            "ata align clip.mp4 --model model.safetensors --block 6 --json",
+            "ata align clip.mp4 --model model.safetensors --information");
         var clip = new Argument<string>("clip") { Description = "Video file, or folder of numbered JPEG or PNG frames." };
         Option<string> overlay = Options.Path(
             "--overlay", "Video (.mp4, .mkv, .webm, .avi) or contact sheet (.png, .jpg) in which trajectories keep their colour.");
@@ -30,11 +31,17 @@ internal static class AlignVerb
         Option<int?> window = Options.NotNegative("--window", "Alignment window: largest move in patches. Default 3.");
         Option<double?> temperature = Options.PositiveReal("--temperature", "Alignment sinkhorn: temperature. Default 0.05.");
         Option<int?> iterations = Options.Positive("--iterations", "Alignment sinkhorn: iterations. Default 50.");
+        var information = new Option<bool>("--information")
+        {
+            Description = "Estimate the mutual information between patches of neighbouring frames before and after alignment; with --model and no --block, for every block.",
+        };
+        Option<int?> components = Options.NotNegative(
+            "--components", "Principal components that --information projects to; 0 for all. Default 8.");
         Option<bool> json = Options.Json();
         command.Add(clip);
         var model = new ModelArguments(command, modelRequired: false);
         var sampling = new SamplingArguments(command);
-        foreach (Option option in (Option[])[overlay, html, block, size, patchSize, window, temperature, iterations, json])
+        foreach (Option option in (Option[])[overlay, html, block, size, patchSize, window, temperature, iterations, information, components, json])
         {
             command.Add(option);
         }
@@ -50,6 +57,11 @@ internal static class AlignVerb
                         ? $"{option.Name} and --model exclude each other: the model decides it."
                         : $"{option.Name} needs --model.");
                 }
+            }
+
+            if (result.GetResult(components) is not null && !result.GetValue(information))
+            {
+                result.AddError("--components needs --information.");
             }
         });
         command.SetWork((parse, cancellationToken) =>
@@ -104,15 +116,25 @@ internal static class AlignVerb
             }
 
             string kind = loaded is null ? "patches" : $"block {blockIndex}";
+            bool informed = parse.GetValue(information);
+            using AtaTensor? colors = loaded is null && (page is not null || informed) ? PatchFeatures.Of(sampled, patch, withPosition: false) : null;
             if (page is not null)
             {
                 string of = loaded is null ? $"patches of {patch} pixels" : $"{kind} of {Path.GetFileName(parse.GetValue(model.Path))}";
-                using AtaTensor? colors = loaded is null ? PatchFeatures.Of(sampled, patch, withPosition: false) : null;
                 new ExplorerPage(Path.GetFileName(Path.TrimEndingDirectorySeparator(clipPath)), of, sampled, features, colors ?? features, grid)
                     .Write(page, options, trajectories, cancellationToken);
             }
 
-            Report(Summarize(clipPath, options.Method, kind, sampled, trajectories, grid, time, overlayPath, htmlPath), parse.GetValue(json));
+            IReadOnlyList<InformationJson>? nats = null;
+            if (informed)
+            {
+                int projection = parse.GetValue(components) ?? new InformationOptions().Components;
+                nats = loaded is not null && parse.GetValue(block) is null
+                    ? AlignmentInformation.OfBlocks(loaded, sampled, options, projection, cancellationToken)
+                    : AlignmentInformation.Of(kind, colors ?? features, trajectories, projection);
+            }
+
+            Report(Summarize(clipPath, options.Method, kind, sampled, trajectories, grid, time, overlayPath, htmlPath, nats), parse.GetValue(json));
             return 0;
         });
         return command;
@@ -156,7 +178,8 @@ internal static class AlignVerb
         int grid,
         TimeSpan time,
         string? overlay,
-        string? html)
+        string? html,
+        IReadOnlyList<InformationJson>? information)
     {
         PairStatistics pairs = PairStatistics.Of(trajectories);
         return new AlignmentJson(
@@ -172,7 +195,8 @@ internal static class AlignVerb
             pairs.MovedShare,
             Enumerable.Range(0, trajectories.Frames).Select(t => trajectories.OfFrame(0, t).ToArray()).ToArray(),
             overlay,
-            html);
+            html,
+            information);
     }
 
     private static void Report(AlignmentJson result, bool json)
@@ -198,6 +222,11 @@ internal static class AlignVerb
         }
 
         Terminal.Output.Write(table);
+        if (result.Information is not null)
+        {
+            AlignmentInformation.Print(result.Information);
+        }
+
         if (result.Overlay is not null)
         {
             Terminal.Output.MarkupLineInterpolated($"overlay: [bold]{result.Overlay}[/]");

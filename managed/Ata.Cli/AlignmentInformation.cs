@@ -1,0 +1,62 @@
+using System.Globalization;
+using Spectre.Console;
+
+namespace Ata.Cli;
+
+/// <summary>Mutual information between the patches of neighbouring frames by one estimator.</summary>
+/// <param name="Features">Whose patches: <c>patches</c> or <c>block 3</c>.</param>
+/// <param name="Estimator">Name of the estimator.</param>
+/// <param name="Before">Nats between patches at the same position.</param>
+/// <param name="After">Nats between patches on the same trajectory.</param>
+internal sealed record InformationJson(string Features, string Estimator, double Before, double After);
+
+/// <summary>Measures what patches of neighbouring frames know about each other, before and after alignment.</summary>
+internal static class AlignmentInformation
+{
+    /// <summary>Estimates it by every estimator.</summary>
+    /// <param name="name">What the features are.</param>
+    /// <param name="features">Float32 <c>[B, T, N, D]</c>.</param>
+    /// <param name="trajectories">Trajectories of the same clips.</param>
+    /// <param name="components">Principal components that the features are projected to; 0 for all.</param>
+    public static IReadOnlyList<InformationJson> Of(string name, AtaTensor features, Trajectories trajectories, int components) =>
+        [.. Names.Estimator.Select(estimator =>
+        {
+            (double before, double after) = MutualInformation.BetweenFrames(
+                features, trajectories, new InformationOptions { Estimator = estimator.Value, Components = components });
+            return new InformationJson(name, estimator.Key, before, after);
+        })];
+
+    /// <summary>Estimates it for the tokens that enter each block of a model, each aligned by themselves.</summary>
+    public static IReadOnlyList<InformationJson> OfBlocks(
+        Model model, VideoClip clip, AlignmentOptions alignment, int components, CancellationToken cancellationToken)
+    {
+        using Session session = model.CreateSession();
+        var results = new List<InformationJson>();
+        for (int block = 0; block < model.Config.Depth; ++block)
+        {
+            using AtaTensor features = session.GetFeatures(clip.Tensor, block, cancellationToken);
+            using Trajectories trajectories = FrameAligner.Align(features, alignment);
+            results.AddRange(Of($"block {block}", features, trajectories, components));
+        }
+
+        return results;
+    }
+
+    /// <summary>Prints a row for each set of features.</summary>
+    public static void Print(IReadOnlyList<InformationJson> results)
+    {
+        var table = new Table().Border(TableBorder.Simple).AddColumn("information, nats");
+        foreach (string estimator in Names.Estimator.Keys)
+        {
+            table.AddColumn(new TableColumn(estimator).RightAligned());
+        }
+
+        foreach (IGrouping<string, InformationJson> row in results.GroupBy(result => result.Features))
+        {
+            table.AddRow([row.Key, .. row.Select(result =>
+                string.Create(CultureInfo.InvariantCulture, $"{result.Before:0.00} -> {result.After:0.00}"))]);
+        }
+
+        Terminal.Output.Write(table);
+    }
+}
