@@ -139,9 +139,9 @@ void optimizer(benchmark::State& state, ata_optimizer rule, float ema_decay) {
   state.counters["of_triad"] = rate / triad_rate;
 }
 
-BENCHMARK_CAPTURE(step, ata, ATA_TEMPORAL_ATA)->Iterations(5)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(step, ata, ATA_TEMPORAL_ATA)->Iterations(3)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(step, divided, ATA_TEMPORAL_DIVIDED)
-    ->Iterations(5)
+    ->Iterations(3)
     ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(optimizer, adamw, ATA_OPTIMIZER_ADAMW, 0.0f)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(optimizer, adamw_average, ATA_OPTIMIZER_ADAMW, 0.999f)
