@@ -30,7 +30,7 @@ enum class Coverage {
 };
 
 /// Version of the table below, checked when a plugin is loaded.
-constexpr uint32_t kKernelsVersion = 1;
+constexpr uint32_t kKernelsVersion = 2;
 
 /// The operations of one device: the table every backend fills. Entries check nothing; the ops in
 /// native/src/ops check shapes and types first, and document what is computed. The entry order is
@@ -82,9 +82,9 @@ struct Kernels {
   /// is rounded too.
   void (*linear_input_gradient)(const Tensor& dy, const Tensor& weight, Tensor& dx,
                                 const std::shared_ptr<Allocator>& scratch);
-  /// dweight += dy^T x, computed in the type that dy and x share.
-  void (*linear_weight_gradient)(const Tensor& dy, const Tensor& x, Tensor& dweight,
-                                 const std::shared_ptr<Allocator>& scratch);
+  /// dweight (+)= dy^T x, computed in the type that dy and x share. `accumulate`: `+=`.
+  void (*linear_weight_gradient)(const Tensor& dy, const Tensor& x, bool accumulate,
+                                 Tensor& dweight, const std::shared_ptr<Allocator>& scratch);
   /// dbias += column sums of dy.
   void (*linear_bias_gradient)(const Tensor& dy, Tensor& dbias);
   /// y = GELU(x), the erf form; one type.
@@ -100,7 +100,8 @@ struct Kernels {
   /// dx (+)= ..., dgamma += ..., dbeta += ...; each may be empty. `accumulate` concerns dx.
   void (*layer_norm_gradient)(const Tensor& dy, const Tensor& x, const Tensor& gamma,
                               const Tensor& mean, const Tensor& rstd, bool accumulate, Tensor& dx,
-                              Tensor& dgamma, Tensor& dbeta);
+                              Tensor& dgamma, Tensor& dbeta,
+                              const std::shared_ptr<Allocator>& scratch);
 
   // --- Attention ------------------------------------------------------------------------------
 

@@ -24,9 +24,7 @@ Tensor Session::forward(const Tensor& clip, const std::atomic<bool>* cancelled) 
   const Context context = make_context(clip, nullptr, cancelled);
   VitForward run(context, model_->weights(), model_->config(), model_->precision(),
                  alignment_memory_);
-  Variable tokens = run.embed(Variable(clip));
-  for (int64_t i = 0; i < model_->config().depth; ++i) tokens = run.block(tokens, i);
-  const Tensor logits = run.classify(tokens).value().clone();
+  const Tensor logits = run.logits(Variable(clip)).value().clone();
   trajectories_ = run.trajectories();
   return logits;
 }
@@ -44,9 +42,7 @@ Session::Loss Session::gradients(const Tensor& clip, const Tensor& labels,
   Tape tape;
   const Context context = make_context(clip, &tape, cancelled);
   VitForward run(context, weights, model_->config(), model_->precision(), alignment_memory_);
-  Variable tokens = run.embed(Variable(clip));
-  for (int64_t i = 0; i < model_->config().depth; ++i) tokens = run.block(tokens, i);
-  const Variable logits = run.classify(tokens);
+  const Variable logits = run.logits(Variable(clip));
   const Variable loss = softmax_cross_entropy(context, logits, labels);
   context.check_cancelled();
   const Loss result = {logits.value().clone(), loss.value().data<float>()[0]};

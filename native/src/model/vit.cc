@@ -75,24 +75,40 @@ Variable VitForward::embed(const Variable& clip) {
   memory_.column_duals.clear();
   const Variable pixels = extract_patches(context_, clip, config_.patch_size, compute_);
   const Variable patches = linear(context_, pixels, weights_.patch_embed);
-  const int64_t class_rows =
-      config_.temporal == ATA_TEMPORAL_SPACE_ONLY ? batch_ * config_.frames : batch_;
-  const Variable tokens = embed_tokens(context_, patches, weights_.cls_token, weights_.pos_embed,
-                                       weights_.time_embed, batch_, config_.frames, class_rows);
+  const Variable tokens =
+      embed_tokens(context_, patches, weights_.cls_token, weights_.pos_embed, weights_.time_embed,
+                   batch_, config_.frames, class_row_count());
   return weights_.norm_pre.gamma.defined() ? norm(tokens, weights_.norm_pre, DType::kF32) : tokens;
+}
+
+Variable VitForward::logits(const Variable& clip) {
+  Variable tokens = embed(clip);
+  const int64_t last = config_.depth - 1;
+  for (int64_t i = 0; i < last; ++i) tokens = block(tokens, i);
+  // Moved, so that in training only the tape still holds what backward needs.
+  return classify(last_block(std::exchange(tokens, Variable())));
 }
 
 Variable VitForward::block(const Variable& tokens, int64_t index) {
   context_.check_cancelled();
-  // The last block's backward follows at once: to drop its activations would save nothing.
-  const bool recompute = training_.recompute && index + 1 < config_.depth;
-  return recompute ? recomputed_block(tokens, index) : run_block(tokens, index);
+  return training_.recompute ? recomputed_block(tokens, index) : run_block(tokens, index);
 }
 
 Variable VitForward::run_block(const Variable& tokens, int64_t index, const Tensor& known_result) {
   Variable result = tokens;
   if (has_temporal_step(config_.temporal)) result = temporal_step(result, index);
-  return mlp_step(spatial_step(result, index), index, known_result);
+  result = spatial_output(spatial_attention(result, index), result, index);
+  return mlp_step(result, index, known_result);
+}
+
+Variable VitForward::last_block(const Variable& tokens) {
+  // Never recomputed: its backward follows at once, so that dropping its activations saves nothing.
+  context_.check_cancelled();
+  const int64_t index = config_.depth - 1;
+  Variable result = tokens;
+  if (has_temporal_step(config_.temporal)) result = temporal_step(result, index);
+  const Variable attended = class_rows(spatial_attention(result, index));
+  return mlp_step(spatial_output(attended, class_rows(result), index), index, Tensor());
 }
 
 Variable VitForward::recomputed_block(const Variable& tokens, int64_t index) {
@@ -121,13 +137,17 @@ Variable VitForward::recomputed_block(const Variable& tokens, int64_t index) {
   return out;
 }
 
-Variable VitForward::classify(const Variable& tokens) {
-  Variable classes = slice_rows(context_, tokens, patch_row_count(), tokens.value().dim(0));
+Variable VitForward::classify(const Variable& class_rows) {
+  Variable classes = class_rows;
   if (config_.temporal == ATA_TEMPORAL_SPACE_ONLY) {
     classes = mean_rows(context_, classes, config_.frames);
   }
   classes = norm(classes, weights_.norm, DType::kF32);
   return linear(context_, thinned(classes, config_.depth, DrawSite::kHead), weights_.head);
+}
+
+Variable VitForward::class_rows(const Variable& tokens) const {
+  return slice_rows(context_, tokens, patch_row_count(), tokens.value().dim(0));
 }
 
 Variable VitForward::patch_rows(const Variable& tokens) const {
@@ -183,8 +203,7 @@ Variable VitForward::temporal_step(const Variable& tokens, int64_t index) {
   }
   // Without a tape the result has been written over the patch rows of `tokens`.
   if (context_.tape == nullptr) return tokens;
-  return concat_rows(context_, x,
-                     slice_rows(context_, tokens, patch_row_count(), tokens.value().dim(0)));
+  return concat_rows(context_, x, class_rows(tokens));
 }
 
 Variable VitForward::temporal_branch(const Variable& patches, int64_t index,
@@ -205,7 +224,7 @@ Variable VitForward::temporal_branch(const Variable& patches, int64_t index,
   return linear(context_, x, block.temporal_fc, output);
 }
 
-Variable VitForward::spatial_step(const Variable& tokens, int64_t index) {
+Variable VitForward::spatial_attention(const Variable& tokens, int64_t index) {
   const BlockWeights& block = weights_.blocks[static_cast<size_t>(index)];
   TokenLayout layout;
   switch (config_.temporal) {
@@ -220,9 +239,14 @@ Variable VitForward::spatial_step(const Variable& tokens, int64_t index) {
   }
   Variable x = norm(tokens, block.norm1, compute_);
   x = linear(context_, x, block.qkv, {.out_dtype = compute_});
-  x = attention(context_, x, layout, config_.heads);
-  return add_branch(x, block.proj, tokens, branch_scale(tokens, index, DrawSite::kSpatialBranch),
-                    index, DrawSite::kSpatialProjection);
+  return attention(context_, x, layout, config_.heads);
+}
+
+Variable VitForward::spatial_output(const Variable& attended, const Variable& tokens,
+                                    int64_t index) {
+  return add_branch(attended, weights_.blocks[static_cast<size_t>(index)].proj, tokens,
+                    branch_scale(tokens, index, DrawSite::kSpatialBranch), index,
+                    DrawSite::kSpatialProjection);
 }
 
 Variable VitForward::mlp_step(const Variable& tokens, int64_t index, const Tensor& known_result) {
@@ -258,8 +282,10 @@ Variable VitForward::thinned(const Variable& x, int64_t index, DrawSite site) co
 }
 
 Tensor VitForward::branch_scale(const Variable& tokens, int64_t index, DrawSite site) const {
-  return training_.branch_scale(index, config_.depth, site, batch_, patch_row_count(),
-                                tokens.value().dim(0) - patch_row_count());
+  const Tensor scale = training_.branch_scale(index, config_.depth, site, batch_, patch_row_count(),
+                                              class_row_count());
+  const bool all = tokens.value().dim(0) != class_row_count();
+  return all || !scale ? scale : scale.slice(patch_row_count(), scale.dim(0));
 }
 
 Variable VitForward::norm(const Variable& x, const NormWeights& weights, DType dtype) const {

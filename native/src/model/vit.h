@@ -87,8 +87,9 @@ class VitForward {
   Variable embed(const Variable& clip);
   /// Runs block `index`.
   Variable block(const Variable& tokens, int64_t index);
-  /// Logits f32 `[B, classes]` from the tokens that leave the last block.
-  Variable classify(const Variable& tokens);
+  /// The whole pass: logits f32 `[B, classes]`. After its attention the last block runs for the
+  /// class rows alone, which are all that the classifier reads.
+  Variable logits(const Variable& clip);
   /// The patch rows of a token matrix, f32 `[B*T*N, D]`.
   Variable patch_rows(const Variable& tokens) const;
 
@@ -99,6 +100,9 @@ class VitForward {
  private:
   /// `known_result`: what the block gave when it ran before, or empty.
   Variable run_block(const Variable& tokens, int64_t index, const Tensor& known_result = {});
+  /// The last block: its class rows, `[class_row_count(), D]`.
+  Variable last_block(const Variable& tokens);
+  Variable classify(const Variable& class_rows);
   /// Runs the block on a tape of its own, which it drops; backward runs it again.
   Variable recomputed_block(const Variable& tokens, int64_t index);
   Variable temporal_step(const Variable& tokens, int64_t index);
@@ -106,7 +110,9 @@ class VitForward {
   /// with the given output.
   Variable temporal_branch(const Variable& patches, int64_t index, const Tensor& trajectories,
                            const LinearOptions& output);
-  Variable spatial_step(const Variable& tokens, int64_t index);
+  /// The attention over space, all of it but its last layer: add_branch() adds that.
+  Variable spatial_attention(const Variable& tokens, int64_t index);
+  Variable spatial_output(const Variable& attended, const Variable& tokens, int64_t index);
   Variable mlp_step(const Variable& tokens, int64_t index, const Tensor& known_result);
   /// A residual branch's last layer: residual + row_scale * dropout(linear(x)).
   Variable add_branch(const Variable& x, const LinearWeights& weights, const Variable& residual,
@@ -114,7 +120,8 @@ class VitForward {
                       const Tensor& known_result = {}) const;
   /// dropout(x), or x when nothing is dropped.
   Variable thinned(const Variable& x, int64_t index, DrawSite site) const;
-  /// Factors of the rows of a branch over all tokens, or empty: stochastic depth.
+  /// Factors of the rows of a branch over all tokens, or over the class rows when `tokens` holds
+  /// them alone; or empty: stochastic depth.
   Tensor branch_scale(const Variable& tokens, int64_t index, DrawSite site) const;
   /// Trajectories of block `index`: recorded ones when it runs again; else aligns the frames of the
   /// patch rows, or reuses the last trajectories (`align_every`), and records them.
@@ -122,6 +129,11 @@ class VitForward {
   Variable norm(const Variable& x, const NormWeights& weights, DType dtype) const;
 
   int64_t patch_row_count() const { return batch_ * config_.frames * config_.patches(); }
+  int64_t class_row_count() const {
+    return config_.temporal == ATA_TEMPORAL_SPACE_ONLY ? batch_ * config_.frames : batch_;
+  }
+  /// The class rows of a matrix with a row for every token.
+  Variable class_rows(const Variable& tokens) const;
 
   Context context_;
   const VitWeights& weights_;

@@ -22,7 +22,7 @@ void linear(const Tensor& x, const Tensor& weight, const PackedMatrix* packed, c
             bool gelu, bool accumulate, Tensor& y, const std::shared_ptr<Allocator>& scratch);
 void linear_input_gradient(const Tensor& dy, const Tensor& weight, Tensor& dx,
                            const std::shared_ptr<Allocator>& scratch);
-void linear_weight_gradient(const Tensor& dy, const Tensor& x, Tensor& dweight,
+void linear_weight_gradient(const Tensor& dy, const Tensor& x, bool accumulate, Tensor& dweight,
                             const std::shared_ptr<Allocator>& scratch);
 void linear_bias_gradient(const Tensor& dy, Tensor& dbias);
 void gelu(const Tensor& x, Tensor& y);
@@ -32,7 +32,7 @@ void layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, float 
                 Tensor& mean, Tensor& rstd);
 void layer_norm_gradient(const Tensor& dy, const Tensor& x, const Tensor& gamma, const Tensor& mean,
                          const Tensor& rstd, bool accumulate, Tensor& dx, Tensor& dgamma,
-                         Tensor& dbeta);
+                         Tensor& dbeta, const std::shared_ptr<Allocator>& scratch);
 
 void attention(const Tensor& qkv, const TokenLayout& layout, int heads, Tensor& y, Tensor& log_sum,
                Tensor& class_rows, const std::shared_ptr<Allocator>& scratch);

@@ -38,22 +38,31 @@ void add_scaled(const float* x, float scale, const float* residual, float* y, in
 }
 
 // y += column sums of x `[rows, stride]` over `columns` columns. Blocks of rows are summed apart
-// first: the rounding error of one long sum would grow with the number of rows.
+// first: the rounding error of one long sum would grow with the number of rows. Pieces of rows are
+// read that are long enough for the hardware to fetch ahead.
 void add_column_sums(const float* x, int64_t rows, int64_t stride, int64_t columns, float* y) {
   const FloatTag d;
-  constexpr int64_t kBlock = 128;
-  for_vectors(d, columns, [&](int64_t c, int64_t n) HWY_ATTR {
-    FloatVec total = hn::Zero(d);
+  constexpr int64_t kBlock = 128, kPiece = 1024;
+  alignas(64) float sums[kPiece], totals[kPiece];
+  for (int64_t c0 = 0; c0 < columns; c0 += kPiece) {
+    const int64_t piece = HWY_MIN(kPiece, columns - c0);
+    std::memset(totals, 0, sizeof(totals));
     for (int64_t begin = 0; begin < rows; begin += kBlock) {
-      const int64_t end = HWY_MIN(rows, begin + kBlock);
-      FloatVec sum = hn::Zero(d);
-      for (int64_t r = begin; r < end; ++r) {
-        sum = hn::Add(sum, load_some(d, x + r * stride + c, n));
+      std::memset(sums, 0, sizeof(sums));
+      for (int64_t r = begin; r < HWY_MIN(rows, begin + kBlock); ++r) {
+        const float* const row = x + r * stride + c0;
+        for_vectors(d, piece, [&](int64_t c, int64_t n) HWY_ATTR {
+          hn::Store(hn::Add(hn::Load(d, sums + c), load_some(d, row + c, n)), d, sums + c);
+        });
       }
-      total = hn::Add(total, sum);
+      for_vectors(d, piece, [&](int64_t c, int64_t) HWY_ATTR {
+        hn::Store(hn::Add(hn::Load(d, totals + c), hn::Load(d, sums + c)), d, totals + c);
+      });
     }
-    store_some(d, hn::Add(load_some(d, y + c, n), total), y + c, n);
-  });
+    for_vectors(d, piece, [&](int64_t c, int64_t n) HWY_ATTR {
+      store_some(d, hn::Add(load_some(d, y + c0 + c, n), hn::Load(d, totals + c)), y + c0 + c, n);
+    });
+  }
 }
 
 template <typename T>

@@ -39,7 +39,8 @@ Variable layer_norm(const Context& context, const Variable& x, const Variable& g
       context.kernels->layer_norm_gradient(
           dy, x.value(), gamma.value(), mean, rstd, accumulate, dx,
           gamma.requires_gradient() ? gamma.mutable_gradient(context.allocator) : none,
-          beta.requires_gradient() ? beta.mutable_gradient(context.allocator) : none);
+          beta.requires_gradient() ? beta.mutable_gradient(context.allocator) : none,
+          context.allocator);
       if (dx && !accumulate) x.set_gradient(dx);
     });
   }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "backend/simd_targets.h"
@@ -63,18 +64,28 @@ void layer_norm_bf16(const float* x, const float* gamma, const float* beta, int6
   normalise_rows(x, gamma, beta, rows, columns, epsilon, y, mean, rstd);
 }
 
-// With g = dy * gamma and hat = (x - mean) * rstd: dx = rstd * (g - mean(g) - hat * mean(g hat)).
-void layer_norm_input_gradient(const float* dy, const float* x, const float* gamma,
-                               const float* mean, const float* rstd, int64_t rows, int64_t columns,
-                               bool accumulate, float* dx) {
+// With g = dy * gamma and hat = (x - mean) * rstd: dx = rstd * (g - mean(g) - hat * mean(g hat)),
+// dgamma += sum of dy * hat, dbeta += sum of dy. dx, or dgamma and dbeta, may be null.
+void layer_norm_gradient(const float* dy, const float* x, const float* gamma, const float* mean,
+                         const float* rstd, int64_t rows, int64_t columns, bool accumulate,
+                         float* dx, float* dgamma, float* dbeta) {
   const FloatTag d;
   const float inverse = 1.0f / static_cast<float>(columns);
   for (int64_t row = 0; row < rows; ++row) {
     const float* dy_row = dy + row * columns;
     const float* x_row = x + row * columns;
-    float* dx_row = dx + row * columns;
     const FloatVec centre = hn::Set(d, mean[row]);
     const FloatVec scale = hn::Set(d, rstd[row]);
+    if (dgamma) {
+      for_vectors(d, columns, [&](int64_t i, int64_t n) HWY_ATTR {
+        const FloatVec up = load_some(d, dy_row + i, n);
+        const FloatVec hat = hn::Mul(hn::Sub(load_some(d, x_row + i, n), centre), scale);
+        store_some(d, hn::MulAdd(up, hat, load_some(d, dgamma + i, n)), dgamma + i, n);
+        store_some(d, hn::Add(load_some(d, dbeta + i, n), up), dbeta + i, n);
+      });
+    }
+    if (!dx) continue;
+    float* dx_row = dx + row * columns;
     FloatVec sum = hn::Zero(d), projection = hn::Zero(d);
     for_vectors(d, columns, [&](int64_t i, int64_t n) HWY_ATTR {
       // Lanes past the row have a zero gradient and add nothing.
@@ -95,34 +106,6 @@ void layer_norm_input_gradient(const float* dy, const float* x, const float* gam
   }
 }
 
-// dgamma += sum of dy * hat, dbeta += sum of dy, over all rows, for `columns` columns.
-void layer_norm_parameter_gradient(const float* dy, const float* x, const float* mean,
-                                   const float* rstd, int64_t rows, int64_t stride, int64_t columns,
-                                   float* dgamma, float* dbeta) {
-  const FloatTag d;
-  constexpr int64_t kBlock = 128;  // see add_column_sums
-  for_vectors(d, columns, [&](int64_t c, int64_t n) HWY_ATTR {
-    FloatVec gamma_total = hn::Zero(d), beta_total = hn::Zero(d);
-    for (int64_t begin = 0; begin < rows; begin += kBlock) {
-      const int64_t end = HWY_MIN(rows, begin + kBlock);
-      FloatVec gamma_sum = hn::Zero(d), beta_sum = hn::Zero(d);
-      for (int64_t r = begin; r < end; ++r) {
-        const FloatVec g = load_some(d, dy + r * stride + c, n);
-        const FloatVec hat = hn::Mul(
-            hn::Sub(load_some(d, x + r * stride + c, n), hn::Set(d, mean[r])), hn::Set(d, rstd[r]));
-        gamma_sum = hn::MulAdd(g, hat, gamma_sum);
-        beta_sum = hn::Add(beta_sum, g);
-      }
-      gamma_total = hn::Add(gamma_total, gamma_sum);
-      beta_total = hn::Add(beta_total, beta_sum);
-    }
-    if (dgamma) {
-      store_some(d, hn::Add(load_some(d, dgamma + c, n), gamma_total), dgamma + c, n);
-    }
-    if (dbeta) store_some(d, hn::Add(load_some(d, dbeta + c, n), beta_total), dbeta + c, n);
-  });
-}
-
 }  // namespace HWY_NAMESPACE
 }  // namespace ata
 HWY_AFTER_NAMESPACE();
@@ -132,14 +115,16 @@ namespace ata {
 
 HWY_EXPORT(layer_norm_f32);
 HWY_EXPORT(layer_norm_bf16);
-HWY_EXPORT(layer_norm_input_gradient);
-HWY_EXPORT(layer_norm_parameter_gradient);
+HWY_EXPORT(layer_norm_gradient);
 
 namespace cpu {
 namespace {
 
 // Rows that are worth a thread of their own.
 constexpr int64_t kGrain = 16;
+// Rows whose sums for gamma and beta are formed apart, whatever the number of threads: the bits do
+// not depend on it, and the rounding error of one long sum would grow with the number of rows.
+constexpr int64_t kBlock = 32;
 
 }  // namespace
 
@@ -167,32 +152,35 @@ void layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, float 
 
 void layer_norm_gradient(const Tensor& dy, const Tensor& x, const Tensor& gamma, const Tensor& mean,
                          const Tensor& rstd, bool accumulate, Tensor& dx, Tensor& dgamma,
-                         Tensor& dbeta) {
+                         Tensor& dbeta, const std::shared_ptr<Allocator>& scratch) {
   const int64_t rows = x.dim(0);
   const int64_t columns = x.dim(1);
-  const float* gradient = dy.data<float>();
-  const float* source = x.data<float>();
-  const float* scale = gamma.data<float>();
-  const float* means = mean.data<float>();
-  const float* rstds = rstd.data<float>();
-  if (dgamma || dbeta) {
-    float* gamma_out = dgamma ? dgamma.data<float>() : nullptr;
-    float* beta_out = dbeta ? dbeta.data<float>() : nullptr;
-    parallel_for(columns, 64, [&](int64_t begin, int64_t end) {
-      HWY_DYNAMIC_DISPATCH(layer_norm_parameter_gradient)
-      (gradient + begin, source + begin, means, rstds, rows, columns, end - begin,
-       gamma_out ? gamma_out + begin : nullptr, beta_out ? beta_out + begin : nullptr);
-    });
-  }
-  if (dx) {
-    float* out = dx.data<float>();
-    parallel_for(rows, kGrain, [&](int64_t begin, int64_t end) {
-      const int64_t at = begin * columns;
-      HWY_DYNAMIC_DISPATCH(layer_norm_input_gradient)
-      (gradient + at, source + at, scale, means + begin, rstds + begin, end - begin, columns,
-       accumulate, out + at);
-    });
-  }
+  const int64_t blocks = (rows + kBlock - 1) / kBlock;
+  // Of each block of rows: the sums for gamma, then those for beta.
+  Tensor sums;
+  if (dgamma || dbeta) sums = Tensor::zeros({blocks, 2 * columns}, DType::kF32, scratch);
+  parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; ++block) {
+      const int64_t row = block * kBlock;
+      const int64_t at = row * columns;
+      float* const gamma_sums = sums ? sums.data<float>() + block * 2 * columns : nullptr;
+      HWY_DYNAMIC_DISPATCH(layer_norm_gradient)
+      (dy.data<float>() + at, x.data<float>() + at, gamma.data<float>(), mean.data<float>() + row,
+       rstd.data<float>() + row, std::min(kBlock, rows - row), columns, accumulate,
+       dx ? dx.data<float>() + at : nullptr, gamma_sums,
+       gamma_sums ? gamma_sums + columns : nullptr);
+    }
+  });
+  const auto add_sums = [&](Tensor& total, int64_t first) {
+    if (!total) return;
+    float* const out = total.data<float>();
+    for (int64_t block = 0; block < blocks; ++block) {
+      const float* const part = sums.data<float>() + block * 2 * columns + first;
+      for (int64_t i = 0; i < columns; ++i) out[i] += part[i];
+    }
+  };
+  add_sums(dgamma, 0);
+  add_sums(dbeta, columns);
 }
 
 }  // namespace cpu

@@ -60,6 +60,16 @@ Tensor affine(const Context& context, const Tensor& x, const LinearWeights& weig
   return y;
 }
 
+// The gradient of `weight` += dy^T x. The first one of a step is written, not added to zeros: the
+// gradients of a model are more memory than the caches hold.
+void add_weight_gradient(const Context& context, const Tensor& dy, const Tensor& x,
+                         const Variable& weight) {
+  const bool accumulate = weight.gradient().defined() || x.dim(0) == 0;
+  if (!accumulate) weight.set_gradient(context.empty(weight.value().shape()));
+  context.kernels->linear_weight_gradient(
+      dy, x, accumulate, weight.mutable_gradient(context.allocator), context.allocator);
+}
+
 }  // namespace
 
 Variable linear(const Context& context, const Variable& x, const LinearWeights& weights,
@@ -121,8 +131,7 @@ Variable linear(const Context& context, const Variable& x, const LinearWeights& 
       context.accumulate_gradient(x, std::move(dx));
     }
     if (weight.requires_gradient()) {
-      kernels.linear_weight_gradient(factor, x.value(), weight.mutable_gradient(context.allocator),
-                                     context.allocator);
+      add_weight_gradient(context, factor, x.value(), weight);
     }
     if (bias.requires_gradient()) {
       kernels.linear_bias_gradient(d, bias.mutable_gradient(context.allocator));
@@ -165,18 +174,17 @@ LinearWeights chain_linear(const Context& context, const LinearWeights& first,
       const auto& allocator = context.allocator;
       if (const Tensor dw = weight.take_gradient()) {
         if (w2.requires_gradient()) {
-          table.linear(dw, w1.value(), nullptr, Tensor(), false, /*accumulate=*/true,
-                       w2.mutable_gradient(allocator), allocator);
+          Tensor dw2 = context.empty(w2.value().shape());
+          table.linear(dw, w1.value(), nullptr, Tensor(), false, /*accumulate=*/false, dw2,
+                       allocator);
+          context.accumulate_gradient(w2, std::move(dw2));
         }
-        if (w1.requires_gradient()) {
-          table.linear_weight_gradient(w2.value(), dw, w1.mutable_gradient(allocator), allocator);
-        }
+        if (w1.requires_gradient()) add_weight_gradient(context, w2.value(), dw, w1);
       }
       if (const Tensor db = bias.take_gradient()) {
         const Tensor row = db.reshape({1, db.count()});
         if (w2.requires_gradient()) {
-          table.linear_weight_gradient(row, b1.value().reshape({1, inner}),
-                                       w2.mutable_gradient(allocator), allocator);
+          add_weight_gradient(context, row, b1.value().reshape({1, inner}), w2);
         }
         if (b1.requires_gradient()) {
           Tensor db1 = context.empty({1, inner});

@@ -8,7 +8,7 @@ namespace {
 // Frames are multiplied one by one, by the products that linear layers have:
 //   linear(a, b)                     a b^T
 //   linear_input_gradient(a, b)      a b
-//   linear_weight_gradient(a, b)     += a^T b
+//   linear_weight_gradient(a, b)     (+)= a^T b
 
 Tensor zeros_like(const Context& context, const Tensor& tensor) {
   return Tensor::zeros(tensor.shape(), DType::kF32, context.allocator);
@@ -50,8 +50,8 @@ void unchain(const Context& context, const PatchLayout& layout, const Tensor& we
       const int64_t frame = clip * layout.frames + t;
       const Tensor dnext = square(dtrajectories, layout, frame + 1);
       Tensor dw = square(dweights, layout, pair);
-      kernels.linear_weight_gradient(square(trajectories, layout, frame), dnext, dw,
-                                     context.allocator);
+      kernels.linear_weight_gradient(square(trajectories, layout, frame), dnext,
+                                     /*accumulate=*/true, dw, context.allocator);
       Tensor dc = square(dtrajectories, layout, frame);
       kernels.linear(dnext, square(weights, layout, pair), nullptr, Tensor(), /*gelu=*/false,
                      /*accumulate=*/true, dc, context.allocator);
@@ -123,8 +123,8 @@ Variable soft_gather(const Context& context, const Variable& trajectories, const
         const Tensor drows = frame_rows(dy, layout, frame);
         if (x.requires_gradient()) {
           Tensor dx = frame_rows(x.mutable_gradient(context.allocator), layout, frame);
-          kernels.linear_weight_gradient(square(trajectories.value(), layout, frame), drows, dx,
-                                         context.allocator);
+          kernels.linear_weight_gradient(square(trajectories.value(), layout, frame), drows,
+                                         /*accumulate=*/true, dx, context.allocator);
         }
         if (trajectories.requires_gradient()) {
           Tensor dc = square(trajectories.mutable_gradient(context.allocator), layout, frame);
@@ -147,13 +147,13 @@ Variable soft_scatter(const Context& context, const Variable& trajectories, cons
   const int64_t frames = layout.batch * layout.frames;
 
   // sums: C^T x; passing: how much of all trajectories passes through each patch.
-  Tensor sums = zeros_like(context, x.value());
+  Tensor sums = context.empty(x.value().shape());
   Tensor passing = Tensor::zeros({layout.rows()}, DType::kF32, context.allocator);
   for (int64_t frame = 0; frame < frames; ++frame) {
     const Tensor c = square(trajectories.value(), layout, frame);
     Tensor rows = frame_rows(sums, layout, frame);
-    kernels.linear_weight_gradient(c, frame_rows(x.value(), layout, frame), rows,
-                                   context.allocator);
+    kernels.linear_weight_gradient(c, frame_rows(x.value(), layout, frame),
+                                   /*accumulate=*/false, rows, context.allocator);
     Tensor through = frame_rows(passing, layout, frame);
     kernels.linear_bias_gradient(c, through);
   }

@@ -101,9 +101,7 @@ Trainer::Batch Trainer::run(const Tensor& clips, const Tensor& targets,
                       .seed = options_.seed,
                       .batch = batch_count_,
                       .recompute = options_.recompute});
-  Variable tokens = forward.embed(Variable(clips));
-  for (int64_t i = 0; i < model_->config().depth; ++i) tokens = forward.block(tokens, i);
-  const Variable logits = forward.classify(std::exchange(tokens, Variable()));
+  const Variable logits = forward.logits(Variable(clips));
   const Variable loss = softmax_cross_entropy(context, logits, targets, options_.label_smoothing);
   context.check_cancelled();
   const Batch batch = {logits.value().clone(), loss.value().data<float>()[0]};

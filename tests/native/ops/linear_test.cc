@@ -211,6 +211,44 @@ TEST(ChainLinear, RejectsLayersThatDoNotFit) {
                [&] { chain_linear(cpu_context(), first, second); });
 }
 
+OpCase plain_linear(int64_t rows, int64_t in, int64_t out) {
+  OpCase op_case;
+  op_case.inputs = {random_tensor({rows, in}, 1), random_tensor({out, in}, 2),
+                    random_tensor({out}, 3)};
+  op_case.op = [in, out](const Context& context, const std::vector<Variable>& inputs) {
+    LinearWeights weights;
+    weights.weight = inputs[1];
+    weights.bias = inputs[2];
+    weights.out_features = out;
+    weights.in_features = in;
+    return linear(context, inputs[0], weights);
+  };
+  op_case.oracle = [in, out](const std::vector<Doubles>& inputs) {
+    return linear_oracle(inputs[0], inputs[1], inputs[2], in, out);
+  };
+  return op_case;
+}
+
+// The weight gradient packs factors as wide as this; the bias gradient is summed in several blocks
+// of rows and pieces of columns.
+TEST(WideLinear, Gradients) {
+  check_op_along_directions(plain_linear(70, 2600, 520), tolerance_of(DType::kF32));
+  check_op_along_directions(plain_linear(300, 3, 2500), tolerance_of(DType::kF32));
+}
+
+TEST(SharedLinear, GradientsOfBothUsesAdd) {
+  constexpr int64_t kDim = 6;
+  OpCase op_case = plain_linear(5, kDim, kDim);
+  const OpCase once = op_case;
+  op_case.op = [once](const Context& context, const std::vector<Variable>& inputs) {
+    return once.op(context, {once.op(context, inputs), inputs[1], inputs[2]});
+  };
+  op_case.oracle = [once](const std::vector<Doubles>& inputs) {
+    return once.oracle({once.oracle(inputs), inputs[1], inputs[2]});
+  };
+  check_op(op_case, tolerance_of(DType::kF32));
+}
+
 TEST(LinearResult, AKnownResultIsRecordedAndNotComputed) {
   const Tensor known = random_tensor({3, 4}, 9), dy = random_tensor({3, 4}, 8);
   std::vector<Tensor> gradients_of_x;
