@@ -332,8 +332,9 @@ public static unsafe partial class NativeMethods
     public static extern ata_status ata_model_load(byte* path, ata_model_options* options, ata_model** model);
 
     /// <summary>
-    /// Makes a model with random weights (truncated normal of deviation 0.02; biases, <c>temporal_fc</c> and the
-    /// time embedding zero; norms one). The result is trainable.
+    /// Makes a model with random weights (truncated normal of deviation 0.02, in the blocks' matrices times the
+    /// root of 768 / width; biases, <c>temporal_fc</c> and the time embedding zero; norms one). The result is
+    /// trainable.
     /// </summary>
     /// <param name="config">Its configuration.</param>
     /// <param name="seed">Seed; the same seed gives the same weights on every machine.</param>

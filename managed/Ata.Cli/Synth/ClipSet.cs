@@ -5,8 +5,8 @@ using Ata.Data;
 namespace Ata.Cli.Synth;
 
 /// <summary>
-/// A folder of synthetic clips: <c>00000.mp4</c> and so on, <c>list.csv</c> (<c>path,label,group,split</c>) and
-/// <c>labels.txt</c>. Classes follow one another, so that each has as many clips as any other, or one more.
+/// A folder of synthetic clips: <c>00000.mp4</c> and so on, <c>list.csv</c> (<c>path,label,group,split</c>),
+/// <c>labels.txt</c>, and <c>shapes.csv</c>, whose labels are the objects' shapes. Classes follow one another, so that each has as many clips as any other, or one more.
 /// </summary>
 internal sealed class ClipSet
 {
@@ -14,6 +14,7 @@ internal sealed class ClipSet
     private readonly SynthAction[] _actions;
     private readonly ulong _seed;
     private readonly bool[] _isTest;
+    private readonly SynthShape[] _shapes;
 
     /// <summary>Plans a set.</summary>
     /// <param name="options">What the clips look like.</param>
@@ -25,9 +26,10 @@ internal sealed class ClipSet
     {
         _options = options;
         _actions = Enum.GetValues<SynthAction>()[..classes];
-        Labels = _actions.Select(Label).ToArray();
+        Labels = _actions.Select(a => Label(a)).ToArray();
         _seed = seed;
         _isTest = new bool[clips];
+        _shapes = new SynthShape[clips];
         for (int first = 0; first < Math.Min(clips, _actions.Length); ++first)
         {
             // The clips of one class: first, first + classes, ...; the last of them are for testing.
@@ -69,15 +71,21 @@ internal sealed class ClipSet
             }
         });
 
+        WriteText(folder, "labels.txt", string.Join('\n', Labels) + '\n');
+        WriteText(folder, "shapes.csv", List(index => Label(_shapes[index])));
+        WriteText(folder, "list.csv", List(index => Label(Action(index))));
+    }
+
+    private string List(Func<int, string> label)
+    {
         var list = new StringBuilder("path,label,group,split\n");
         for (int index = 0; index < _isTest.Length; ++index)
         {
             string split = _isTest[index] ? "test" : "train";
-            list.Append(CultureInfo.InvariantCulture, $"{FileName(index)},{Label(Action(index))},{index},{split}\n");
+            list.Append(CultureInfo.InvariantCulture, $"{FileName(index)},{label(index)},{index},{split}\n");
         }
 
-        WriteText(folder, "labels.txt", string.Join('\n', Labels) + '\n');
-        WriteText(folder, "list.csv", list.ToString());
+        return list.ToString();
     }
 
     private SynthAction Action(int index) => _actions[index % _actions.Length];
@@ -85,12 +93,13 @@ internal sealed class ClipSet
     private static string FileName(int index) => index.ToString("00000", CultureInfo.InvariantCulture) + ".mp4";
 
     // TurnClockwise becomes turn_clockwise.
-    private static string Label(SynthAction action) => string.Concat(
-        action.ToString().Select((c, i) => (i > 0 && char.IsUpper(c) ? "_" : string.Empty) + char.ToLowerInvariant(c)));
+    private static string Label(Enum value) => string.Concat(
+        value.ToString().Select((c, i) => (i > 0 && char.IsUpper(c) ? "_" : string.Empty) + char.ToLowerInvariant(c)));
 
     private void WriteClip(string folder, int index, CancellationToken cancellationToken)
     {
         var scene = new Scene(_options, Action(index), _seed, index);
+        _shapes[index] = scene.Shape;
         byte[] frame = new byte[_options.Width * _options.Height * 3];
         using VideoWriter writer = VideoWriter.Create(
             Path.Combine(folder, FileName(index)), _options.Width, _options.Height, _options.Fps);

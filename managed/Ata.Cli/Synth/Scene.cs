@@ -32,14 +32,19 @@ internal sealed class Scene
         double speed = options.BackgroundSpeed * options.ShorterSide;
         _drift = (speed * Math.Cos(direction), speed * Math.Sin(direction));
 
+        Shape = (SynthShape)random.Below(Enum.GetValues<SynthShape>().Length);
+
         // Drawn in this order: the acting object may be in front of some and behind others.
         _objects = new SceneObject[options.Distractors + 1];
         int acting = random.Below(_objects.Length);
         for (int i = 0; i < _objects.Length; ++i)
         {
-            _objects[i] = new SceneObject(random, options, i == acting ? action : null);
+            _objects[i] = new SceneObject(random, options, Shape, i == acting ? action : null);
         }
     }
+
+    /// <summary>What all objects look like.</summary>
+    public SynthShape Shape { get; }
 
     /// <summary>Renders a frame. Frames must be asked for in order: the noise continues from one to the
     /// next.</summary>

@@ -12,7 +12,7 @@ internal sealed class SceneObject
 
     private readonly SynthOptions _options;
     private readonly Texture _texture;
-    private readonly Shape _shape;
+    private readonly SynthShape _shape;
     private readonly double _radius;
     private readonly (double Start, double End) _brightness;
     private readonly (double Start, double End) _scale;
@@ -25,12 +25,13 @@ internal sealed class SceneObject
     /// <summary>Draws an object.</summary>
     /// <param name="random">Source of everything about it.</param>
     /// <param name="options">Size of the frame, number of frames, speed.</param>
+    /// <param name="shape">Its outline.</param>
     /// <param name="action">What it does, or null if it only moves.</param>
-    public SceneObject(SampleRandom random, SynthOptions options, SynthAction? action)
+    public SceneObject(SampleRandom random, SynthOptions options, SynthShape shape, SynthAction? action)
     {
         _options = options;
         _texture = new Texture(random, cells: 8, contrast: 1);
-        _shape = (Shape)random.Below(Enum.GetValues<Shape>().Length);
+        _shape = shape;
         _radius = random.Uniform(0.11, 0.16) * options.ShorterSide;
         _start = (random.Uniform(0, options.Width), random.Uniform(0, options.Height));
 
@@ -54,14 +55,6 @@ internal sealed class SceneObject
         {
             _velocity = (0, 0);
         }
-    }
-
-    private enum Shape
-    {
-        Disc,
-        Square,
-        Triangle,
-        Cross,
     }
 
     /// <summary>Draws the object into a frame.</summary>
@@ -115,11 +108,11 @@ internal sealed class SceneObject
         u = Math.Abs(u);
         switch (_shape)
         {
-            case Shape.Disc:
+            case SynthShape.Disc:
                 return Math.Sqrt((u * u) + (v * v)) - radius;
-            case Shape.Square:
+            case SynthShape.Square:
                 return Math.Max(u, Math.Abs(v)) - (0.85 * radius);
-            case Shape.Triangle:
+            case SynthShape.Triangle:
                 return Math.Max((0.866 * u) + (0.5 * v), -v) - (0.6 * radius);
             default:
                 v = Math.Abs(v);

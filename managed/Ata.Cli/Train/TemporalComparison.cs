@@ -25,13 +25,14 @@ internal sealed record InformationResult(ulong Seed, string Estimator, double Be
 /// zero; the same model is then fine-tuned on clips in each temporal mode, with the same data in the same order.
 /// </summary>
 /// <param name="config">The model with the frames of a clip and the classes.</param>
+/// <param name="images">Videos whose single frames the image model learns to tell apart.</param>
 /// <param name="train">Training videos.</param>
 /// <param name="test">Test videos, which nothing is chosen by.</param>
 /// <param name="image">How the image model is trained.</param>
 /// <param name="video">How each mode is fine-tuned.</param>
 /// <param name="folder">Receives a run for each mode and seed.</param>
 internal sealed class TemporalComparison(
-    ModelConfig config, VideoDataset train, VideoDataset test, TrainerOptions image, TrainerOptions video, string folder)
+    ModelConfig config, VideoDataset images, VideoDataset train, VideoDataset test, TrainerOptions image, TrainerOptions video, string folder)
 {
     private const int TimedRuns = 30;
     private const int InformationClips = 32;
@@ -54,7 +55,7 @@ internal sealed class TemporalComparison(
             string run = Path.Combine(folder, $"{name}-{seed}");
             using Model model = Model.Load(plugged, new ModelOptions { Trainable = true, Temporal = mode });
             long start = Stopwatch.GetTimestamp();
-            await FitAsync($"{name}, seed {seed}", model, test, video with { Seed = seed, OutputDirectory = run }, cancellationToken);
+            await FitAsync($"{name}, seed {seed}", model, train, test, video with { Seed = seed, OutputDirectory = run }, cancellationToken);
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
             EvaluationResult result = EvaluationResult.ReadJson(new RunDirectory(run).Validation);
             using Model trained = Model.Load(new RunDirectory(run).FinalModel);
@@ -68,11 +69,13 @@ internal sealed class TemporalComparison(
 
     private async Task TrainImageModelAsync(ulong seed, string plugged, CancellationToken cancellationToken)
     {
-        using Model model = Model.Create(config with { Frames = 1, Temporal = TemporalMode.SpaceOnly }, seed);
-        model.SetLabels(train.Labels);
+        using Model model = Model.Create(
+            config with { Frames = 1, Temporal = TemporalMode.SpaceOnly, Classes = images.Labels.Count }, seed);
+        model.SetLabels(images.Labels);
         string run = Path.Combine(folder, $"image-{seed}");
-        await FitAsync($"image model, seed {seed}", model, null, image with { Seed = seed, OutputDirectory = run }, cancellationToken);
-        using Model video = Model.Import(new RunDirectory(run).FinalModel, new ImportOptions
+        await FitAsync($"image model, seed {seed}", model, images, null, image with { Seed = seed, OutputDirectory = run }, cancellationToken);
+        ModelHead.Replace(new RunDirectory(run).FinalModel, plugged, train.Labels, seed);
+        using Model video = Model.Import(plugged, new ImportOptions
         {
             Source = CheckpointSource.TimeSformer,
             Temporal = TemporalMode.Ata,
@@ -84,7 +87,7 @@ internal sealed class TemporalComparison(
         video.Save(plugged);
     }
 
-    private async Task FitAsync(string name, Model model, VideoDataset? validation, TrainerOptions options, CancellationToken cancellationToken)
+    private static async Task FitAsync(string name, Model model, VideoDataset train, VideoDataset? validation, TrainerOptions options, CancellationToken cancellationToken)
     {
         Console.Error.WriteLine($"{name}: {options.Steps} updates of {options.BatchSize} clips");
         if (Directory.Exists(options.OutputDirectory))

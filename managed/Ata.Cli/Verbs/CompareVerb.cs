@@ -16,16 +16,18 @@ internal static class CompareVerb
         var command = new Verb(
             "compare",
             "Compares the temporal modes: trains an image model on single frames, plugs the temporal modules in at zero, and fine-tunes it on clips in each mode, with equal steps on equal data.",
-            "ata compare --data clips/list.csv --out compared --arch vit-tiny --image-size 32 --patch-size 8 --dim 64 --depth 2 --frames 6 --stride 1",
+            "ata compare --data clips/list.csv --image-data clips/shapes.csv --out compared --arch vit-tiny --image-size 32 --patch-size 8 --dim 64 --depth 2 --frames 6 --stride 1",
             "ata compare --data clips/list.csv --out compared --arch vit-tiny --steps 2000 --seeds 5");
         var config = new ConfigOptions(command);
         TrainArguments.AddData(config, "List or folder of videos, with a split to test on.");
         Option<string> output = Options.Path("--out", "Folder for the runs, results.json and table.md.", required: true);
         Option<int?> seeds = Options.Positive("--seeds", "How many seeds, from --seed on. Default 1.");
+        Option<string> imageData = Options.Path("--image-data", "List of videos whose single frames the image model learns to tell apart, such as shapes.csv of ata synth. Default: --data.");
         Option<int?> imageSteps = Options.Positive("--image-steps", "Updates of the image model. Default: as many as --steps.");
         Option<bool> json = Options.Json();
         command.Add(output);
         command.Add(seeds);
+        command.Add(imageData);
         command.Add(imageSteps);
         TrainArguments.AddTraining(config);
         var speed = new SpeedArguments(command);
@@ -39,20 +41,21 @@ internal static class CompareVerb
             }
 
             (VideoDataset train, VideoDataset? test) = RunData.Load(run.Data with { ValidationSplit = run.Data.ValidationSplit ?? (run.Data.Validation is null ? "test" : null) }, run.Training.Seed);
+            VideoDataset images = parse.GetValue(imageData) is { } list ? RunData.Load(run.Data with { Train = list, Validation = null, ValidationSplit = null, Labels = null }, run.Training.Seed).Train : train;
             TrainerOptions video = speed.Apply(parse, run.Training) with { ValidateEveryEpochs = 0, CheckpointEverySteps = int.MaxValue };
             video = video with { Steps = video.TotalSteps(train.Count) };
             using Model shape = RunModel.Create(run.Model, train.Labels, 0);
             string folder = parse.GetRequiredValue(output);
             Directory.CreateDirectory(folder);
-            var comparison = new TemporalComparison(shape.Config, train, test!, video with { Steps = parse.GetValue(imageSteps) ?? video.Steps }, video, folder);
+            var comparison = new TemporalComparison(shape.Config, images, train, test!, video with { Steps = parse.GetValue(imageSteps) ?? video.Steps }, video, folder);
             var results = new List<ModeResult>();
             var information = new List<InformationResult>();
             for (int i = 0; i < (parse.GetValue(seeds) ?? 1); ++i)
             {
                 comparison.RunAsync(run.Training.Seed + (ulong)i, results, information, cancellationToken).GetAwaiter().GetResult();
+                Write(folder, results, information);
             }
 
-            Write(folder, results, information);
             if (parse.GetValue(json))
             {
                 CliJson.Print(new CompareJson(results, information));
@@ -69,7 +72,7 @@ internal static class CompareVerb
 
     private static void Write(string folder, List<ModeResult> results, List<InformationResult> information)
     {
-        File.WriteAllText(Path.Combine(folder, "results.json"), CliJson.Text(new CompareJson(results, information)) + "\n");
+        Write("results.json", CliJson.Text(new CompareJson(results, information)) + "\n");
         var text = new StringBuilder("| mode | test accuracy | test loss | time per clip |\n| --- | --- | --- | --- |\n");
         foreach (string[] row in ModeRows(results))
         {
@@ -82,7 +85,9 @@ internal static class CompareVerb
             text.Append(CultureInfo.InvariantCulture, $"| {string.Join(" | ", row)} |\n");
         }
 
-        File.WriteAllText(Path.Combine(folder, "table.md"), text.ToString());
+        Write("table.md", text.ToString());
+
+        void Write(string name, string content) => WholeFile.Write(Path.Combine(folder, name), Encoding.UTF8.GetBytes(content));
     }
 
     private static void Print(List<ModeResult> results, List<InformationResult> information)

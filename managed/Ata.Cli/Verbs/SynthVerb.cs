@@ -24,7 +24,7 @@ internal static class SynthVerb
             "ata synth bench --clips 2000 --test 0.2 --size 64x64 --frames 16 --difficulty hard --seed 1");
         var output = new Argument<string>("output")
         {
-            Description = "Folder to write: videos, list.csv (path,label,group,split) and labels.txt.",
+            Description = "Folder to write: videos, list.csv (path,label,group,split), labels.txt, and shapes.csv, which says what the objects of each video look like.",
         };
         Option<int?> clips = Options.Positive("--clips", "Number of videos. Default 80, ten of each class.");
         Option<int?> classes = Options.Positive("--classes", $"How many of the {ClipSet.MostClasses} actions. Default all.");

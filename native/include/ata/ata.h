@@ -634,8 +634,9 @@ ATA_API(ata_status)
 ata_model_load(const char* path, const ata_model_options* options, ata_model** model) ATA_NOEXCEPT;
 
 /**
- * Makes a model with random weights (truncated normal of deviation 0.02; biases, `temporal_fc` and
- * the time embedding zero; norms one). The result is trainable.
+ * Makes a model with random weights (truncated normal of deviation 0.02, in the blocks' matrices
+ * times the root of 768 / width; biases, `temporal_fc` and the time embedding zero; norms one). The
+ * result is trainable.
  * @param config Its configuration.
  * @param seed Seed; the same seed gives the same weights on every machine.
  * @param model Receives the handle.

@@ -222,7 +222,8 @@ class Importer {
   }
 
   Tensor head(const ParameterInfo& info) const {
-    return head_fits(file_, config_) ? file_.read(info) : initial_parameter(info, options_.seed);
+    return head_fits(file_, config_) ? file_.read(info)
+                                     : initial_parameter(info, config_.dim, options_.seed);
   }
 
   Tensor times(const ParameterInfo& info) const {

@@ -173,7 +173,7 @@ std::shared_ptr<Model> Model::create(const ModelConfig& config, uint64_t seed) {
   std::vector<Tensor> tensors(list.size());
   parallel_for_dynamic(static_cast<int64_t>(list.size()), [&](int64_t i, int) {
     const size_t index = static_cast<size_t>(i);
-    tensors[index] = initial_parameter(list[index], seed);
+    tensors[index] = initial_parameter(list[index], config.dim, seed);
   });
   ParameterSet parameters;
   for (size_t i = 0; i < list.size(); ++i) parameters.add(list[i].name, std::move(tensors[i]));

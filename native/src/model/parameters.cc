@@ -10,7 +10,10 @@
 namespace ata {
 namespace {
 
+// The deviation that vision transformers of width 768 start from. What a matrix product of another
+// width adds up to should not be smaller or larger: narrow models would hardly learn at first.
 constexpr float kInitialDeviation = 0.02f;
+constexpr float kWidthOfThatDeviation = 768;
 
 std::string block_name(int64_t index, const char* part) {
   return concat("blocks.", index, ".", part);
@@ -137,7 +140,7 @@ LinearWeights VariableSource::linear(const std::string& name) {
   return weights;
 }
 
-Tensor initial_parameter(const ParameterInfo& info, uint64_t seed) {
+Tensor initial_parameter(const ParameterInfo& info, int64_t width, uint64_t seed) {
   Tensor tensor = Tensor::zeros(info.shape, DType::kF32);
   float* values = tensor.data<float>();
   if (ends_with(info.name, ".bias") || info.name == "time_embed" ||
@@ -149,13 +152,18 @@ Tensor initial_parameter(const ParameterInfo& info, uint64_t seed) {
     std::fill(values, values + tensor.count(), 1.0f);
     return tensor;
   }
+  const bool inner_matrix = ends_with(info.name, ".weight") && info.name != "head.weight";
+  const float deviation =
+      inner_matrix
+          ? kInitialDeviation * std::sqrt(kWidthOfThatDeviation / static_cast<float>(width))
+          : kInitialDeviation;
   Random random(seed, hash(info.name));
   for (int64_t i = 0; i < tensor.count(); ++i) {
     float value;
     do {
       value = random.normal();
     } while (std::abs(value) > 2.0f);
-    values[i] = kInitialDeviation * value;
+    values[i] = deviation * value;
   }
   return tensor;
 }

@@ -97,10 +97,11 @@ class VariableSource : public ParameterSource {
   std::unordered_map<std::string, Variable> variables_;
 };
 
-/// Random initial weights: truncated normal of deviation 0.02 (cut at two deviations); biases,
-/// `temporal_fc` and `time_embed` zero; norms one. A parameter's values depend on the seed, its
-/// name and its shape alone.
-Tensor initial_parameter(const ParameterInfo& info, uint64_t seed);
+/// Random initial weights: truncated normal (cut at two deviations) of deviation 0.02 in the head,
+/// the class token and the position embedding, and of 0.02 sqrt(768 / width) in the matrices
+/// between them; biases, `temporal_fc` and `time_embed` zero; norms one. A parameter's values
+/// depend on the seed, its name, its shape and the model's width alone.
+Tensor initial_parameter(const ParameterInfo& info, int64_t width, uint64_t seed);
 
 /// Throws ATA_BAD_MODEL naming the tensor and the position of the first NaN or infinity.
 void check_finite(const Tensor& tensor, const std::string& name, const std::string& origin);
