@@ -19,9 +19,9 @@ usage() {
   setup            install the system packages that are missing (Debian, Ubuntu)
   build            build the native library and, with the .NET SDK, the managed part
   test             build, then run every test and check the formatting
-  demo [OPTION]    build, then make a video, align it and run a model over it; --train also trains a
-                   model in each temporal mode and compares them, --full does so with more videos
-                   and 5 seeds, which takes hours
+  demo [OPTION]    build, then make videos, align one, train a model in each temporal mode and
+                   compare them (4 minutes); --quick leaves out the training, --full trains with
+                   more videos, more steps and 5 seeds, which takes an hour or more
   bench [OPTION]   build, then run the benchmarks; options go to Google Benchmark, e.g.
                    --benchmark_filter=NAME
   sanitize NAME    build and run the native tests under a sanitizer: asan or tsan
@@ -312,8 +312,8 @@ demo() {
   use_cli
   demo/run.sh out/demo
   case "${1:-}" in
-    --train) demo/train.sh out/demo ;;
-    --full) demo/train.sh out/demo --full ;;
+    --quick) ;;
+    *) demo/train.sh out/demo "$@" ;;
   esac
 }
 
@@ -327,8 +327,8 @@ main() {
   if (($# > 0)); then shift; fi
   case "$verb" in
     setup | build | pack | clean) (($# == 0)) || die "$verb takes no arguments" ;;&
-    demo) [[ $# == 0 || "$*" == --train || "$*" == --full ]] ||
-      die "demo takes no argument but --train or --full" ;;&
+    demo) [[ $# == 0 || "$*" == --quick || "$*" == --full ]] ||
+      die "demo takes no argument but --quick or --full" ;;&
     setup) setup && say "all system packages are there" ;;
     build | bench | sanitize | format | pack | demo | clean) "$verb" "$@" ;;
     test) run_tests "$@" ;;

@@ -14,7 +14,7 @@ clip=clips/00002.mp4
 step "2. Align neighbouring frames: which patch went where" \
   ata align "$clip" --overlay aligned.mp4 --html aligned.html
 
-step "3. Make a model. Its weights are random: it has learnt nothing yet" \
+step "3. Make a model. Its weights are random: it has learnt nothing" \
   ata init model.safetensors --arch vit-tiny --classes 8 --labels clips/labels.txt --seed 1
 
 step "4. Run it over the video (so what it says here is chance)" \
