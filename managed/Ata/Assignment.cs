@@ -4,7 +4,7 @@ using Ata.Interop;
 
 namespace Ata;
 
-/// <summary>Parameters of <see cref="Assignment"/>.</summary>
+/// <summary>Parameters of <see cref="Assignment"/> and <see cref="Assigner"/>.</summary>
 public sealed record AssignmentOptions
 {
     /// <summary>True: maximise the total (similarities); false: minimise it (costs).</summary>
@@ -29,7 +29,7 @@ public sealed record AssignmentOptions
 /// <summary>
 /// Solves dense linear assignment problems exactly. Negative infinity (positive when minimising) forbids a pair.
 /// </summary>
-/// <remarks>Thread-safe.</remarks>
+/// <remarks>Thread-safe. For many calls there is <see cref="Assigner"/>, which keeps its memory.</remarks>
 public static unsafe class Assignment
 {
     /// <summary>Solves one problem.</summary>
@@ -67,21 +67,7 @@ public static unsafe class Assignment
         Span<double> totals = default,
         AssignmentOptions? options = null)
     {
-        FrameAligner.RequireCount(values, nameof(values), problems, rows, columns);
-        if (matchings.Length != (long)problems * rows)
-        {
-            throw new ArgumentException(
-                $"The span has {matchings.Length} values; {problems} problems of {rows} rows need {(long)problems * rows}.",
-                nameof(matchings));
-        }
-
-        if (!totals.IsEmpty && totals.Length != problems)
-        {
-            throw new ArgumentException(
-                $"The span has {totals.Length} values; it must be empty or have one for each of {problems} problems.",
-                nameof(totals));
-        }
-
+        RequireCounts(values, problems, rows, columns, matchings, totals);
         fixed (float* data = values)
         {
             using var tensor = BorrowedTensor.OfFloats(data, values.Length, [problems, rows, columns]);
@@ -100,6 +86,30 @@ public static unsafe class Assignment
         {
             using var tensor = BorrowedTensor.Of(data, values, nameof(values));
             return Solve(tensor.Pointer, null, 0, options);
+        }
+    }
+
+    internal static void RequireCounts(
+        ReadOnlySpan<float> values,
+        int problems,
+        int rows,
+        int columns,
+        ReadOnlySpan<int> matchings,
+        ReadOnlySpan<double> totals)
+    {
+        FrameAligner.RequireCount(values, nameof(values), problems, rows, columns);
+        if (matchings.Length != (long)problems * rows)
+        {
+            throw new ArgumentException(
+                $"The span has {matchings.Length} values; {problems} problems of {rows} rows need {(long)problems * rows}.",
+                nameof(matchings));
+        }
+
+        if (!totals.IsEmpty && totals.Length != problems)
+        {
+            throw new ArgumentException(
+                $"The span has {totals.Length} values; it must be empty or have one for each of {problems} problems.",
+                nameof(totals));
         }
     }
 

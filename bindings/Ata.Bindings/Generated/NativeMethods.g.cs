@@ -310,6 +310,60 @@ public static unsafe partial class NativeMethods
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_temporal_information(ata_tensor* features, ata_tensor* trajectories, ata_mi_options* options, double* before, double* after);
 
+    /// <summary>Creates an assigner. Its memory grows with the problems that it is given.</summary>
+    /// <param name="options">Options of every call; NULL for the defaults.</param>
+    /// <param name="assigner">Receives the handle.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_assigner_create(ata_assign_options* options, ata_assigner** assigner);
+
+    /// <summary>Releases a handle.</summary>
+    /// <param name="assigner">May be NULL.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern void ata_assigner_release(ata_assigner* assigner);
+
+    /// <summary>
+    /// Solves a batch of problems of equal extents; what is said of the values and of errors at
+    /// <see cref="NativeMethods.ata_assign"/> holds here. All or nothing: when one problem fails, nothing is
+    /// written for any. A call allocates no memory when an earlier one had at least as many problems, rows and
+    /// columns, and no fewer threads.
+    /// </summary>
+    /// <param name="assigner">The assigner.</param>
+    /// <param name="values">
+    /// <paramref name="count"/> x <paramref name="rows"/> x <paramref name="columns"/> values, row-major. May be
+    /// NULL when <paramref name="count"/> is 0.
+    /// </param>
+    /// <param name="values_length">
+    /// Length of <paramref name="values"/>; must be <paramref name="count"/> x <paramref name="rows"/> x
+    /// <paramref name="columns"/>.
+    /// </param>
+    /// <param name="count">Number of problems, at least 0.</param>
+    /// <param name="rows">1 to 4096.</param>
+    /// <param name="columns">1 to 4096.</param>
+    /// <param name="matching">
+    /// Receives <paramref name="count"/> x <paramref name="rows"/> columns: that of each row, -1 for unmatched
+    /// rows (more rows than columns). May be NULL when <paramref name="count"/> is 0.
+    /// </param>
+    /// <param name="matching_capacity">
+    /// Length of <paramref name="matching"/>; at least <paramref name="count"/> x <paramref name="rows"/>.
+    /// </param>
+    /// <param name="totals">Receives <paramref name="count"/> sums of the matched values, or NULL.</param>
+    /// <param name="totals_capacity">
+    /// Length of <paramref name="totals"/>; at least <paramref name="count"/> when it is not NULL.
+    /// </param>
+    /// <param name="column_duals">
+    /// <paramref name="count"/> x <paramref name="columns"/> prices in units of the values, or NULL; square
+    /// problems only. The search starts from those that come in: the ones that a similar problem left, or zeros.
+    /// They are finite, and change the speed and not the total. Those of the solution go out: in each row, value
+    /// minus price is greatest (least, when minimising) at the matched column, up to the accuracy of the
+    /// solution.
+    /// </param>
+    /// <param name="duals_capacity">
+    /// Length of <paramref name="column_duals"/>; at least <paramref name="count"/> x <paramref name="columns"/>
+    /// when it is not NULL.
+    /// </param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_assigner_solve(ata_assigner* assigner, float* values, nuint values_length, long count, long rows, long columns, int* matching, nuint matching_capacity, double* totals, nuint totals_capacity, double* column_duals, nuint duals_capacity);
+
     /// <summary>
     /// Fills in the configuration of a named architecture: "vit-tiny", "vit-small", "vit-base" or "vit-large"
     /// (patch 16, 224 pixels, 8 frames, 400 classes, mode <c>ata</c>).

@@ -50,6 +50,14 @@ public partial struct ata_online_aligner
 }
 
 /// <summary>
+/// Solves assignment problems as <see cref="NativeMethods.ata_assign"/> does, in memory that it keeps, from
+/// and into the caller's arrays. One thread at a time; a call runs several threads over its problems.
+/// </summary>
+public partial struct ata_assigner
+{
+}
+
+/// <summary>
 /// Weights and configuration. Shared and read-only: any number of sessions and threads at once.
 /// </summary>
 public partial struct ata_model

@@ -21,6 +21,12 @@ internal sealed unsafe class TensorFileHandle(ata_tensor_file* pointer)
     protected override void ReleaseNative(ata_tensor_file* pointer) => NativeMethods.ata_tensor_file_release(pointer);
 }
 
+internal sealed unsafe class AssignerHandle(ata_assigner* pointer)
+    : NativeHandle<ata_assigner>(pointer, nameof(Assigner))
+{
+    protected override void ReleaseNative(ata_assigner* pointer) => NativeMethods.ata_assigner_release(pointer);
+}
+
 internal sealed unsafe class OnlineAlignerHandle(ata_online_aligner* pointer)
     : NativeHandle<ata_online_aligner>(pointer, nameof(OnlineAligner))
 {

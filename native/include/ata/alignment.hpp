@@ -47,6 +47,47 @@ inline Assignment assign(const Tensor& values,
   return {std::move(matching), std::move(totals)};
 }
 
+/// Solves linear assignment problems in memory that it keeps, from and into the caller's arrays;
+/// see ata_assigner_solve(). One thread at a time; it runs several threads over the problems of a
+/// batch.
+class Assigner {
+ public:
+  explicit Assigner(const ata_assign_options& options = defaults<ata_assign_options>())
+      : handle_(detail::make<ata_assigner>(
+            [&](ata_assigner** out) { return ata_assigner_create(&options, out); })) {}
+
+  /// Solves one problem.
+  /// @param values `rows` x `columns` values, row-major.
+  /// @param matching Receives the column of each row, or -1.
+  /// @param column_duals Prices of the columns to start from, which become those of the solution;
+  ///   empty when not needed. Square problems only.
+  /// @return The sum of the matched values.
+  double solve(std::span<const float> values, int64_t rows, int64_t columns,
+               std::span<int32_t> matching, std::span<double> column_duals = {}) {
+    double total = 0;
+    solve_batch(values, 1, rows, columns, matching, {&total, 1}, column_duals);
+    return total;
+  }
+
+  /// Solves `count` problems. All or nothing: when one fails nothing is written for any.
+  /// @param matchings Receives `count` x `rows` columns.
+  /// @param totals Receives `count` sums; empty when not needed.
+  /// @param column_duals `count` x `columns` prices in and out; empty when not needed.
+  void solve_batch(std::span<const float> values, int64_t count, int64_t rows, int64_t columns,
+                   std::span<int32_t> matchings, std::span<double> totals = {},
+                   std::span<double> column_duals = {}) {
+    detail::check(ata_assigner_solve(
+        handle_.get(), values.data(), values.size(), count, rows, columns, matchings.data(),
+        matchings.size(), totals.empty() ? nullptr : totals.data(), totals.size(),
+        column_duals.empty() ? nullptr : column_duals.data(), column_duals.size()));
+  }
+
+  ata_assigner* get() const noexcept { return handle_.get(); }
+
+ private:
+  detail::Handle<ata_assigner, ata_assigner_release> handle_;
+};
+
 /// Aligns live video: frames are added one at a time. One thread at a time.
 class OnlineAligner {
  public:
@@ -71,15 +112,17 @@ class OnlineAligner {
     return step;
   }
 
-  /// The same into the caller's memory of N values each.
-  void add(const Tensor& frame, std::span<int32_t> positions, std::span<float> similarities) {
-    if (positions.size() != similarities.size()) {
+  /// The same into the caller's memory of N values each; similarities may be empty when they are
+  /// not needed.
+  void add(const Tensor& frame, std::span<int32_t> positions, std::span<float> similarities = {}) {
+    if (!similarities.empty() && positions.size() != similarities.size()) {
       throw Error(ATA_INVALID_ARGUMENT, "positions and similarities differ in length: " +
                                             std::to_string(positions.size()) + " and " +
                                             std::to_string(similarities.size()));
     }
     detail::check(ata_online_aligner_add(handle_.get(), frame.get(), positions.data(),
-                                         similarities.data(), positions.size()));
+                                         similarities.empty() ? nullptr : similarities.data(),
+                                         positions.size()));
   }
 
   /// Forgets all frames, as after a cut.

@@ -515,6 +515,52 @@ ATA_API(ata_status)
 ata_temporal_information(const ata_tensor* features, const ata_tensor* trajectories,
                          const ata_mi_options* options, double* before, double* after) ATA_NOEXCEPT;
 
+/**
+ * Solves assignment problems as ata_assign() does, in memory that it keeps, from and into the
+ * caller's arrays. One thread at a time; a call runs several threads over its problems.
+ */
+typedef struct ata_assigner ata_assigner;
+
+/**
+ * Creates an assigner. Its memory grows with the problems that it is given.
+ * @param options Options of every call; NULL for the defaults.
+ * @param assigner Receives the handle.
+ */
+ATA_API(ata_status)
+ata_assigner_create(const ata_assign_options* options, ata_assigner** assigner) ATA_NOEXCEPT;
+
+/** Releases a handle. @param assigner May be NULL. */
+ATA_API(void) ata_assigner_release(ata_assigner* assigner) ATA_NOEXCEPT;
+
+/**
+ * Solves a batch of problems of equal extents; what is said of the values and of errors at
+ * ata_assign() holds here. All or nothing: when one problem fails, nothing is written for any. A
+ * call allocates no memory when an earlier one had at least as many problems, rows and columns, and
+ * no fewer threads.
+ * @param assigner The assigner.
+ * @param values `count` x `rows` x `columns` values, row-major. May be NULL when `count` is 0.
+ * @param values_length Length of `values`; must be `count` x `rows` x `columns`.
+ * @param count Number of problems, at least 0.
+ * @param rows 1 to 4096.
+ * @param columns 1 to 4096.
+ * @param matching Receives `count` x `rows` columns: that of each row, -1 for unmatched rows (more
+ *   rows than columns). May be NULL when `count` is 0.
+ * @param matching_capacity Length of `matching`; at least `count` x `rows`.
+ * @param totals Receives `count` sums of the matched values, or NULL.
+ * @param totals_capacity Length of `totals`; at least `count` when it is not NULL.
+ * @param column_duals `count` x `columns` prices in units of the values, or NULL; square problems
+ *   only. The search starts from those that come in: the ones that a similar problem left, or
+ * zeros. They are finite, and change the speed and not the total. Those of the solution go out: in
+ * each row, value minus price is greatest (least, when minimising) at the matched column, up to the
+ *   accuracy of the solution.
+ * @param duals_capacity Length of `column_duals`; at least `count` x `columns` when it is not NULL.
+ */
+ATA_API(ata_status)
+ata_assigner_solve(ata_assigner* assigner, const float* values, size_t values_length, int64_t count,
+                   int64_t rows, int64_t columns, int32_t* matching, size_t matching_capacity,
+                   double* totals, size_t totals_capacity, double* column_duals,
+                   size_t duals_capacity) ATA_NOEXCEPT;
+
 /* ---------------------------------------------------------------------------------------------
  * Models
  * ------------------------------------------------------------------------------------------ */

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "align/value_survey.h"
@@ -22,6 +23,7 @@ struct Oriented {
   const float* values;
   int rows;
   int columns;
+  bool transposed;  // the caller's rows are its columns
 };
 
 void transpose(const float* values, int rows, int columns, float* out) {
@@ -105,13 +107,34 @@ const int32_t* quantise_prices(const double* prices, const Scaling& scaling,
   return duals.data();
 }
 
-void check_values(const ValueSurvey& survey, bool maximize, int64_t problem) {
-  require(!survey.has_nan, "assignment problem ", problem,
-          " contains NaN; replace such values before solving");
-  require(!(maximize ? survey.has_positive_infinity : survey.has_negative_infinity),
-          "assignment problem ", problem, " contains ", maximize ? "+" : "-", "infinity; when ",
-          maximize ? "maximising only -infinity" : "minimising only +infinity",
-          " (a forbidden pair) is allowed");
+// Throws when the matrix holds a value that no problem may, and names one.
+void check_values(const Oriented& matrix, bool maximize, int64_t problem) {
+  const float unbounded = maximize ? HUGE_VALF : -HUGE_VALF;
+  const int64_t count = static_cast<int64_t>(matrix.rows) * matrix.columns;
+  const float* end = matrix.values + count;
+  const float* bad = std::find_if(matrix.values, end, [unbounded](float value) {
+    return std::isnan(value) || value == unbounded;
+  });
+  if (bad == end) return;
+  int64_t row = (bad - matrix.values) / matrix.columns;
+  int64_t column = (bad - matrix.values) % matrix.columns;
+  if (matrix.transposed) std::swap(row, column);
+  if (std::isnan(*bad)) {
+    fail(ATA_INVALID_ARGUMENT, "assignment problem ", problem, " has NaN in row ", row, ", column ",
+         column, "; replace such values before solving");
+  }
+  fail(ATA_INVALID_ARGUMENT, "assignment problem ", problem, " has ", maximize ? "+" : "-",
+       "infinity in row ", row, ", column ", column, "; when ",
+       maximize ? "maximising only -infinity" : "minimising only +infinity",
+       " (a forbidden pair) is allowed");
+}
+
+void check_prices(const double* column_duals, int columns, int64_t problem) {
+  for (int j = 0; j < columns; ++j) {
+    require(std::isfinite(column_duals[j]), "assignment problem ", problem, ": the dual of column ",
+            j, " is ", column_duals[j],
+            "; duals to start from are finite, and zeros when there are none");
+  }
 }
 
 // Solves in float64 from the start; the way for problems with forbidden pairs.
@@ -144,8 +167,10 @@ bool solve_in_integers(const Oriented& matrix, const AssignmentOptions& options,
   }
   const int64_t count = static_cast<int64_t>(matrix.rows) * matrix.columns;
   const ValueSurvey survey = survey_values(matrix.values, count);
-  check_values(survey, options.maximize, number);
-  if (!survey.finite()) return false;
+  if (!survey.finite()) {
+    check_values(matrix, options.maximize, number);
+    return false;
+  }
   low = survey.min;
   high = survey.max;
   if (is_well_scaled(low, high)) {
@@ -158,7 +183,9 @@ bool solve_in_integers(const Oriented& matrix, const AssignmentOptions& options,
     for (int64_t k = 0; k < count; ++k) {
       normalized[k] = static_cast<float>((matrix.values[k] - low) / range);
     }
-    if (attempt({normalized, matrix.rows, matrix.columns}, 0, 1, range)) return true;
+    if (attempt({normalized, matrix.rows, matrix.columns, matrix.transposed}, 0, 1, range)) {
+      return true;
+    }
   }
   fail(ATA_INTERNAL, "assignment problem ", number, ": a cost left the range of the integers");
 }
@@ -205,6 +232,17 @@ void refine(const Float64Problem& exact, double range, double magnitude,
 
 }  // namespace
 
+void AssignmentWorkspace::reserve(int rows, int columns) {
+  const int smaller = std::min(rows, columns);
+  const int greater = std::max(rows, columns);
+  fixed_point.reserve(smaller, greater);
+  float64.reserve(smaller, greater);
+  const size_t count = static_cast<size_t>(rows) * static_cast<size_t>(columns);
+  transposed.reserve(count);
+  normalized.reserve(count);
+  initial_duals.reserve(static_cast<size_t>(columns));
+}
+
 double solve_assignment(const float* values, int rows, int columns,
                         const AssignmentOptions& options, AssignmentWorkspace& workspace,
                         int32_t* matching, double* column_duals, int64_t problem) {
@@ -215,12 +253,14 @@ double solve_assignment(const float* values, int rows, int columns,
   require(column_duals == nullptr || rows == columns,
           "column duals need a square assignment problem, not ", rows, " x ", columns);
 
-  Oriented matrix{values, rows, columns};
+  if (column_duals != nullptr) check_prices(column_duals, columns, problem);
+
+  Oriented matrix{values, rows, columns, false};
   const bool transposed = rows > columns;
   if (transposed) {
     workspace.transposed.reserve(static_cast<size_t>(rows) * static_cast<size_t>(columns));
     transpose(values, rows, columns, workspace.transposed.data());
-    matrix = {workspace.transposed.data(), columns, rows};
+    matrix = {workspace.transposed.data(), columns, rows, true};
   }
 
   const Float64Problem exact{matrix.values, matrix.rows, matrix.columns,
@@ -267,17 +307,20 @@ double solve_assignment(const float* values, int rows, int columns,
 void solve_assignments(const float* values, int64_t count, int rows, int columns,
                        const AssignmentOptions& options,
                        std::vector<AssignmentWorkspace>& workspaces, int32_t* matching,
-                       double* totals) {
+                       double* totals, double* column_duals) {
   // Read once: another thread may change it at any time.
   const int workers = thread_count();
   workspaces.resize(std::max(workspaces.size(), static_cast<size_t>(workers)));
   const int64_t size = static_cast<int64_t>(rows) * columns;
-  parallel_for_dynamic(count, workers, [&](int64_t index, int worker) {
-    const double total = solve_assignment(values + index * size, rows, columns, options,
-                                          workspaces[static_cast<size_t>(worker)],
-                                          matching + index * rows, nullptr, index);
+  const auto solve = [&](int64_t index, int worker) {
+    const double total =
+        solve_assignment(values + index * size, rows, columns, options,
+                         workspaces[static_cast<size_t>(worker)], matching + index * rows,
+                         column_duals != nullptr ? column_duals + index * columns : nullptr, index);
     if (totals != nullptr) totals[index] = total;
-  });
+  };
+  // By reference: a copy of what it captures would be allocated.
+  parallel_for_dynamic(count, workers, std::cref(solve));
 }
 
 }  // namespace ata

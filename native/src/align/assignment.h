@@ -24,6 +24,10 @@ struct AssignmentOptions {
 
 /// Memory of one solver; grows to the largest problem seen. One thread at a time.
 struct AssignmentWorkspace {
+  /// Makes room for every problem that is not greater in either extent, whatever its values: to
+  /// solve one then allocates nothing.
+  void reserve(int rows, int columns);
+
   FixedPointWorkspace fixed_point;
   Float64Workspace float64;
   AlignedBuffer<float> transposed;
@@ -43,8 +47,9 @@ struct AssignmentWorkspace {
 ///   price is greatest (least, when minimising) at the matched column.
 /// @return The sum of the matched values.
 ///
-/// Throws ATA_INVALID_ARGUMENT on NaN or the opposite infinity, ATA_INFEASIBLE when no complete
-/// matching avoids the forbidden pairs; `problem` is the number that the message names.
+/// Throws ATA_INVALID_ARGUMENT on NaN or the opposite infinity and on prices that are not finite,
+/// ATA_INFEASIBLE when no complete matching avoids the forbidden pairs; `problem` is the number
+/// that the message names.
 double solve_assignment(const float* values, int rows, int columns,
                         const AssignmentOptions& options, AssignmentWorkspace& workspace,
                         int32_t* matching, double* column_duals = nullptr, int64_t problem = 0);
@@ -53,10 +58,11 @@ double solve_assignment(const float* values, int rows, int columns,
 /// one per thread; keep it between calls to avoid allocation.
 /// @param matching Receives `[count][rows]`.
 /// @param totals Receives `count` sums, or null.
+/// @param column_duals `[count][columns]` prices in and out, or null; see solve_assignment().
 void solve_assignments(const float* values, int64_t count, int rows, int columns,
                        const AssignmentOptions& options,
                        std::vector<AssignmentWorkspace>& workspaces, int32_t* matching,
-                       double* totals);
+                       double* totals, double* column_duals = nullptr);
 
 }  // namespace ata
 

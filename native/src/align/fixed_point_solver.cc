@@ -304,17 +304,29 @@ int32_t cost_limit(int columns) {
   return fits_registers(columns) ? kCostLimit<InRegisters<16>> : kCostLimit<InMemory>;
 }
 
-bool solve(const FixedPointProblem& problem, FixedPointWorkspace& workspace) {
+// Calls `use` with the layout of that many columns.
+template <class Use>
+auto with_layout(int columns, const Use& use) {
   if constexpr (kRegisterVectors > 0) {
-    const int vectors = (problem.columns + kLanes - 1) / kLanes;
-    if (vectors <= 2) return Solver<InRegisters<2>>(problem, workspace).solve();
-    if (vectors <= 4) return Solver<InRegisters<4>>(problem, workspace).solve();
-    if (vectors <= 7) return Solver<InRegisters<7>>(problem, workspace).solve();
-    if (vectors <= 10) return Solver<InRegisters<10>>(problem, workspace).solve();
-    if (vectors <= 13) return Solver<InRegisters<13>>(problem, workspace).solve();
-    if (vectors <= 16) return Solver<InRegisters<16>>(problem, workspace).solve();
+    const int vectors = (columns + kLanes - 1) / kLanes;
+    if (vectors <= 2) return use(InRegisters<2>());
+    if (vectors <= 4) return use(InRegisters<4>());
+    if (vectors <= 7) return use(InRegisters<7>());
+    if (vectors <= 10) return use(InRegisters<10>());
+    if (vectors <= 13) return use(InRegisters<13>());
+    if (vectors <= 16) return use(InRegisters<16>());
   }
-  return Solver<InMemory>(problem, workspace).solve();
+  return use(InMemory());
+}
+
+bool solve(const FixedPointProblem& problem, FixedPointWorkspace& workspace) {
+  return with_layout(problem.columns, [&](auto layout) {
+    return Solver<decltype(layout)>(problem, workspace).solve();
+  });
+}
+
+int stride_of(int columns) {
+  return with_layout(columns, [&](auto layout) { return stride<decltype(layout)>(columns); });
 }
 
 }  // namespace
@@ -327,6 +339,7 @@ namespace ata {
 
 HWY_EXPORT(solve);
 HWY_EXPORT(cost_limit);
+HWY_EXPORT(stride_of);
 
 int32_t fixed_point_cost_limit(int columns) {
   return HWY_DYNAMIC_DISPATCH(cost_limit)(columns);
@@ -334,6 +347,10 @@ int32_t fixed_point_cost_limit(int columns) {
 
 bool solve_fixed_point(const FixedPointProblem& problem, FixedPointWorkspace& workspace) {
   return HWY_DYNAMIC_DISPATCH(solve)(problem, workspace);
+}
+
+void FixedPointWorkspace::reserve(int rows, int columns) {
+  reserve(rows, columns, HWY_DYNAMIC_DISPATCH(stride_of)(columns));
 }
 
 void FixedPointWorkspace::reserve(int rows, int columns, int stride) {

@@ -10,6 +10,9 @@ namespace ata {
 /// Memory of the fixed-point solver; grows to the largest problem seen and never shrinks.
 class FixedPointWorkspace {
  public:
+  /// Makes room for a problem of these extents, `columns` at least `rows`.
+  void reserve(int rows, int columns);
+  /// The same when the solver has chosen how far apart rows are.
   void reserve(int rows, int columns, int stride);
 
   AlignedBuffer<int32_t> costs;           // [rows][stride]

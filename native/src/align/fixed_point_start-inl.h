@@ -92,6 +92,12 @@ struct InMemory {
 template <class Layout>
 constexpr int32_t kCostLimit = (1 << (kCostRangeBits - Layout::kShift)) - 1;
 
+// Distance of two rows of costs: columns that are whole vectors.
+template <class Layout>
+int stride(int columns) {
+  return (Layout::kVectors > 0 ? Layout::kVectors : (columns + kLanes - 1) / kLanes) * kLanes;
+}
+
 template <class Mask>
 HWY_INLINE int first_lane(Mask mask) {
   return static_cast<int>(hn::FindFirstTrue(IntTag(), mask));
@@ -102,8 +108,8 @@ class InitialMatching {
  public:
   InitialMatching(const FixedPointProblem& problem, FixedPointWorkspace& workspace)
       : problem_(problem), rows_(problem.rows), columns_(problem.columns) {
-    vectors_ = Layout::kVectors > 0 ? Layout::kVectors : (columns_ + kLanes - 1) / kLanes;
-    stride_ = vectors_ * kLanes;
+    stride_ = stride<Layout>(columns_);
+    vectors_ = stride_ / kLanes;
     workspace.reserve(rows_, columns_, stride_);
     costs_ = workspace.costs.data();
     dual_ = workspace.column_dual.data();

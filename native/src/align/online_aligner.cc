@@ -1,5 +1,6 @@
 #include "align/online_aligner.h"
 
+#include <functional>
 #include <numeric>
 
 #include "align/pair_matcher.h"
@@ -44,9 +45,11 @@ std::span<const int32_t> OnlineAligner::push(const float* features) {
       const float* matrix = nullptr;
       if (needs_similarity_matrix(options_.method)) {
         similarity_.reserve(static_cast<size_t>(patches_ * patches_));
-        parallel_for(patches_, 48, [&](int64_t begin, int64_t end) {
+        const auto multiply = [&](int64_t begin, int64_t end) {
           cosine_similarity(now, begin, end, next, similarity_.data() + begin * patches_);
-        });
+        };
+        // By reference: a copy of what it captures would be allocated for every frame.
+        parallel_for(patches_, 48, std::cref(multiply));
         matrix = similarity_.data();
       }
       match_pair(now, next, matrix, options_, workspace_, frame_count_ - 1, nullptr, match_.data(),

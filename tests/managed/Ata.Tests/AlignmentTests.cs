@@ -74,11 +74,18 @@ public sealed class AlignmentTests
         Assert.Throws<ObjectDisposedException>(() => trajectories.Similarities.Length);
     }
 
-    [Fact]
-    public void OnlineAligner_AgreesWithAllFramesAtOnce()
+    [Theory]
+    [InlineData(AlignmentMethod.Exact)]
+    [InlineData(AlignmentMethod.None)]
+    [InlineData(AlignmentMethod.Nearest)]
+    [InlineData(AlignmentMethod.Window)]
+    [InlineData(AlignmentMethod.Sinkhorn)]
+    public void OnlineAligner_AgreesWithAllFramesAtOnce(AlignmentMethod method)
     {
-        (float[] features, int[] expected) = Shuffled();
-        using var aligner = new OnlineAligner(Patches, Channels);
+        (float[] features, _) = Shuffled();
+        var options = new AlignmentOptions { Method = method, WindowRadius = 1 };
+        using Trajectories expected = FrameAligner.Align(features, 1, Frames, Patches, Channels, options);
+        using var aligner = new OnlineAligner(Patches, Channels, options);
         var positions = new int[Patches];
         var similarities = new float[Patches];
 
@@ -87,17 +94,35 @@ public sealed class AlignmentTests
             for (int frame = 0; frame < Frames; ++frame)
             {
                 aligner.Add(features.AsSpan(frame * Patches * Channels, Patches * Channels), positions, similarities);
-                Assert.Equal(expected.AsSpan(frame * Patches, Patches).ToArray(), positions);
-                Assert.All(similarities, similarity => Assert.Equal(1, similarity, 1e-5f));
+                Assert.Equal(expected.Positions.Slice(frame * Patches, Patches).ToArray(), positions);
+                for (int n = 0; n < Patches; ++n)
+                {
+                    float similarity = frame == 0 ? 1 : expected.Similarities[((frame - 1) * Patches) + n];
+                    Assert.Equal(similarity, similarities[n], 1e-5f);
+                }
             }
 
             aligner.Reset();
         }
+    }
+
+    [Fact]
+    public void OnlineAligner_RefusesWhatItCannotAlign()
+    {
+        (float[] features, _) = Shuffled();
+        using var aligner = new OnlineAligner(Patches, Channels);
+        var positions = new int[Patches];
 
         Assert.Throws<ArgumentException>(() => aligner.Add(new float[3], positions));
         Assert.Throws<ArgumentException>(() => aligner.Add(features.AsSpan(0, Patches * Channels), positions.AsSpan(1)));
+        Assert.Throws<ArgumentException>(
+            () => aligner.Add(features.AsSpan(0, Patches * Channels), positions, new float[1]));
         Assert.Throws<NotSupportedException>(
             () => new OnlineAligner(4, 4, new AlignmentOptions { Method = AlignmentMethod.Soft }));
+        features[5] = float.NaN;
+        Assert.Contains(
+            "frame 0",
+            Assert.ThrowsAny<ArgumentException>(() => aligner.Add(features.AsSpan(0, Patches * Channels), positions)).Message);
         aligner.Dispose();
         Assert.Throws<ObjectDisposedException>(aligner.Reset);
     }

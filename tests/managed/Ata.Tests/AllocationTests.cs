@@ -84,6 +84,30 @@ public sealed class AllocationTests : IDisposable
         }
     }
 
+    [Fact]
+    public void Assigner_AllocatesNothing()
+    {
+        using var assigner = new Assigner();
+        float[] values = Enumerable.Range(0, 3 * 60 * 60).Select(i => (float)(i * 7919 % 1013)).ToArray();
+        var matchings = new int[3 * 60];
+        var totals = new double[3];
+        var duals = new double[3 * 60];
+
+        Assert.Equal(0, Allocated(() => assigner.SolveBatch(values, 3, 60, 60, matchings, totals, duals)));
+        Assert.Equal(0, Allocated(() => assigner.Solve(values.AsSpan(0, 20 * 30), 20, 30, matchings.AsSpan(0, 20))));
+    }
+
+    [Fact]
+    public void OnlineAligner_AllocatesNothing()
+    {
+        using var aligner = new OnlineAligner(16, 8);
+        float[] frame = Enumerable.Range(0, 16 * 8).Select(i => (float)(i * 7919 % 1013)).ToArray();
+        var positions = new int[16];
+        var similarities = new float[16];
+
+        Assert.Equal(0, Allocated(() => aligner.Add(frame, positions, similarities)));
+    }
+
     private static long Allocated(Action action)
     {
         // Twice before, so that what is made once (code, caches) is made.

@@ -12,6 +12,8 @@ struct Release {
   void operator()(ata_session* session) const { ata_session_release(session); }
   void operator()(ata_trainer* trainer) const { ata_trainer_release(trainer); }
   void operator()(ata_cancellation* flag) const { ata_cancellation_release(flag); }
+  void operator()(ata_assigner* assigner) const { ata_assigner_release(assigner); }
+  void operator()(ata_online_aligner* aligner) const { ata_online_aligner_release(aligner); }
 };
 template <typename T>
 using Handle = std::unique_ptr<T, Release>;

@@ -1,12 +1,14 @@
-// Makes a clip and a tiny model, then classifies the clip and aligns its frames, through the
-// installed package alone. Exit code 0 if everything holds.
+// Solves assignment problems, makes a clip and a tiny model, then classifies the clip and aligns
+// its frames, through the installed package alone. Exit code 0 if everything holds.
 
+#include <algorithm>
 #include <ata/ata.hpp>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
 #include <set>
 #include <span>
 #include <string>
@@ -95,6 +97,20 @@ void classify(const std::string& clip_path, const std::string& model_path) {
             "each frame of a trajectory is a permutation");
   }
 
+  // The same frame by frame, as live video comes.
+  const size_t channels = features.data<float>().size() / (4 * patches);
+  ata::OnlineAligner live(static_cast<int64_t>(patches), static_cast<int64_t>(channels));
+  std::vector<int32_t> positions(patches);
+  for (size_t t = 0; t < 4; ++t) {
+    std::vector<float> frame(features.data<float>().begin() + t * patches * channels,
+                             features.data<float>().begin() + (t + 1) * patches * channels);
+    live.add(ata::Tensor::wrap(std::span<float>(frame),
+                               {static_cast<int64_t>(patches), static_cast<int64_t>(channels)}),
+             positions);
+    require(std::equal(positions.begin(), positions.end(), trajectories.begin() + t * patches),
+            "live frames give what all frames at once give");
+  }
+
   ata::Cancellation cancellation;
   cancellation.cancel();
   try {
@@ -105,10 +121,44 @@ void classify(const std::string& clip_path, const std::string& model_path) {
   }
 }
 
+// The assignment solver on its own: a batch, a warm start, a problem without an answer.
+void assign() {
+  ata::Assigner assigner;
+  const std::vector<float> similarities = {0.1f, 0.9f, 0.3f, 0.8f, 0.7f, 0.2f, 0.5f, 0.4f, 0.6f};
+  std::vector<int32_t> matching(3);
+  std::vector<double> prices(3);
+  const double cold = assigner.solve(similarities, 3, 3, matching, prices);
+  require(matching == std::vector<int32_t>({1, 0, 2}), "the best pairs are found");
+  require(std::abs(cold - 2.3) < 1e-6, "their values are added up");
+  const double warm = assigner.solve(similarities, 3, 3, matching, prices);
+  require(warm == cold, "a warm start finds the same total");
+
+  // Two problems of costs, with more columns than rows.
+  ata_assign_options least = ata::defaults<ata_assign_options>();
+  least.maximize = 0;
+  const std::vector<float> costs = {4, 1, 2, 3, 0, 5, 4, 1, 2, 3, 0, 5};
+  std::vector<int32_t> matchings(4);
+  std::vector<double> totals(2);
+  ata::Assigner(least).solve_batch(costs, 2, 2, 3, matchings, totals);
+  require(matchings == std::vector<int32_t>({2, 1, 2, 1}) && totals[1] == 2,
+          "every problem of a batch is solved");
+
+  const float forbidden = -std::numeric_limits<float>::infinity();
+  const std::vector<float> impossible = {forbidden, forbidden, 1, 1};
+  try {
+    assigner.solve(impossible, 2, 2, std::span(matchings).first(2));
+    require(false, "a row without a partner is an error");
+  } catch (const ata::Error& error) {
+    require(error.status() == ATA_INFEASIBLE, "it is reported as such");
+    require(matchings[0] == 2, "and nothing is written");
+  }
+}
+
 }  // namespace
 
 int main() try {
   ata::require_matching_library();
+  assign();
   const auto folder = std::filesystem::current_path();
   write_clip((folder / "clip.mp4").string());
   classify((folder / "clip.mp4").string(), (folder / "tiny.safetensors").string());

@@ -1,0 +1,16 @@
+#ifndef ATA_TESTS_API_ALLOCATIONS_H_
+#define ATA_TESTS_API_ALLOCATIONS_H_
+
+#include <cstdint>
+
+/// Whether allocations are counted: not under AddressSanitizer, whose operators stay in place.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kAllocationsAreCounted = false;
+#else
+constexpr bool kAllocationsAreCounted = true;
+#endif
+
+/// How often any thread of this program and of the libraries it loads has called operator new.
+int64_t allocation_count();
+
+#endif  // ATA_TESTS_API_ALLOCATIONS_H_
