@@ -57,9 +57,9 @@ HWY_INLINE V all_min(V v) {
   return v;
 }
 
-// Few columns: all distances of a search stay in registers.
+// Few columns: a distance's low bits have room for the place of its column.
 template <int kVectorCount>
-struct InRegisters {
+struct FewColumns {
   static constexpr int kVectors = kVectorCount;
   static constexpr int kShift = 5;
   static constexpr int32_t kAssigned = 16;
@@ -74,8 +74,8 @@ struct InRegisters {
   }
 };
 
-// Any number of columns: distances in memory.
-struct InMemory {
+// Any number of columns.
+struct AnyColumns {
   static constexpr int kVectors = 0;
   static constexpr int kShift = 1;
   static constexpr int32_t kAssigned = 1;
@@ -241,23 +241,24 @@ class InitialMatching {
   // Assigns each column to the row of its least cost; rows wanted by several columns take the
   // first. scratch_ comes in holding the rows and leaves holding how many columns want each row.
   void reduce_columns() {
-    for (int i = 0; i < rows_; ++i) {
-      column_of_[i] = -1;
-      free_rows_[i] = 0;  // wanted by so many columns
-    }
+    // Without branches: they would go either way.
+    std::fill_n(free_rows_, rows_, 0);  // wanted by so many columns
     for (int j = columns_ - 1; j >= 0; --j) {
       const int i = scratch_[j];
       row_of_[j] = -1;
-      if (free_rows_[i]++ == 0) {
-        column_of_[i] = j;
-        row_of_[j] = i;
-      }
+      ++free_rows_[i];
+      column_of_[i] = j;
     }
     // Rows wanted once can pass on their slack; the others keep it, or are free.
-    for (int i = 0; i < rows_; ++i) scratch_[i] = free_rows_[i];
     free_count_ = 0;
     for (int i = 0; i < rows_; ++i) {
-      if (column_of_[i] < 0) free_rows_[free_count_++] = i;
+      const int wanted = free_rows_[i];
+      scratch_[i] = wanted;
+      const int j = wanted > 0 ? column_of_[i] : columns_;  // one element more than columns
+      column_of_[i] = wanted > 0 ? j : -1;
+      row_of_[j] = i;
+      free_rows_[free_count_] = i;
+      free_count_ += wanted == 0;
     }
   }
 
@@ -266,12 +267,39 @@ class InitialMatching {
   HWY_NOINLINE void transfer_reductions() {
     for (int i = 0; i < rows_; ++i) {
       if (scratch_[i] != 1) continue;
-      // The column itself is at 0, the least. Applied below, so that all rows see the same duals.
-      distance_[i] = row_minimum(row(i)).second;
+      // Applied below, so that all rows see the same duals.
+      distance_[i] = least_beside(row(i), column_of_[i]);
     }
     for (int i = 0; i < rows_; ++i) {
       if (scratch_[i] == 1) dual_[column_of_[i]] -= distance_[i];
     }
+  }
+
+  // Least cost - dual in a row, not counting one column.
+  HWY_INLINE int32_t least_beside(const int32_t* costs, int column) const {
+    const int lane = column % kLanes;
+    const int vectors = Layout::kVectors > 0 ? Layout::kVectors : vectors_;
+    Ints even = hn::Set(kTag, kNothing);
+    Ints odd = even;
+    int32_t in_lane = kNothing;
+    HWY_UNROLL(16)
+    for (int k = 0; k < vectors; ++k) {
+      const Ints x =
+          hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual_ + k * kLanes));
+      (k % 2 ? odd : even) = hn::Min(k % 2 ? odd : even, x);
+      const int j = k * kLanes + lane;
+      in_lane = std::min(in_lane, j == column ? kNothing : costs[j] - dual_[j]);
+    }
+    const auto is_lane = hn::Eq(hn::Iota(kTag, 0), hn::Set(kTag, lane));
+    return hn::GetLane(
+        all_min(hn::IfThenElse(is_lane, hn::Set(kTag, in_lane), hn::Min(even, odd))));
+  }
+
+  // The address of `array`, known only once row i is. A vector was just stored in the array at a
+  // place that came with i. Processors run loads ahead of stores whose place they do not know yet,
+  // and start over when they guessed wrong; this makes the next loads wait those few cycles.
+  static HWY_INLINE const int32_t* after_store(const int32_t* array, int i) {
+    return array + (i >> 31);  // i is not negative
   }
 
   // Least and second least of cost - dual in a row, and the first column that has the least.
