@@ -303,24 +303,27 @@ class InitialMatching {
   }
 
   // Least and second least of cost - dual in a row, and the first column that has the least.
-  HWY_INLINE Minimum row_minimum(const int32_t* costs) const {
+  HWY_INLINE Minimum row_minimum(const int32_t* costs, const int32_t* dual) const {
     Ints least = hn::Set(kTag, kNothing);
     Ints second = least;
     Ints where = hn::Zero(kTag);
-    int k = 0;
-    for (; k + 2 <= vectors_; k += 2) {
+    const int vectors = Layout::kVectors > 0 ? Layout::kVectors : vectors_;
+    const int pairs = vectors / 2;
+    HWY_UNROLL(8)
+    for (int p = 0; p < pairs; ++p) {
+      const int k = 2 * p;
       const Ints x0 =
-          hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual_ + k * kLanes));
+          hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual + k * kLanes));
       const Ints x1 = hn::Sub(hn::Load(kTag, costs + (k + 1) * kLanes),
-                              hn::Load(kTag, dual_ + (k + 1) * kLanes));
+                              hn::Load(kTag, dual + (k + 1) * kLanes));
       const Ints low = hn::Min(x0, x1);
       second = hn::Min(hn::Min(second, hn::Max(x0, x1)), hn::Max(least, low));
       where = hn::IfThenElse(hn::Lt(low, least), hn::Set(kTag, k), where);
       least = hn::Min(least, low);
     }
-    if (k < vectors_) {
-      const Ints x =
-          hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual_ + k * kLanes));
+    if (vectors % 2 != 0) {
+      const int k = vectors - 1;
+      const Ints x = hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual + k * kLanes));
       second = hn::Min(second, hn::Max(least, x));
       where = hn::IfThenElse(hn::Lt(x, least), hn::Set(kTag, k), where);
       least = hn::Min(least, x);
@@ -334,8 +337,17 @@ class InitialMatching {
     alignas(64) int32_t vector[kLanes];
     hn::Store(where, kTag, vector);
     result.column = vector[lane] * kLanes + lane;
-    if (costs[result.column] - dual_[result.column] != result.value) result.column += kLanes;
+    if (costs[result.column] - dual[result.column] != result.value) result.column += kLanes;
     return result;
+  }
+
+  // A whole-vector store: the next load of the vector can then be forwarded.
+  HWY_INLINE void lower_dual(int column, int32_t by) {
+    const int lane = column % kLanes;
+    int32_t* vector = dual_ + (column - lane);
+    const auto is_lane = hn::Eq(hn::Iota(kTag, 0), hn::Set(kTag, lane));
+    hn::Store(hn::Sub(hn::Load(kTag, vector), hn::IfThenElseZero(is_lane, hn::Set(kTag, by))), kTag,
+              vector);
   }
 
   // The first column other than `skip` whose cost - dual is `value`, or -1.
@@ -404,12 +416,12 @@ class InitialMatching {
       while (next < count) {
         const int i = free_rows_[next++];
         const int32_t* costs = row(i);
-        const Minimum minimum = row_minimum(costs);
+        const Minimum minimum = row_minimum(costs, after_store(dual_, i));
         int j = minimum.column;
         int previous = row_of_[j];
         const bool lowered = minimum.second > minimum.value;
         if (lowered) {
-          dual_[j] -= minimum.second - minimum.value;
+          lower_dual(j, minimum.second - minimum.value);
         } else if (previous >= 0) {
           const int other = find_column(costs, minimum.second, j);
           if (other >= 0) {
