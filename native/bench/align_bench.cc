@@ -2,6 +2,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -85,6 +86,42 @@ void BM_AssignmentBatch(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * kCount);
 }
 BENCHMARK(BM_AssignmentBatch)->Arg(1)->Arg(2)->UseRealTime();
+
+// Two frames seen by eight layers, each of which keeps 0.95 of the features of the one before (made
+// up: features of a trained model may change more or less). The argument is 1 to start each layer
+// from the duals of the one before.
+void BM_AssignmentOfLayers(benchmark::State& state) {
+  constexpr int kLayers = 8;
+  constexpr float kKept = 0.95F;
+  const FeatureShape shape{1, 2, 196, 768};
+  const int size = static_cast<int>(shape.patches);
+  const auto elements = static_cast<size_t>(shape.patches * shape.patches);
+  std::vector<float> features = moving_features(shape, 1.0F);
+  std::vector<float> similarity(kLayers * elements);
+  Random random(4);
+  NormalizedFrame now;
+  NormalizedFrame next;
+  for (size_t layer = 0; layer < kLayers; ++layer) {
+    now.assign(features.data(), shape.patches, shape.channels, shape.channels, 0);
+    next.assign(features.data() + shape.patches * shape.channels, shape.patches, shape.channels,
+                shape.channels, 1);
+    cosine_similarity(now, 0, shape.patches, next, similarity.data() + layer * elements);
+    for (float& x : features) x = kKept * x + std::sqrt(1 - kKept * kKept) * random.normal();
+  }
+  AssignmentWorkspace workspace;
+  std::vector<int32_t> matching(static_cast<size_t>(size));
+  std::vector<double> duals(static_cast<size_t>(size));
+  double* start = state.range(0) != 0 ? duals.data() : nullptr;
+  for (auto _ : state) {
+    std::fill(duals.begin(), duals.end(), 0.0);
+    for (size_t layer = 0; layer < kLayers; ++layer) {
+      benchmark::DoNotOptimize(solve_assignment(similarity.data() + layer * elements, size, size,
+                                                {}, workspace, matching.data(), start));
+    }
+  }
+  state.SetItemsProcessed(state.iterations() * kLayers);
+}
+BENCHMARK(BM_AssignmentOfLayers)->ArgName("warm")->Arg(0)->Arg(1);
 
 // An 8-frame clip of 14 x 14 patches of 768 channels, by method.
 void BM_AlignClip(benchmark::State& state) {

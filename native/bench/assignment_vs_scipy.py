@@ -100,9 +100,9 @@ class Ata:
         self.library.ata_last_error.restype = ctypes.c_char_p
         self.library.ata_tensor_release.restype = None
         self.library.ata_tensor_release.argtypes = [ctypes.c_void_p]
-        self._check(self.library.ata_set_thread_count(ctypes.c_int32(threads)))
+        self.check(self.library.ata_set_thread_count(ctypes.c_int32(threads)))
 
-    def _check(self, status):
+    def check(self, status):
         if status != 0:
             raise RuntimeError(self.library.ata_last_error().decode())
 
@@ -110,7 +110,7 @@ class Ata:
         """A tensor over the memory of a C-contiguous float32 array, which must outlive it."""
         shape = (ctypes.c_int64 * values.ndim)(*values.shape)
         tensor = ctypes.c_void_p()
-        self._check(self.library.ata_tensor_wrap(
+        self.check(self.library.ata_tensor_wrap(
             ctypes.c_void_p(values.ctypes.data), ctypes.c_size_t(values.nbytes), self.F32, shape,
             ctypes.c_int32(values.ndim), ctypes.byref(tensor)))
         return tensor
@@ -124,7 +124,7 @@ class Ata:
         status = self.library.ata_assign(tensor, ctypes.byref(options), ctypes.byref(matching),
                                          totals, ctypes.c_size_t(count))
         seconds = time.perf_counter() - start
-        self._check(status)
+        self.check(status)
         self.library.ata_tensor_release(matching)
         return seconds, np.frombuffer(totals)
 

@@ -37,9 +37,9 @@ class Solver : private InitialMatching<Layout> {
     mark_assigned_columns();
     for (int k = 0; k < free_count_; ++k) {
       if constexpr (Layout::kVectors > 0) {
-        augment_in_registers(free_rows_[k]);
+        augment_few_columns(free_rows_[k]);
       } else {
-        augment_in_memory(free_rows_[k]);
+        augment_any_columns(free_rows_[k]);
       }
     }
     for (int j = 0; j < columns_; ++j) dual_[j] = true_dual(j) / (1 << Layout::kShift);
@@ -48,6 +48,7 @@ class Solver : private InitialMatching<Layout> {
 
  private:
   using Start = InitialMatching<Layout>;
+  using Start::after_store;
   using Start::column_of_;
   using Start::columns_;
   using Start::costs_;
@@ -58,7 +59,6 @@ class Solver : private InitialMatching<Layout> {
   using Start::kTag;
   using Start::row;
   using Start::row_of_;
-  using Start::scratch_;
   using Start::start;
   using Start::stride_;
   using Start::vectors_;
@@ -68,7 +68,6 @@ class Solver : private InitialMatching<Layout> {
   }
 
   void mark_assigned_columns() {
-    for (int j = 0; j < stride_; ++j) scratch_[j] = j;
     for (int j = 0; j < stride_; ++j) {
       int32_t mark = Layout::place(j);
       if (j < columns_ && row_of_[j] >= 0) {
@@ -79,76 +78,48 @@ class Solver : private InitialMatching<Layout> {
     }
   }
 
-  // Dijkstra from one free row over reduced costs; ends at the first free column. Columns at equal
-  // distance are common (every search runs along pairs of reduced cost 0), so that two of them can
-  // become final in one pass over the distances. Here, where a pass is short, that pays only if it
-  // is the rule: a branch that goes either way costs more than it saves.
-  void augment_in_registers(int free_row) {
+  // Dijkstra from one free row over reduced costs; ends at the first free column. A distance is
+  // kept without its column's dual, which is subtracted in each pass anyway: a dual out of reach
+  // then takes a final column out of the search. (Here `distance` is cost less offset.)
+  void augment_few_columns(int free_row) {
     constexpr int kVectors = Layout::kVectors > 0 ? Layout::kVectors : 1;
-    const Ints nothing = hn::Set(kTag, kNothing);
-    const Ints blocked = hn::Set(kTag, -kBlocked);
-    const int32_t* HWY_RESTRICT index = scratch_;
-    Ints v[kVectors];
-    Ints d[kVectors];
-    Ints even = nothing;
-    Ints odd = nothing;
-    const int32_t* costs = begin_history(free_row);
+    const int32_t* before = begin_history(free_row);  // distances before a pass
+    Ints even = hn::Set(kTag, kNothing);
+    Ints odd = even;
     HWY_UNROLL(16)
     for (int k = 0; k < kVectors; ++k) {
-      v[k] = hn::Load(kTag, dual_ + k * kLanes);
-      d[k] = hn::Sub(hn::Load(kTag, costs + k * kLanes), v[k]);
-      (k % 2 ? odd : even) = hn::Min(k % 2 ? odd : even, d[k]);
+      const Ints key =
+          hn::Sub(hn::Load(kTag, before + k * kLanes), hn::Load(kTag, dual_ + k * kLanes));
+      (k % 2 ? odd : even) = hn::Min(k % 2 ? odd : even, key);
     }
     int count = 0;
-    int tie_count = 0;
     while (true) {
       const Ints least = hn::Min(even, odd);
       const Ints best = all_min(least);
       const int lane = first_lane(hn::Eq(least, best));
       const int32_t key = hn::GetLane(best);
-      const int j = (key & (Layout::kAssigned - 1)) * kLanes + lane;
+      const int first = (key & (Layout::kAssigned - 1)) * kLanes;
+      const int j = first + lane;
       if ((key & Layout::kAssigned) == 0) {
+        restore_duals(count);
         finish(j, key, count);
-        final_total_ += count;
-        tie_total_ += tie_count;
-        ties_are_common_ = final_total_ > 64 && 10 * tie_total_ > 7 * final_total_;
         return;
       }
-      costs = row(row_of_[j]);
+      const int i = row_of_[j];
+      const int32_t* HWY_RESTRICT costs = row(i);
       const Ints shift = hn::Set(kTag, scan(count++, j, key, dual_[j]));
-      const Ints final = hn::Set(kTag, j);
-      even = odd = nothing;
-      const auto tied = hn::And(same_cost(least, best), is_not(lane));
-      const bool has_tie = !hn::AllFalse(kTag, tied);
-      tie_count += has_tie;
-      if (!(ties_are_common_ && has_tie)) {
-        HWY_UNROLL(16)
-        for (int k = 0; k < kVectors; ++k) {
-          const Ints x = hn::Sub(hn::Sub(hn::Load(kTag, costs + k * kLanes), v[k]), shift);
-          const auto is_final = hn::Eq(hn::Load(kTag, index + k * kLanes), final);
-          v[k] = hn::IfThenElse(is_final, blocked, v[k]);
-          d[k] = hn::IfThenElse(is_final, nothing, hn::Min(d[k], x));
-          (k % 2 ? odd : even) = hn::Min(k % 2 ? odd : even, d[k]);
-        }
-        continue;
-      }
-      alignas(64) int32_t keys[kLanes];
-      hn::Store(least, kTag, keys);
-      const int lane2 = first_lane(tied);
-      const int j2 = (keys[lane2] & (Layout::kAssigned - 1)) * kLanes + lane2;
-      const int32_t* costs2 = row(row_of_[j2]);
-      const Ints shift2 = hn::Set(kTag, scan(count++, j2, keys[lane2], dual_[j2]));
-      const Ints final2 = hn::Set(kTag, j2);
+      block(dual_ + first, lane, -kBlocked);
+      const int32_t* dual = after_store(dual_, i);
+      even = odd = hn::Set(kTag, kNothing);
       HWY_UNROLL(16)
       for (int k = 0; k < kVectors; ++k) {
-        const Ints x = hn::Min(hn::Sub(hn::Load(kTag, costs + k * kLanes), shift),
-                               hn::Sub(hn::Load(kTag, costs2 + k * kLanes), shift2));
-        const Ints at = hn::Load(kTag, index + k * kLanes);
-        const auto is_final = hn::Or(hn::Eq(at, final), hn::Eq(at, final2));
-        d[k] = hn::IfThenElse(is_final, nothing, hn::Min(d[k], hn::Sub(x, v[k])));
-        v[k] = hn::IfThenElse(is_final, blocked, v[k]);
-        (k % 2 ? odd : even) = hn::Min(k % 2 ? odd : even, d[k]);
+        const Ints d = hn::Min(hn::Load(kTag, before + k * kLanes),
+                               hn::Sub(hn::Load(kTag, costs + k * kLanes), shift));
+        hn::Store(d, kTag, distance_ + k * kLanes);
+        const Ints next = hn::Sub(d, hn::Load(kTag, dual + k * kLanes));
+        (k % 2 ? odd : even) = hn::Min(k % 2 ? odd : even, next);
       }
+      before = distance_;
     }
   }
 
@@ -159,16 +130,16 @@ class Solver : private InitialMatching<Layout> {
 
   static HWY_INLINE auto is_not(int lane) { return hn::Ne(hn::Iota(kTag, 0), hn::Set(kTag, lane)); }
 
-  void augment_in_memory(int free_row) {
+  void augment_any_columns(int free_row) {
     const Ints nothing = hn::Set(kTag, kNothing);
-    int32_t* HWY_RESTRICT dual = dual_;
     int32_t* HWY_RESTRICT distance = distance_;
     const int vectors = vectors_;
     Ints least = nothing;
     Ints where = hn::Zero(kTag);
     const int32_t* costs = begin_history(free_row);
     for (int k = 0; k < vectors; ++k) {
-      const Ints x = hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual + k * kLanes));
+      const Ints x =
+          hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual_ + k * kLanes));
       hn::Store(x, kTag, distance + k * kLanes);
       where = hn::IfThenElse(hn::Lt(x, least), hn::Set(kTag, k), where);
       least = hn::Min(least, x);
@@ -182,13 +153,16 @@ class Solver : private InitialMatching<Layout> {
       const int32_t key = hn::GetLane(best);
       const int j = vector_of[lane] * kLanes + lane;
       if ((key & Layout::kAssigned) == 0) {
-        for (int s = 0; s < count; ++s) dual[scanned_column_[s]] = scanned_dual_[s];
+        restore_duals(count);
         finish(j, key, count);
         return;
       }
-      costs = row(row_of_[j]);
-      const Ints shift = hn::Set(kTag, scan(count++, j, key, dual[j]));
-      block(j - lane, lane, dual, distance);
+      const int i = row_of_[j];
+      costs = row(i);
+      const Ints shift = hn::Set(kTag, scan(count++, j, key, dual_[j]));
+      block(dual_ + j - lane, lane, -kBlocked);
+      block(distance + j - lane, lane, kNothing);
+      const int32_t* HWY_RESTRICT dual = after_store(dual_, i);
       const auto tied = hn::And(same_cost(least, best), is_not(lane));
       if (hn::AllFalse(kTag, tied)) {
         least = nothing;
@@ -207,8 +181,9 @@ class Solver : private InitialMatching<Layout> {
       const int lane2 = first_lane(tied);
       const int j2 = vector_of[lane2] * kLanes + lane2;
       const int32_t* costs2 = row(row_of_[j2]);
-      const Ints shift2 = hn::Set(kTag, scan(count++, j2, distance[j2], dual[j2]));
-      block(j2 - lane2, lane2, dual, distance);
+      const Ints shift2 = hn::Set(kTag, scan(count++, j2, distance[j2], dual_[j2]));
+      block(dual_ + j2 - lane2, lane2, -kBlocked);
+      block(distance + j2 - lane2, lane2, kNothing);
       least = nothing;
       where = hn::Zero(kTag);
       for (int k = 0; k < vectors; ++k) {
@@ -223,14 +198,15 @@ class Solver : private InitialMatching<Layout> {
     }
   }
 
-  // Takes the column at `lane` of the vector at `first` out of the search. Whole-vector stores: the
-  // next loads of these vectors can then be forwarded.
-  static HWY_INLINE void block(int first, int lane, int32_t* dual, int32_t* distance) {
-    const auto others = is_not(lane);
-    hn::Store(hn::IfThenElse(others, hn::Load(kTag, dual + first), hn::Set(kTag, -kBlocked)), kTag,
-              dual + first);
-    hn::Store(hn::IfThenElse(others, hn::Load(kTag, distance + first), hn::Set(kTag, kNothing)),
-              kTag, distance + first);
+  // Sets one lane of a vector. A whole-vector store: the next load of the vector can then be
+  // forwarded.
+  static HWY_INLINE void block(int32_t* vector, int lane, int32_t value) {
+    hn::Store(hn::IfThenElse(is_not(lane), hn::Load(kTag, vector), hn::Set(kTag, value)), kTag,
+              vector);
+  }
+
+  void restore_duals(int count) {
+    for (int s = 0; s < count; ++s) dual_[scanned_column_[s]] = scanned_dual_[s];
   }
 
   HWY_INLINE const int32_t* begin_history(int free_row) {
@@ -282,9 +258,6 @@ class Solver : private InitialMatching<Layout> {
 
   void update_row_dual(int j) { row_dual_[j] = row(row_of_[j])[j] - true_dual(j); }
 
-  int64_t final_total_ = 0;  // columns that became final in all searches, and passes with a tie
-  int64_t tie_total_ = 0;
-  bool ties_are_common_ = false;
   int32_t* HWY_RESTRICT row_dual_;
   int32_t* HWY_RESTRICT scanned_column_;
   int32_t* HWY_RESTRICT scanned_key_;
@@ -293,30 +266,30 @@ class Solver : private InitialMatching<Layout> {
   int32_t* HWY_RESTRICT scanned_offset_;
 };
 
-// How many vectors of distances the registers of this instruction set hold; 0: use memory.
-constexpr int kRegisterVectors = HWY_MAX_BYTES >= 64 && kLanes == 16 ? 16 : 0;
+// Up to how many vectors a distance's low bits can tell the place; 0: never.
+constexpr int kFewVectors = HWY_MAX_BYTES >= 64 && kLanes == 16 ? 16 : 0;
 
-bool fits_registers(int columns) {
-  return columns <= kRegisterVectors * kLanes;
+bool are_few(int columns) {
+  return columns <= kFewVectors * kLanes;
 }
 
 int32_t cost_limit(int columns) {
-  return fits_registers(columns) ? kCostLimit<InRegisters<16>> : kCostLimit<InMemory>;
+  return are_few(columns) ? kCostLimit<FewColumns<16>> : kCostLimit<AnyColumns>;
 }
 
 // Calls `use` with the layout of that many columns.
 template <class Use>
 auto with_layout(int columns, const Use& use) {
-  if constexpr (kRegisterVectors > 0) {
+  if constexpr (kFewVectors > 0) {
     const int vectors = (columns + kLanes - 1) / kLanes;
-    if (vectors <= 2) return use(InRegisters<2>());
-    if (vectors <= 4) return use(InRegisters<4>());
-    if (vectors <= 7) return use(InRegisters<7>());
-    if (vectors <= 10) return use(InRegisters<10>());
-    if (vectors <= 13) return use(InRegisters<13>());
-    if (vectors <= 16) return use(InRegisters<16>());
+    if (vectors <= 2) return use(FewColumns<2>());
+    if (vectors <= 4) return use(FewColumns<4>());
+    if (vectors <= 7) return use(FewColumns<7>());
+    if (vectors <= 10) return use(FewColumns<10>());
+    if (vectors <= 13) return use(FewColumns<13>());
+    if (vectors <= 16) return use(FewColumns<16>());
   }
-  return use(InMemory());
+  return use(AnyColumns());
 }
 
 bool solve(const FixedPointProblem& problem, FixedPointWorkspace& workspace) {
@@ -359,7 +332,7 @@ void FixedPointWorkspace::reserve(int rows, int columns, int stride) {
   costs.reserve(static_cast<size_t>(rows) * column_size);
   for (AlignedBuffer<int32_t>* buffer :
        {&column_dual, &distance, &row_dual, &row_of_column, &scratch}) {
-    buffer->reserve(std::max(column_size, static_cast<size_t>(columns)));
+    buffer->reserve(std::max(column_size, static_cast<size_t>(columns)) + 1);
   }
   for (AlignedBuffer<int32_t>* buffer : {&column_of_row, &free_rows, &scanned_column, &scanned_key,
                                          &scanned_dual, &scanned_row, &scanned_offset}) {

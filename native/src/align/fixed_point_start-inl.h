@@ -57,9 +57,9 @@ HWY_INLINE V all_min(V v) {
   return v;
 }
 
-// Few columns: all distances of a search stay in registers.
+// Few columns: a distance's low bits have room for the place of its column.
 template <int kVectorCount>
-struct InRegisters {
+struct FewColumns {
   static constexpr int kVectors = kVectorCount;
   static constexpr int kShift = 5;
   static constexpr int32_t kAssigned = 16;
@@ -74,8 +74,8 @@ struct InRegisters {
   }
 };
 
-// Any number of columns: distances in memory.
-struct InMemory {
+// Any number of columns.
+struct AnyColumns {
   static constexpr int kVectors = 0;
   static constexpr int kShift = 1;
   static constexpr int32_t kAssigned = 1;
@@ -247,23 +247,24 @@ class InitialMatching {
   // Assigns each column to the row of its least cost; rows wanted by several columns take the
   // first. scratch_ comes in holding the rows and leaves holding how many columns want each row.
   void reduce_columns() {
-    for (int i = 0; i < rows_; ++i) {
-      column_of_[i] = -1;
-      free_rows_[i] = 0;  // wanted by so many columns
-    }
+    // Without branches: they would go either way.
+    std::fill_n(free_rows_, rows_, 0);  // wanted by so many columns
     for (int j = columns_ - 1; j >= 0; --j) {
       const int i = scratch_[j];
       row_of_[j] = -1;
-      if (free_rows_[i]++ == 0) {
-        column_of_[i] = j;
-        row_of_[j] = i;
-      }
+      ++free_rows_[i];
+      column_of_[i] = j;
     }
     // Rows wanted once can pass on their slack; the others keep it, or are free.
-    for (int i = 0; i < rows_; ++i) scratch_[i] = free_rows_[i];
     free_count_ = 0;
     for (int i = 0; i < rows_; ++i) {
-      if (column_of_[i] < 0) free_rows_[free_count_++] = i;
+      const int wanted = free_rows_[i];
+      scratch_[i] = wanted;
+      const int j = wanted > 0 ? column_of_[i] : columns_;  // one element more than columns
+      column_of_[i] = wanted > 0 ? j : -1;
+      row_of_[j] = i;
+      free_rows_[free_count_] = i;
+      free_count_ += wanted == 0;
     }
   }
 
@@ -272,33 +273,63 @@ class InitialMatching {
   HWY_NOINLINE void transfer_reductions() {
     for (int i = 0; i < rows_; ++i) {
       if (scratch_[i] != 1) continue;
-      // The column itself is at 0, the least. Applied below, so that all rows see the same duals.
-      distance_[i] = row_minimum(row(i)).second;
+      // Applied below, so that all rows see the same duals.
+      distance_[i] = least_beside(row(i), column_of_[i]);
     }
     for (int i = 0; i < rows_; ++i) {
       if (scratch_[i] == 1) dual_[column_of_[i]] -= distance_[i];
     }
   }
 
+  // Least cost - dual in a row, not counting one column.
+  HWY_INLINE int32_t least_beside(const int32_t* costs, int column) const {
+    const int lane = column % kLanes;
+    const int vectors = Layout::kVectors > 0 ? Layout::kVectors : vectors_;
+    Ints even = hn::Set(kTag, kNothing);
+    Ints odd = even;
+    int32_t in_lane = kNothing;
+    HWY_UNROLL(16)
+    for (int k = 0; k < vectors; ++k) {
+      const Ints x =
+          hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual_ + k * kLanes));
+      (k % 2 ? odd : even) = hn::Min(k % 2 ? odd : even, x);
+      const int j = k * kLanes + lane;
+      in_lane = std::min(in_lane, j == column ? kNothing : costs[j] - dual_[j]);
+    }
+    const auto is_lane = hn::Eq(hn::Iota(kTag, 0), hn::Set(kTag, lane));
+    return hn::GetLane(
+        all_min(hn::IfThenElse(is_lane, hn::Set(kTag, in_lane), hn::Min(even, odd))));
+  }
+
+  // The address of `array`, known only once row i is. A vector was just stored in the array at a
+  // place that came with i. Processors run loads ahead of stores whose place they do not know yet,
+  // and start over when they guessed wrong; this makes the next loads wait those few cycles.
+  static HWY_INLINE const int32_t* after_store(const int32_t* array, int i) {
+    return array + (i >> 31);  // i is not negative
+  }
+
   // Least and second least of cost - dual in a row, and the first column that has the least.
-  HWY_INLINE Minimum row_minimum(const int32_t* costs) const {
+  HWY_INLINE Minimum row_minimum(const int32_t* costs, const int32_t* dual) const {
     Ints least = hn::Set(kTag, kNothing);
     Ints second = least;
     Ints where = hn::Zero(kTag);
-    int k = 0;
-    for (; k + 2 <= vectors_; k += 2) {
+    const int vectors = Layout::kVectors > 0 ? Layout::kVectors : vectors_;
+    const int pairs = vectors / 2;
+    HWY_UNROLL(8)
+    for (int p = 0; p < pairs; ++p) {
+      const int k = 2 * p;
       const Ints x0 =
-          hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual_ + k * kLanes));
+          hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual + k * kLanes));
       const Ints x1 = hn::Sub(hn::Load(kTag, costs + (k + 1) * kLanes),
-                              hn::Load(kTag, dual_ + (k + 1) * kLanes));
+                              hn::Load(kTag, dual + (k + 1) * kLanes));
       const Ints low = hn::Min(x0, x1);
       second = hn::Min(hn::Min(second, hn::Max(x0, x1)), hn::Max(least, low));
       where = hn::IfThenElse(hn::Lt(low, least), hn::Set(kTag, k), where);
       least = hn::Min(least, low);
     }
-    if (k < vectors_) {
-      const Ints x =
-          hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual_ + k * kLanes));
+    if (vectors % 2 != 0) {
+      const int k = vectors - 1;
+      const Ints x = hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual + k * kLanes));
       second = hn::Min(second, hn::Max(least, x));
       where = hn::IfThenElse(hn::Lt(x, least), hn::Set(kTag, k), where);
       least = hn::Min(least, x);
@@ -312,8 +343,17 @@ class InitialMatching {
     alignas(64) int32_t vector[kLanes];
     hn::Store(where, kTag, vector);
     result.column = vector[lane] * kLanes + lane;
-    if (costs[result.column] - dual_[result.column] != result.value) result.column += kLanes;
+    if (costs[result.column] - dual[result.column] != result.value) result.column += kLanes;
     return result;
+  }
+
+  // A whole-vector store: the next load of the vector can then be forwarded.
+  HWY_INLINE void lower_dual(int column, int32_t by) {
+    const int lane = column % kLanes;
+    int32_t* vector = dual_ + (column - lane);
+    const auto is_lane = hn::Eq(hn::Iota(kTag, 0), hn::Set(kTag, lane));
+    hn::Store(hn::Sub(hn::Load(kTag, vector), hn::IfThenElseZero(is_lane, hn::Set(kTag, by))), kTag,
+              vector);
   }
 
   // The first column other than `skip` whose cost - dual is `value`, or -1.
@@ -382,12 +422,12 @@ class InitialMatching {
       while (next < count) {
         const int i = free_rows_[next++];
         const int32_t* costs = row(i);
-        const Minimum minimum = row_minimum(costs);
+        const Minimum minimum = row_minimum(costs, after_store(dual_, i));
         int j = minimum.column;
         int previous = row_of_[j];
         const bool lowered = minimum.second > minimum.value;
         if (lowered) {
-          dual_[j] -= minimum.second - minimum.value;
+          lower_dual(j, minimum.second - minimum.value);
         } else if (previous >= 0) {
           const int other = find_column(costs, minimum.second, j);
           if (other >= 0) {
