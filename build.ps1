@@ -39,6 +39,7 @@ switch ($Verb) {
     'demo' {
         Invoke-Build
         Invoke-Checked bash demo/run.sh out/demo
+        if ($Rest -notcontains '--quick') { Invoke-Checked bash demo/train.sh out/demo @Rest }
     }
     'bench' {
         Invoke-Build
