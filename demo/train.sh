@@ -4,7 +4,7 @@
 # --full takes more videos, more steps and 5 seeds. Needs `ata` on the PATH.
 set -euo pipefail
 videos=1000 steps=300 image_steps=100 seeds=1
-if [[ "${2:-}" == --full ]]; then videos=4000 steps=1000 image_steps=300 seeds=5; fi
+if [[ "${2:-}" == --full ]]; then videos=4000 steps=600 image_steps=200 seeds=5; fi
 mkdir -p "$1"
 cd "$1"
 rm -rf videos compared

@@ -387,8 +387,8 @@ public static unsafe partial class NativeMethods
 
     /// <summary>
     /// Makes a model with random weights (truncated normal of deviation 0.02, in the blocks' matrices times the
-    /// root of 768 / width; biases, <c>temporal_fc</c> and the time embedding zero; norms one). The result is
-    /// trainable.
+    /// root of 768 / width, in the time embedding 0.5; biases and <c>temporal_fc</c> zero; norms one). The result
+    /// is trainable.
     /// </summary>
     /// <param name="config">Its configuration.</param>
     /// <param name="seed">Seed; the same seed gives the same weights on every machine.</param>

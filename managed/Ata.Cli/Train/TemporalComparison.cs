@@ -22,7 +22,7 @@ internal sealed record InformationResult(ulong Seed, string Estimator, double Be
 
 /// <summary>
 /// The paper's protocol in small: an image model is trained on single frames; the temporal modules are plugged in at
-/// zero; the same model is then fine-tuned on clips in each temporal mode, with the same data in the same order.
+/// zero, and frames get a random time embedding; the same model is then fine-tuned on clips in each temporal mode, with the same data in the same order.
 /// </summary>
 /// <param name="config">The model with the frames of a clip and the classes.</param>
 /// <param name="images">Videos whose single frames the image model learns to tell apart.</param>
@@ -85,6 +85,29 @@ internal sealed class TemporalComparison(
         });
         video.SetLabels(train.Labels);
         video.Save(plugged);
+        GiveTimes(plugged, seed);
+    }
+
+    /// <summary>Gives an imported model the time embedding of a new one. The import's is zero, with which no mode tells
+    /// before from after, and those whose attention over time starts at zero take very long to begin to.</summary>
+    private void GiveTimes(string checkpoint, ulong seed)
+    {
+        const string Times = "time_embed";
+        string fresh = Path.Combine(folder, $"new-{seed}.safetensors");
+        using (Model model = Model.Create(config, seed))
+        {
+            model.Save(fresh);
+        }
+
+        using (TensorFile from = TensorFile.Open(fresh))
+        using (TensorFile to = TensorFile.Open(checkpoint))
+        using (AtaTensor times = from.Get(Times))
+        {
+            to.Set(Times, times);
+            to.Save(checkpoint);
+        }
+
+        File.Delete(fresh);
     }
 
     private static async Task FitAsync(string name, Model model, VideoDataset train, VideoDataset? validation, TrainerOptions options, CancellationToken cancellationToken)

@@ -681,8 +681,8 @@ ata_model_load(const char* path, const ata_model_options* options, ata_model** m
 
 /**
  * Makes a model with random weights (truncated normal of deviation 0.02, in the blocks' matrices
- * times the root of 768 / width; biases, `temporal_fc` and the time embedding zero; norms one). The
- * result is trainable.
+ * times the root of 768 / width, in the time embedding 0.5; biases and `temporal_fc` zero; norms
+ * one). The result is trainable.
  * @param config Its configuration.
  * @param seed Seed; the same seed gives the same weights on every machine.
  * @param model Receives the handle.

@@ -14,6 +14,9 @@ namespace {
 // width adds up to should not be smaller or larger: narrow models would hardly learn at first.
 constexpr float kInitialDeviation = 0.02f;
 constexpr float kWidthOfThatDeviation = 768;
+// About as large as tokens are: with next to no time embedding, attention over time cannot tell
+// before from after, and training does not get off the ground.
+constexpr float kTimeDeviation = 0.5f;
 
 std::string block_name(int64_t index, const char* part) {
   return concat("blocks.", index, ".", part);
@@ -28,6 +31,13 @@ uint64_t hash(const std::string& text) {
   uint64_t value = 0xcbf29ce484222325u;
   for (char c : text) value = (value ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
   return value;
+}
+
+float initial_deviation(const std::string& name, int64_t width) {
+  if (name == "time_embed") return kTimeDeviation;
+  const bool inner_matrix = ends_with(name, ".weight") && name != "head.weight";
+  if (!inner_matrix) return kInitialDeviation;
+  return kInitialDeviation * std::sqrt(kWidthOfThatDeviation / static_cast<float>(width));
 }
 
 NormWeights norm(ParameterSource& source, const std::string& name) {
@@ -143,8 +153,7 @@ LinearWeights VariableSource::linear(const std::string& name) {
 Tensor initial_parameter(const ParameterInfo& info, int64_t width, uint64_t seed) {
   Tensor tensor = Tensor::zeros(info.shape, DType::kF32);
   float* values = tensor.data<float>();
-  if (ends_with(info.name, ".bias") || info.name == "time_embed" ||
-      ends_with(info.name, "temporal_fc.weight")) {
+  if (ends_with(info.name, ".bias") || ends_with(info.name, "temporal_fc.weight")) {
     return tensor;
   }
   // Norms have the only one-dimensional weights.
@@ -152,11 +161,7 @@ Tensor initial_parameter(const ParameterInfo& info, int64_t width, uint64_t seed
     std::fill(values, values + tensor.count(), 1.0f);
     return tensor;
   }
-  const bool inner_matrix = ends_with(info.name, ".weight") && info.name != "head.weight";
-  const float deviation =
-      inner_matrix
-          ? kInitialDeviation * std::sqrt(kWidthOfThatDeviation / static_cast<float>(width))
-          : kInitialDeviation;
+  const float deviation = initial_deviation(info.name, width);
   Random random(seed, hash(info.name));
   for (int64_t i = 0; i < tensor.count(); ++i) {
     float value;

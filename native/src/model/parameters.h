@@ -98,9 +98,9 @@ class VariableSource : public ParameterSource {
 };
 
 /// Random initial weights: truncated normal (cut at two deviations) of deviation 0.02 in the head,
-/// the class token and the position embedding, and of 0.02 sqrt(768 / width) in the matrices
-/// between them; biases, `temporal_fc` and `time_embed` zero; norms one. A parameter's values
-/// depend on the seed, its name, its shape and the model's width alone.
+/// the class token and the position embedding, of 0.5 in the time embedding, and of
+/// 0.02 sqrt(768 / width) in the matrices between them; biases and `temporal_fc` zero; norms one. A
+/// parameter's values depend on the seed, its name, its shape and the model's width alone.
 Tensor initial_parameter(const ParameterInfo& info, int64_t width, uint64_t seed);
 
 /// Throws ATA_BAD_MODEL naming the tensor and the position of the first NaN or infinity.

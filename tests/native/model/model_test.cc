@@ -101,7 +101,8 @@ TEST_F(ModelTest, CreationIsDeterministicAndAsDocumented) {
   const char* qkv = "blocks.1.attn.qkv.weight";
   EXPECT_FALSE(same_bits(weight(a, qkv), weight(a, "blocks.0.attn.qkv.weight")));
   // 0.02 at width 768, inversely as its root in the matrices of other widths; vit-tiny's is 192.
-  for (const auto& [name, deviation] : {std::pair{qkv, 0.04}, {"pos_embed", 0.02}}) {
+  for (const auto& [name, deviation] :
+       {std::pair{qkv, 0.04}, {"pos_embed", 0.02}, {"time_embed", 0.5}}) {
     double sum = 0, squares = 0;
     const auto values = weight(a, name).values<float>();
     for (float value : values) {
@@ -110,11 +111,11 @@ TEST_F(ModelTest, CreationIsDeterministicAndAsDocumented) {
       squares += static_cast<double>(value) * value;
     }
     const double count = static_cast<double>(values.size());
-    EXPECT_NEAR(sum / count, 0, 0.015 * deviation) << name;
+    EXPECT_NEAR(sum / count, 0, 0.05 * deviation) << name;
     // A normal cut at two deviations keeps 0.88 of its deviation.
-    EXPECT_NEAR(std::sqrt(squares / count), deviation * 0.8796, 0.01 * deviation) << name;
+    EXPECT_NEAR(std::sqrt(squares / count), deviation * 0.8796, 0.03 * deviation) << name;
   }
-  for (const char* name : {"time_embed", "blocks.1.temporal_fc.weight", "blocks.1.mlp.fc1.bias"}) {
+  for (const char* name : {"blocks.1.temporal_fc.weight", "blocks.1.mlp.fc1.bias"}) {
     for (float value : weight(a, name).values<float>()) EXPECT_EQ(value, 0.0f) << name;
   }
   for (float value : weight(a, "blocks.0.temporal_norm1.weight").values<float>()) {
