@@ -3,7 +3,7 @@
 # modules are plugged in at zero, and the model is fine-tuned on videos in each temporal mode with equal steps.
 # --full takes more videos, more steps and 5 seeds. Needs `ata` on the PATH.
 set -euo pipefail
-videos=1000 steps=300 image_steps=100 seeds=1
+videos=2000 steps=400 image_steps=150 seeds=1
 if [[ "${2:-}" == --full ]]; then videos=4000 steps=600 image_steps=200 seeds=5; fi
 mkdir -p "$1"
 cd "$1"
