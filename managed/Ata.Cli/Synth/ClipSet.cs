@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Ata.Data;
+using Ata.Training;
 
 namespace Ata.Cli.Synth;
 
@@ -71,9 +72,9 @@ internal sealed class ClipSet
             }
         });
 
-        WriteText(folder, "labels.txt", string.Join('\n', Labels) + '\n');
-        WriteText(folder, "shapes.csv", List(index => Label(_shapes[index])));
-        WriteText(folder, "list.csv", List(index => Label(Action(index))));
+        WholeFile.Write(Path.Combine(folder, "labels.txt"), string.Join('\n', Labels) + '\n');
+        WholeFile.Write(Path.Combine(folder, "shapes.csv"), List(index => Label(_shapes[index])));
+        WholeFile.Write(Path.Combine(folder, "list.csv"), List(index => Label(Action(index))));
     }
 
     private string List(Func<int, string> label)
@@ -111,12 +112,5 @@ internal sealed class ClipSet
         }
 
         writer.Finish();
-    }
-
-    private static void WriteText(string folder, string name, string text)
-    {
-        string path = Path.Combine(folder, name);
-        File.WriteAllText(path + ".part", text);
-        File.Move(path + ".part", path, overwrite: true);
     }
 }

@@ -72,7 +72,7 @@ internal static class CompareVerb
 
     private static void Write(string folder, List<ModeResult> results, List<InformationResult> information)
     {
-        Write("results.json", CliJson.Text(new CompareJson(results, information)) + "\n");
+        WholeFile.Write(Path.Combine(folder, "results.json"), CliJson.Text(new CompareJson(results, information)) + "\n");
         var text = new StringBuilder("| mode | test accuracy | test loss | time per clip |\n| --- | --- | --- | --- |\n");
         foreach (string[] row in ModeRows(results))
         {
@@ -85,9 +85,7 @@ internal static class CompareVerb
             text.Append(CultureInfo.InvariantCulture, $"| {string.Join(" | ", row)} |\n");
         }
 
-        Write("table.md", text.ToString());
-
-        void Write(string name, string content) => WholeFile.Write(Path.Combine(folder, name), Encoding.UTF8.GetBytes(content));
+        WholeFile.Write(Path.Combine(folder, "table.md"), text.ToString());
     }
 
     private static void Print(List<ModeResult> results, List<InformationResult> information)

@@ -38,7 +38,7 @@ public static class TrainingReport
         }
 
         html.Append("</tbody></table></div></section>\n</main></body></html>\n");
-        WholeFile.Write(path, Encoding.UTF8.GetBytes(html.ToString()));
+        WholeFile.Write(path, html.ToString());
     }
 
     private static void AppendSummary(StringBuilder html, IReadOnlyList<MetricsRecord> metrics, EvaluationResult? evaluation)

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Ata.Training;
 
 /// <summary>A file that is never half-written: it takes its place, whole, when it is committed.</summary>
@@ -39,6 +41,9 @@ internal sealed class WholeFile : IDisposable
         using var file = new WholeFile(path);
         file.Commit(content);
     }
+
+    /// <summary>Writes a whole file of text in UTF-8; an existing one is replaced.</summary>
+    internal static void Write(string path, string text) => Write(path, Encoding.UTF8.GetBytes(text));
 
     /// <summary>Writes the content and puts the file in its place.</summary>
     internal void Commit(ReadOnlySpan<byte> content)

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Reflection;
+using System.Text.Json;
+using Xunit;
 
 namespace Ata.Cli.Tests;
 
@@ -25,6 +27,16 @@ internal static class AtaProgram
         Task<string> error = process.StandardError.ReadToEndAsync();
         process.WaitForExit();
         return new ProgramResult(process.ExitCode, output.Result, error.Result);
+    }
+
+    /// <summary>Runs the program, which must succeed without a word on standard error, and reads what it prints.</summary>
+    public static JsonElement Json(params string[] arguments)
+    {
+        ProgramResult result = Run(arguments);
+        Assert.Equal(string.Empty, result.Error);
+        Assert.Equal(0, result.Code);
+        using JsonDocument document = JsonDocument.Parse(result.Output);
+        return document.RootElement.Clone();
     }
 
     public static Process Start((string Name, string Value)[] environment, params string[] arguments)

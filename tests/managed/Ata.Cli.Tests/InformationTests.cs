@@ -17,7 +17,7 @@ public sealed partial class InformationTests(CliFiles files) : IClassFixture<Cli
         [
             "align", files.Clip, "--stride", "1", "--model", files.Model, "--block", "1", "--information", "--components", "2",
         ];
-        JsonElement result = Json([.. arguments, "--json"]);
+        JsonElement result = AtaProgram.Json([.. arguments, "--json"]);
         JsonElement[] rows = [.. result.GetProperty("information").EnumerateArray()];
         ProgramResult text = AtaProgram.Run(arguments);
 
@@ -55,8 +55,8 @@ public sealed partial class InformationTests(CliFiles files) : IClassFixture<Cli
         [
             "align", files.Clip, "--stride", "1", "--model", files.Model, "--information", "--components", "2", "--json",
         ];
-        JsonElement[] rows = [.. Json(arguments).GetProperty("information").EnumerateArray()];
-        JsonElement[] last = [.. Json([.. arguments, "--block", "1"]).GetProperty("information").EnumerateArray()];
+        JsonElement[] rows = [.. AtaProgram.Json(arguments).GetProperty("information").EnumerateArray()];
+        JsonElement[] last = [.. AtaProgram.Json([.. arguments, "--block", "1"]).GetProperty("information").EnumerateArray()];
 
         Assert.Equal(
             ["block 0", "block 0", "block 0", "block 1", "block 1", "block 1"],
@@ -72,14 +72,14 @@ public sealed partial class InformationTests(CliFiles files) : IClassFixture<Cli
         string clip = files.In("moving.mp4");
         WriteMovingNoise(clip);
         string[] arguments = ["align", clip, "--frames", "5", "--stride", "1", "--size", "64", "--patch-size", "8", "--json"];
-        JsonElement result = Json([.. arguments, "--information", "--components", "4"]);
+        JsonElement result = AtaProgram.Json([.. arguments, "--information", "--components", "4"]);
 
         Assert.All(result.GetProperty("information").EnumerateArray(), row =>
         {
             Assert.Equal("patches", row.GetProperty("features").GetString());
             Assert.True(row.GetProperty("after").GetDouble() > row.GetProperty("before").GetDouble() + 0.5, row.GetRawText());
         });
-        Assert.False(Json(arguments).TryGetProperty("information", out _));
+        Assert.False(AtaProgram.Json(arguments).TryGetProperty("information", out _));
     }
 
     [Fact]
@@ -111,15 +111,6 @@ public sealed partial class InformationTests(CliFiles files) : IClassFixture<Cli
         }
 
         writer.Finish();
-    }
-
-    private static JsonElement Json(params string[] arguments)
-    {
-        ProgramResult result = AtaProgram.Run(arguments);
-        Assert.Equal(string.Empty, result.Error);
-        Assert.Equal(0, result.Code);
-        using JsonDocument document = JsonDocument.Parse(result.Output);
-        return document.RootElement.Clone();
     }
 
     [GeneratedRegex(@"-?\d+\.\d\d -> -?\d+\.\d\d")]

@@ -13,7 +13,7 @@ public sealed class VerbTests(CliFiles files) : IClassFixture<CliFiles>
         File.WriteAllText(labels, "one\ntwo\nthree\n");
         string path = files.In("init.safetensors");
 
-        JsonElement result = Json(
+        JsonElement result = AtaProgram.Json(
             "init", path, "--arch", "vit-tiny", "--image-size", "48", "--patch-size", "12", "--depth", "2", "--dim", "24", "--heads", "3",
             "--frames", "6", "--labels", labels, "--temporal", "divided", "--seed", "7", "--json");
 
@@ -46,7 +46,7 @@ public sealed class VerbTests(CliFiles files) : IClassFixture<CliFiles>
         }
 
         string path = files.In("imported.safetensors");
-        JsonElement result = Json(
+        JsonElement result = AtaProgram.Json(
             "import", foreign, path, "--from", "timesformer", "--heads", "2", "--temporal", "joint", "--json");
 
         Assert.Equal("joint", result.GetProperty("temporal").GetString());
@@ -59,7 +59,7 @@ public sealed class VerbTests(CliFiles files) : IClassFixture<CliFiles>
     {
         string[] arguments = ["predict", files.Clip, "--model", files.Model, "--stride", "2", "--top", "6"];
         ProgramResult text = AtaProgram.Run(arguments);
-        JsonElement clip = Assert.Single(Json([.. arguments, "--json"]).EnumerateArray());
+        JsonElement clip = Assert.Single(AtaProgram.Json([.. arguments, "--json"]).EnumerateArray());
 
         Assert.Equal(0, text.Code);
         Assert.Contains("[wave]", text.Output);
@@ -74,7 +74,7 @@ public sealed class VerbTests(CliFiles files) : IClassFixture<CliFiles>
     [Fact]
     public void Predict_AveragesViews()
     {
-        JsonElement clip = Json("predict", files.Clip, "--model", files.Model, "--stride", "1", "--views", "2x3", "--json")[0];
+        JsonElement clip = AtaProgram.Json("predict", files.Clip, "--model", files.Model, "--stride", "1", "--views", "2x3", "--json")[0];
 
         using VideoClassifier classifier = VideoClassifier.Load(files.Model);
         Predictions expected = classifier.Predict(
@@ -104,10 +104,10 @@ public sealed class VerbTests(CliFiles files) : IClassFixture<CliFiles>
     public void SampleAndForward_AgreeWithTheApi()
     {
         string clipPath = files.In("sampled.safetensors");
-        JsonElement sample = Json(
+        JsonElement sample = AtaProgram.Json(
             "sample", files.Clip, "--frames", "4", "--stride", "2", "--size", "32", "--output", clipPath, "--png", files.In("png"), "--json");
         string outputPath = files.In("logits.safetensors");
-        JsonElement forward = Json("forward", "--model", files.Model, "--input", clipPath, "--output", outputPath, "--json");
+        JsonElement forward = AtaProgram.Json("forward", "--model", files.Model, "--input", clipPath, "--output", outputPath, "--json");
 
         Assert.Equal([1, 3, 4, 32, 32], sample.GetProperty("shape").EnumerateArray().Select(n => n.GetInt32()));
         Assert.All(sample.GetProperty("pictures").EnumerateArray(), picture => Assert.True(File.Exists(picture.GetString())));
@@ -143,8 +143,8 @@ public sealed class VerbTests(CliFiles files) : IClassFixture<CliFiles>
 
         string plain = files.In("plain.safetensors");
         string full = files.In("full.safetensors");
-        JsonElement withoutGradients = Json("forward", "--model", files.Model, "--input", input, "--output", plain, "--json");
-        JsonElement withGradients = Json("forward", "--model", files.Model, "--input", input, "--output", full, "--gradients", "--json");
+        JsonElement withoutGradients = AtaProgram.Json("forward", "--model", files.Model, "--input", input, "--output", plain, "--json");
+        JsonElement withGradients = AtaProgram.Json("forward", "--model", files.Model, "--input", input, "--output", full, "--gradients", "--json");
 
         Assert.Equal(withoutGradients.GetProperty("loss").GetDouble(), withGradients.GetProperty("loss").GetDouble(), 1e-5);
         using Model model = Model.Load(files.Model);
@@ -167,7 +167,7 @@ public sealed class VerbTests(CliFiles files) : IClassFixture<CliFiles>
     public void Align_FollowsWhatMovesAndDrawsIt(string name)
     {
         string overlay = files.In(name);
-        JsonElement result = Json(
+        JsonElement result = AtaProgram.Json(
             "align", files.Clip, "--frames", "5", "--stride", "1", "--offset", "0.3", "--size", "64", "--patch-size", "8",
             "--overlay", overlay, "--json");
 
@@ -190,7 +190,7 @@ public sealed class VerbTests(CliFiles files) : IClassFixture<CliFiles>
     {
         foreach (string method in (string[])["exact", "none", "nearest", "window", "sinkhorn"])
         {
-            JsonElement result = Json(
+            JsonElement result = AtaProgram.Json(
                 "align", files.Clip, "--stride", "1", "--model", files.Model, "--block", "1", "--alignment", method, "--json");
             Assert.Equal(method, result.GetProperty("alignment").GetString());
             Assert.Equal(4, result.GetProperty("grid_width").GetInt32());
@@ -204,21 +204,12 @@ public sealed class VerbTests(CliFiles files) : IClassFixture<CliFiles>
     [Fact]
     public void Bench_MeasuresManagedAndNative()
     {
-        JsonElement result = Json("bench", "--model", files.Model, "--runs", "5", "--warmup", "1", "--precision", "bf16", "--json");
+        JsonElement result = AtaProgram.Json("bench", "--model", files.Model, "--runs", "5", "--warmup", "1", "--precision", "bf16", "--json");
 
         Assert.True(result.GetProperty("median_milliseconds").GetDouble() > 0);
         Assert.True(result.GetProperty("native_median_milliseconds").GetDouble() > 0);
         Assert.Equal("bf16", result.GetProperty("precision").GetString());
         Assert.InRange(result.GetProperty("managed_bytes_per_call").GetInt64(), 0, 500);
-    }
-
-    private static JsonElement Json(params string[] arguments)
-    {
-        ProgramResult result = AtaProgram.Run(arguments);
-        Assert.Equal(string.Empty, result.Error);
-        Assert.Equal(0, result.Code);
-        using JsonDocument document = JsonDocument.Parse(result.Output);
-        return document.RootElement.Clone();
     }
 
     // A folder of one picture, so that it can be read back as a video.

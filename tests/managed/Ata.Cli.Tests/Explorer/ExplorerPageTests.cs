@@ -20,7 +20,7 @@ public sealed class ExplorerPageTests(CliFiles files) : IClassFixture<CliFiles>
         string path = files.In($"{method}.html");
         string overlay = files.In($"{method}.png");
         string[] common = ["align", files.Clip, "--frames", "5", "--stride", "1", "--size", "64", "--patch-size", "8", "--json"];
-        JsonElement result = Json([.. common, "--alignment", method, "--html", path, "--overlay", overlay]);
+        JsonElement result = AtaProgram.Json([.. common, "--alignment", method, "--html", path, "--overlay", overlay]);
 
         var page = new PageData(File.ReadAllText(path));
 
@@ -31,7 +31,7 @@ public sealed class ExplorerPageTests(CliFiles files) : IClassFixture<CliFiles>
         Assert.Equal((8, 8), (page.Rows, page.Columns));
         foreach (string offered in page.Methods)
         {
-            JsonElement expected = offered == method ? result : Json([.. common, "--alignment", offered]);
+            JsonElement expected = offered == method ? result : AtaProgram.Json([.. common, "--alignment", offered]);
             Assert.Equal(
                 expected.GetProperty("trajectories").EnumerateArray().Select(frame => frame.EnumerateArray().Select(n => n.GetInt32()).ToArray()),
                 page.Positions(offered));
@@ -44,7 +44,7 @@ public sealed class ExplorerPageTests(CliFiles files) : IClassFixture<CliFiles>
     public void Page_ShowsAModelsTokensAndItsFrames()
     {
         string path = files.In("model.html");
-        JsonElement result = Json("align", files.Clip, "--stride", "1", "--model", files.Model, "--block", "1", "--html", path, "--json");
+        JsonElement result = AtaProgram.Json("align", files.Clip, "--stride", "1", "--model", files.Model, "--block", "1", "--html", path, "--json");
 
         string html = File.ReadAllText(path);
         var page = new PageData(html);
@@ -90,7 +90,7 @@ public sealed class ExplorerPageTests(CliFiles files) : IClassFixture<CliFiles>
     public void Page_SaysWhyInformationIsNotEstimated()
     {
         string path = files.In("few.html");
-        Json("align", files.Clip, "--frames", "2", "--stride", "1", "--size", "32", "--html", path, "--json");
+        AtaProgram.Json("align", files.Clip, "--frames", "2", "--stride", "1", "--size", "32", "--html", path, "--json");
 
         Assert.Contains("Not to be estimated here: mutual information: ", File.ReadAllText(path));
     }
@@ -104,7 +104,7 @@ public sealed class ExplorerPageTests(CliFiles files) : IClassFixture<CliFiles>
         string model = files.In("<script>alert(2).safetensors");
         File.Copy(files.Model, model);
         string path = files.In("hostile.html");
-        Json("align", clip, "--stride", "1", "--model", model, "--html", path, "--json");
+        AtaProgram.Json("align", clip, "--stride", "1", "--model", model, "--html", path, "--json");
 
         string html = File.ReadAllText(path);
 
@@ -135,16 +135,7 @@ public sealed class ExplorerPageTests(CliFiles files) : IClassFixture<CliFiles>
     private string Page(string clip, string name)
     {
         string path = files.In(name);
-        Json("align", clip, "--frames", "5", "--stride", "1", "--size", "64", "--patch-size", "8", "--html", path, "--json");
+        AtaProgram.Json("align", clip, "--frames", "5", "--stride", "1", "--size", "64", "--patch-size", "8", "--html", path, "--json");
         return File.ReadAllText(path);
-    }
-
-    private static JsonElement Json(params string[] arguments)
-    {
-        ProgramResult result = AtaProgram.Run(arguments);
-        Assert.Equal(string.Empty, result.Error);
-        Assert.Equal(0, result.Code);
-        using JsonDocument document = JsonDocument.Parse(result.Output);
-        return document.RootElement.Clone();
     }
 }
