@@ -23,7 +23,8 @@ struct Oriented {
   const float* values;
   int rows;
   int columns;
-  bool transposed;  // the caller's rows are its columns
+  bool transposed;           // the caller's rows are its columns
+  const float* next_values;  // of the problem after this one, or null
 };
 
 void transpose(const float* values, int rows, int columns, float* out) {
@@ -59,6 +60,7 @@ Scaling scale_to_integers(const Oriented& matrix, double low, double high, bool 
   problem.values = matrix.values;
   problem.rows = matrix.rows;
   problem.columns = matrix.columns;
+  problem.next_values = matrix.next_values;
   problem.scale = static_cast<float>(scaling.sign / scaling.unit);
   problem.offset = static_cast<float>(kMargin - problem.scale * (maximize ? high : low));
   scaling.unit = scaling.sign / problem.scale;
@@ -183,7 +185,8 @@ bool solve_in_integers(const Oriented& matrix, const AssignmentOptions& options,
     for (int64_t k = 0; k < count; ++k) {
       normalized[k] = static_cast<float>((matrix.values[k] - low) / range);
     }
-    if (attempt({normalized, matrix.rows, matrix.columns, matrix.transposed}, 0, 1, range)) {
+    if (attempt({normalized, matrix.rows, matrix.columns, matrix.transposed, nullptr}, 0, 1,
+                range)) {
       return true;
     }
   }
@@ -245,7 +248,8 @@ void AssignmentWorkspace::reserve(int rows, int columns) {
 
 double solve_assignment(const float* values, int rows, int columns,
                         const AssignmentOptions& options, AssignmentWorkspace& workspace,
-                        int32_t* matching, double* column_duals, int64_t problem) {
+                        int32_t* matching, double* column_duals, int64_t problem,
+                        const float* next_values) {
   require(
       rows >= 1 && rows <= kMaxAssignmentExtent && columns >= 1 && columns <= kMaxAssignmentExtent,
       "an assignment problem is ", rows, " x ", columns, "; extents must be 1 to ",
@@ -255,12 +259,12 @@ double solve_assignment(const float* values, int rows, int columns,
 
   if (column_duals != nullptr) check_prices(column_duals, columns, problem);
 
-  Oriented matrix{values, rows, columns, false};
+  Oriented matrix{values, rows, columns, false, next_values};
   const bool transposed = rows > columns;
   if (transposed) {
     workspace.transposed.reserve(static_cast<size_t>(rows) * static_cast<size_t>(columns));
     transpose(values, rows, columns, workspace.transposed.data());
-    matrix = {workspace.transposed.data(), columns, rows, true};
+    matrix = {workspace.transposed.data(), columns, rows, true, next_values};
   }
 
   const Float64Problem exact{matrix.values, matrix.rows, matrix.columns,
@@ -313,10 +317,12 @@ void solve_assignments(const float* values, int64_t count, int rows, int columns
   workspaces.resize(std::max(workspaces.size(), static_cast<size_t>(workers)));
   const int64_t size = static_cast<int64_t>(rows) * columns;
   const auto solve = [&](int64_t index, int worker) {
-    const double total =
-        solve_assignment(values + index * size, rows, columns, options,
-                         workspaces[static_cast<size_t>(worker)], matching + index * rows,
-                         column_duals != nullptr ? column_duals + index * columns : nullptr, index);
+    // Workers keep step, more or less.
+    const int64_t next = index + workers;
+    const double total = solve_assignment(
+        values + index * size, rows, columns, options, workspaces[static_cast<size_t>(worker)],
+        matching + index * rows, column_duals != nullptr ? column_duals + index * columns : nullptr,
+        index, next < count ? values + next * size : nullptr);
     if (totals != nullptr) totals[index] = total;
   };
   // By reference: a copy of what it captures would be allocated.

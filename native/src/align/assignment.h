@@ -49,10 +49,12 @@ struct AssignmentWorkspace {
 ///
 /// Throws ATA_INVALID_ARGUMENT on NaN or the opposite infinity and on prices that are not finite,
 /// ATA_INFEASIBLE when no complete matching avoids the forbidden pairs; `problem` is the number
-/// that the message names.
+/// that the message names. `next_values` may name the matrix, of the same extents, that is solved
+/// next, so that it is in the cache by then.
 double solve_assignment(const float* values, int rows, int columns,
                         const AssignmentOptions& options, AssignmentWorkspace& workspace,
-                        int32_t* matching, double* column_duals = nullptr, int64_t problem = 0);
+                        int32_t* matching, double* column_duals = nullptr, int64_t problem = 0,
+                        const float* next_values = nullptr);
 
 /// Solves `count` problems of equal extents, in parallel over the problems. `workspaces` grows to
 /// one per thread; keep it between calls to avoid allocation.

@@ -57,6 +57,7 @@ class Solver : private InitialMatching<Layout> {
   using Start::free_count_;
   using Start::free_rows_;
   using Start::kTag;
+  using Start::prefetch_next;
   using Start::row;
   using Start::row_of_;
   using Start::start;
@@ -68,13 +69,10 @@ class Solver : private InitialMatching<Layout> {
   }
 
   void mark_assigned_columns() {
-    for (int j = 0; j < stride_; ++j) {
-      int32_t mark = Layout::place(j);
-      if (j < columns_ && row_of_[j] >= 0) {
-        row_dual_[j] = row(row_of_[j])[j] - dual_[j];
-        mark += Layout::kAssigned;
-      }
-      dual_[j] -= mark;
+    for (int j = 0; j < columns_; ++j) {
+      if (row_of_[j] < 0) continue;
+      row_dual_[j] = row(row_of_[j])[j] - dual_[j] - Layout::place(j);
+      dual_[j] -= Layout::kAssigned;
     }
   }
 
@@ -101,10 +99,10 @@ class Solver : private InitialMatching<Layout> {
       const int first = (key & (Layout::kAssigned - 1)) * kLanes;
       const int j = first + lane;
       if ((key & Layout::kAssigned) == 0) {
-        restore_duals(count);
         finish(j, key, count);
         return;
       }
+      prefetch_next(8);
       const int i = row_of_[j];
       const int32_t* HWY_RESTRICT costs = row(i);
       const Ints shift = hn::Set(kTag, scan(count++, j, key, dual_[j]));
@@ -153,10 +151,10 @@ class Solver : private InitialMatching<Layout> {
       const int32_t key = hn::GetLane(best);
       const int j = vector_of[lane] * kLanes + lane;
       if ((key & Layout::kAssigned) == 0) {
-        restore_duals(count);
         finish(j, key, count);
         return;
       }
+      prefetch_next(8);
       const int i = row_of_[j];
       costs = row(i);
       const Ints shift = hn::Set(kTag, scan(count++, j, key, dual_[j]));
@@ -205,10 +203,6 @@ class Solver : private InitialMatching<Layout> {
               vector);
   }
 
-  void restore_duals(int count) {
-    for (int s = 0; s < count; ++s) dual_[scanned_column_[s]] = scanned_dual_[s];
-  }
-
   HWY_INLINE const int32_t* begin_history(int free_row) {
     scanned_row_[0] = free_row;
     scanned_offset_[0] = 0;
@@ -228,35 +222,49 @@ class Solver : private InitialMatching<Layout> {
   }
 
   // Flips the path that ends at free column `last` and updates the duals. Predecessors were not
-  // recorded: a column's is the first scanned row that gives its distance exactly.
+  // recorded: a column's is any row, scanned before it, that gives its distance exactly.
   void finish(int last, int32_t key, int count) {
+    const int32_t length = key & ~Layout::kLowBits;
+    // A column's dual falls by what its distance lacks to the path's length, its row's rises.
+    for (int s = 0; s < count; ++s) {
+      const int j = scanned_column_[s];
+      const int32_t fall = length - (scanned_key_[s] & ~Layout::kLowBits);
+      row_dual_[j] += fall;
+      dual_[j] = scanned_dual_[s] - fall;
+    }
     int column = last;
-    int32_t distance = key;
-    int limit = count;
+    int32_t cost = key + dual_[last];  // of the path's edge into the column, less the row's offset
+    int limit = count + 1;
+    dual_[last] -= Layout::kAssigned;
     while (true) {
-      int step = 0;
-      while (row(scanned_row_[step])[column] - scanned_offset_[step] - dual_[column] != distance) {
-        if (++step > limit) fail(ATA_INTERNAL, "assignment: a shortest path lost its predecessor");
-      }
+      const int step = find_predecessor(column, cost, limit);
       const int i = scanned_row_[step];
       const int next = column_of_[i];
       row_of_[column] = i;
       column_of_[i] = column;
+      row_dual_[column] = row(i)[column] - true_dual(column);
       if (step == 0) break;
       column = next;
-      distance = scanned_key_[step - 1];
-      limit = step - 1;
+      limit = step;
+      cost = scanned_key_[step - 1] + scanned_dual_[step - 1];
     }
-    const int32_t length = key & ~Layout::kLowBits;
-    for (int s = 0; s < count; ++s) {
-      dual_[scanned_column_[s]] += (scanned_key_[s] & ~Layout::kLowBits) - length;
-    }
-    dual_[last] -= Layout::kAssigned;
-    for (int s = 0; s < count; ++s) update_row_dual(scanned_column_[s]);
-    update_row_dual(last);
   }
 
-  void update_row_dual(int j) { row_dual_[j] = row(row_of_[j])[j] - true_dual(j); }
+  // The first of the `limit` first scanned rows whose cost less offset is `cost` in a column.
+  int find_predecessor(int column, int32_t cost, int limit) const {
+    const Ints wanted = hn::Set(kTag, cost);
+    const int32_t* base = costs_ + column;
+    for (int step = 0; step < limit; step += kLanes) {
+      const auto valid = hn::FirstN(kTag, static_cast<size_t>(limit - step));
+      const Ints at = hn::Mul(hn::IfThenElseZero(valid, hn::LoadU(kTag, scanned_row_ + step)),
+                              hn::Set(kTag, stride_));
+      const Ints x =
+          hn::Sub(hn::GatherIndex(kTag, base, at), hn::LoadU(kTag, scanned_offset_ + step));
+      const auto found = hn::And(valid, hn::Eq(x, wanted));
+      if (!hn::AllFalse(kTag, found)) return step + first_lane(found);
+    }
+    fail(ATA_INTERNAL, "assignment: a shortest path lost its predecessor");
+  }
 
   int32_t* HWY_RESTRICT row_dual_;
   int32_t* HWY_RESTRICT scanned_column_;
@@ -328,7 +336,8 @@ void FixedPointWorkspace::reserve(int rows, int columns) {
 
 void FixedPointWorkspace::reserve(int rows, int columns, int stride) {
   const size_t column_size = static_cast<size_t>(stride);
-  const size_t row_size = static_cast<size_t>(rows) + 1;
+  constexpr size_t kLongestVector = 16;  // the history is read in whole vectors
+  const size_t row_size = static_cast<size_t>(rows) + 1 + kLongestVector;
   costs.reserve(static_cast<size_t>(rows) * column_size);
   for (AlignedBuffer<int32_t>* buffer :
        {&column_dual, &distance, &row_dual, &row_of_column, &scratch}) {

@@ -23,7 +23,7 @@ class FixedPointWorkspace {
   AlignedBuffer<int32_t> column_of_row;   // [rows], -1: free
   AlignedBuffer<int32_t> free_rows;       // [rows]
   AlignedBuffer<int32_t> scratch;         // [stride]
-  AlignedBuffer<int32_t> scanned_column;  // [rows + 1]: history of one search, in its order
+  AlignedBuffer<int32_t> scanned_column;  // [rows + 1 and a vector]: history of a search, in order
   AlignedBuffer<int32_t> scanned_key;     // [rows + 1]
   AlignedBuffer<int32_t> scanned_dual;    // [rows + 1]
   AlignedBuffer<int32_t> scanned_row;     // [rows + 1]
@@ -40,6 +40,9 @@ struct FixedPointProblem {
   /// Column duals to start from, in units of the cost, at most 0 and at least minus half the cost
   /// limit; null for a cold start. Square problems only.
   const int32_t* initial_duals = nullptr;
+  /// Values of the problem of the same extents that comes next, to be fetched into the cache
+  /// meanwhile; null when there is none.
+  const float* next_values = nullptr;
 };
 
 /// Largest integer cost for a problem of that many columns; one less than a power of two.

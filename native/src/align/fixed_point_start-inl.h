@@ -5,8 +5,9 @@
 // everywhere and 0 on matched pairs. The costs are shifted left so that the low bits of a distance
 // are free to carry (a) whether its column is assigned, so that among equal distances a free column
 // wins and ends the search, and (b) in the variant for few columns, which vector the column is in,
-// so that the minimum tells its own place. Both are subtracted from the stored column duals once,
-// before the searches, and then appear in every distance at no cost.
+// so that the minimum tells its own place. Both are subtracted from the stored column duals once
+// and then appear in every distance at no cost: (b) before the row reduction, (a) before the
+// searches.
 
 #if defined(ATA_ALIGN_FIXED_POINT_START_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef ATA_ALIGN_FIXED_POINT_START_INL_H_
@@ -18,6 +19,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <limits>
 
 #include "align/fixed_point_solver.h"
@@ -98,6 +100,19 @@ int stride(int columns) {
   return (Layout::kVectors > 0 ? Layout::kVectors : (columns + kLanes - 1) / kLanes) * kLanes;
 }
 
+// A matrix that fills much of the second cache would drive the present one out of it.
+constexpr size_t kPrefetchedBytes = 256 << 10;
+constexpr int kLineBytes = 64;
+
+// Into the second cache: the first is full of what is being read.
+HWY_INLINE void prefetch_line(const char* address) {
+#if HWY_COMPILER_MSVC
+  hwy::Prefetch(address);
+#else
+  __builtin_prefetch(address, 0, 2);
+#endif
+}
+
 template <class Mask>
 HWY_INLINE int first_lane(Mask mask) {
   return static_cast<int>(hn::FindFirstTrue(IntTag(), mask));
@@ -118,6 +133,11 @@ class InitialMatching {
     column_of_ = workspace.column_of_row.data();
     free_rows_ = workspace.free_rows.data();
     scratch_ = workspace.scratch.data();
+    const size_t bytes = sizeof(float) * static_cast<size_t>(rows_) * static_cast<size_t>(columns_);
+    if (problem.next_values != nullptr && bytes <= kPrefetchedBytes) {
+      next_ = reinterpret_cast<const char*>(problem.next_values);
+      next_end_ = next_ + bytes;
+    }
   }
 
   // Leaves the rows that are not matched yet in free_rows_. False when a cost is out of range.
@@ -129,6 +149,7 @@ class InitialMatching {
     } else {
       if (!start_from_duals()) return false;
     }
+    mark_places();
     // The row reduction pays when many rows are free; bounded, because on near-ties it can crawl.
     if (free_count_ > rows_ / 5) reduce_rows();
     return true;
@@ -141,7 +162,17 @@ class InitialMatching {
     int32_t value;
     int column;
     int32_t second;
+    int second_column;
   };
+
+  // Fetches some more of the next problem into the cache, to be called once for each row that is
+  // read: solving takes long enough to hide that its values come from far away.
+  HWY_INLINE void prefetch_next(int lines) {
+    if (next_ >= next_end_) return;
+    HWY_UNROLL(8)
+    for (int k = 0; k < lines; ++k) prefetch_line(next_ + k * kLineBytes);
+    next_ += lines * kLineBytes;
+  }
 
   const int32_t* row(int i) const { return costs_ + static_cast<int64_t>(i) * stride_; }
   // Integer costs of one vector of values, not yet shifted, of which `left` remain in the row; 0
@@ -273,6 +304,7 @@ class InitialMatching {
   HWY_NOINLINE void transfer_reductions() {
     for (int i = 0; i < rows_; ++i) {
       if (scratch_[i] != 1) continue;
+      prefetch_next(4);
       // Applied below, so that all rows see the same duals.
       distance_[i] = least_beside(row(i), column_of_[i]);
     }
@@ -308,8 +340,60 @@ class InitialMatching {
     return array + (i >> 31);  // i is not negative
   }
 
-  // Least and second least of cost - dual in a row, and the first column that has the least.
+  // From here on the low bits of cost - dual tell the place of the column.
+  void mark_places() {
+    if constexpr (Layout::kVectors > 0) {
+      for (int j = 0; j < stride_; ++j) dual_[j] -= Layout::place(j);
+    }
+  }
+
+  // Least and second least of cost - dual in a row, and their columns.
   HWY_INLINE Minimum row_minimum(const int32_t* costs, const int32_t* dual) const {
+    if constexpr (Layout::kVectors > 0) {
+      return row_minimum_of_few(costs, dual);
+    } else {
+      return row_minimum_of_any(costs, dual);
+    }
+  }
+
+  // The low bits tell the places.
+  HWY_INLINE Minimum row_minimum_of_few(const int32_t* costs, const int32_t* dual) const {
+    Ints least = hn::Set(kTag, kNothing);
+    Ints second = least;
+    constexpr int kVectors = Layout::kVectors > 0 ? Layout::kVectors : 1;
+    HWY_UNROLL(8)
+    for (int k = 0; k + 1 < kVectors; k += 2) {
+      const Ints x0 =
+          hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual + k * kLanes));
+      const Ints x1 = hn::Sub(hn::Load(kTag, costs + (k + 1) * kLanes),
+                              hn::Load(kTag, dual + (k + 1) * kLanes));
+      const Ints low = hn::Min(x0, x1);
+      second = hn::Min(hn::Min(second, hn::Max(x0, x1)), hn::Max(least, low));
+      least = hn::Min(least, low);
+    }
+    if constexpr (kVectors % 2 != 0) {
+      constexpr int k = kVectors - 1;
+      const Ints x = hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual + k * kLanes));
+      second = hn::Min(second, hn::Max(least, x));
+      least = hn::Min(least, x);
+    }
+    const Ints best = all_min(least);
+    const int lane = first_lane(hn::Eq(least, best));
+    const auto chosen = hn::Eq(hn::Iota(kTag, 0), hn::Set(kTag, lane));
+    const Ints others = hn::IfThenElse(chosen, second, least);
+    const Ints next = all_min(others);
+    const int32_t key = hn::GetLane(best);
+    const int32_t key2 = hn::GetLane(next);
+    Minimum result;
+    result.value = key & ~Layout::kLowBits;
+    result.column = (key & Layout::kLowBits) * kLanes + lane;
+    result.second = key2 & ~Layout::kLowBits;
+    result.second_column = (key2 & Layout::kLowBits) * kLanes + first_lane(hn::Eq(others, next));
+    return result;
+  }
+
+  // Least and second least of cost - dual in a row, and the first column that has the least.
+  HWY_INLINE Minimum row_minimum_of_any(const int32_t* costs, const int32_t* dual) const {
     Ints least = hn::Set(kTag, kNothing);
     Ints second = least;
     Ints where = hn::Zero(kTag);
@@ -422,6 +506,7 @@ class InitialMatching {
       while (next < count) {
         const int i = free_rows_[next++];
         const int32_t* costs = row(i);
+        prefetch_next(8);
         const Minimum minimum = row_minimum(costs, after_store(dual_, i));
         int j = minimum.column;
         int previous = row_of_[j];
@@ -429,7 +514,8 @@ class InitialMatching {
         if (lowered) {
           lower_dual(j, minimum.second - minimum.value);
         } else if (previous >= 0) {
-          const int other = find_column(costs, minimum.second, j);
+          const int other =
+              Layout::kVectors > 0 ? minimum.second_column : find_column(costs, minimum.second, j);
           if (other >= 0) {
             j = other;
             previous = row_of_[j];
@@ -462,6 +548,8 @@ class InitialMatching {
   int32_t* HWY_RESTRICT column_of_;
   int32_t* HWY_RESTRICT free_rows_;
   int32_t* HWY_RESTRICT scratch_;
+  const char* next_ = nullptr;  // what of the next problem is not in the cache yet
+  const char* next_end_ = nullptr;
 };
 
 }  // namespace
