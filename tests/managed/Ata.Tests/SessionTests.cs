@@ -84,24 +84,29 @@ public sealed class SessionTests
         using Session session = model.CreateSession();
         int refused = 0;
 
-        Parallel.For(0, 4, new ParallelOptions { MaxDegreeOfParallelism = 4 }, _ =>
+        // Until they meet: threads of their own, since a pool may run its work one after the other.
+        Thread[] threads = Enumerable.Range(0, 2).Select(_ => new Thread(Run)).ToArray();
+        Array.ForEach(threads, thread => thread.Start());
+        Array.ForEach(threads, thread => thread.Join());
+
+        session.Forward(TinyModel.Clips(4), new float[20]);
+
+        void Run()
         {
+            float[] clips = TinyModel.Clips(4);
             var logits = new float[20];
-            for (int i = 0; i < 10; ++i)
+            while (Volatile.Read(ref refused) == 0)
             {
                 try
                 {
-                    session.Forward(TinyModel.Clips(4), logits);
+                    session.Forward(clips, logits);
                 }
-                catch (InvalidOperationException error)
+                catch (InvalidOperationException error) when (error.Message.Contains("another thread", StringComparison.Ordinal))
                 {
-                    Assert.Contains("another thread", error.Message);
-                    Interlocked.Increment(ref refused);
+                    Volatile.Write(ref refused, 1);
                 }
             }
-        });
-
-        Assert.InRange(refused, 1, 39);
+        }
     }
 
     [Fact]
