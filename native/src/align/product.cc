@@ -29,13 +29,48 @@ int64_t panel_width() {
   return kPanelWidth;
 }
 
+// Four rows of four channels, transposed.
+HWY_INLINE void transpose_4x4(const float* rows, int64_t row_stride, float* out) {
+#if HWY_TARGET == HWY_SCALAR
+  for (int64_t j = 0; j < 4; ++j) {
+    for (int64_t k = 0; k < 4; ++k) out[k * kPanelWidth + j] = rows[j * row_stride + k];
+  }
+#else
+  const hn::FixedTag<float, 4> tag;
+  const hn::Repartition<double, decltype(tag)> pairs;
+  const auto row0 = hn::LoadU(tag, rows);
+  const auto row1 = hn::LoadU(tag, rows + row_stride);
+  const auto row2 = hn::LoadU(tag, rows + 2 * row_stride);
+  const auto row3 = hn::LoadU(tag, rows + 3 * row_stride);
+  const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(tag, row0, row1));
+  const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(tag, row2, row3));
+  const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(tag, row0, row1));
+  const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(tag, row2, row3));
+  const auto store = [&](int k, auto column) {
+    hn::StoreU(hn::BitCast(tag, column), tag, out + k * kPanelWidth);
+  };
+  store(0, hn::InterleaveLower(pairs, low01, low23));
+  store(1, hn::InterleaveUpper(pairs, low01, low23));
+  store(2, hn::InterleaveLower(pairs, high01, high23));
+  store(3, hn::InterleaveUpper(pairs, high01, high23));
+#endif
+}
+
 // out[k][j] = rows[j][k] for the `count` rows of one panel, zeros for the rest of its width.
 void pack_panel(const float* rows, int64_t count, int64_t channels, float* out) {
   if (count < kPanelWidth) std::fill_n(out, channels * kPanelWidth, 0.0F);
   constexpr int64_t kBlock = 16;  // as many channels at once: one cache line of each row
   for (int64_t k0 = 0; k0 < channels; k0 += kBlock) {
     const int64_t k1 = std::min(k0 + kBlock, channels);
-    for (int64_t j = 0; j < count; ++j) {
+    int64_t j = 0;
+    if (k1 - k0 == kBlock) {
+      for (; j + 4 <= count; j += 4) {
+        for (int64_t k = k0; k < k1; k += 4) {
+          transpose_4x4(rows + j * channels + k, channels, out + k * kPanelWidth + j);
+        }
+      }
+    }
+    for (; j < count; ++j) {
       for (int64_t k = k0; k < k1; ++k) out[k * kPanelWidth + j] = rows[j * channels + k];
     }
   }
