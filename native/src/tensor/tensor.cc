@@ -6,10 +6,32 @@
 #include <limits>
 #include <new>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 namespace ata {
 namespace {
 
 constexpr size_t kAlignment = 64;
+constexpr size_t kHugePage = size_t{2} << 20;
+
+// Large blocks are asked for in huge pages: a training step reads through gigabytes, and with small
+// pages spends a tenth of its time on finding out where they are.
+bool wants_huge_pages(size_t bytes) {
+  return bytes >= 2 * kHugePage;
+}
+
+std::align_val_t alignment_of(size_t bytes) {
+  return std::align_val_t{wants_huge_pages(bytes) ? kHugePage : kAlignment};
+}
+
+// A wish: without huge pages everything works, more slowly.
+void ask_for_huge_pages([[maybe_unused]] void* block, [[maybe_unused]] size_t bytes) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  madvise(block, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
+#endif
+}
 
 std::atomic<int64_t> live_bytes{0};
 std::atomic<int64_t> peak_bytes{0};
@@ -17,10 +39,11 @@ std::atomic<int64_t> peak_bytes{0};
 class HeapAllocator : public Allocator {
  public:
   void* allocate(size_t bytes) override {
-    void* block = ::operator new (bytes, std::align_val_t{kAlignment}, std::nothrow);
+    void* block = ::operator new(bytes, alignment_of(bytes), std::nothrow);
     if (!block) {
       fail(ATA_OUT_OF_MEMORY, "out of memory: a tensor of ", bytes, " bytes cannot be allocated");
     }
+    if (wants_huge_pages(bytes)) ask_for_huge_pages(block, bytes);
     const int64_t live = live_bytes += static_cast<int64_t>(bytes);
     int64_t peak = peak_bytes.load(std::memory_order_relaxed);
     while (live > peak && !peak_bytes.compare_exchange_weak(peak, live)) {
@@ -28,7 +51,7 @@ class HeapAllocator : public Allocator {
     return block;
   }
   void release(void* block, size_t bytes) noexcept override {
-    ::operator delete (block, std::align_val_t{kAlignment});
+    ::operator delete(block, alignment_of(bytes));
     live_bytes -= static_cast<int64_t>(bytes);
   }
 };
