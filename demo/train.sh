@@ -4,7 +4,7 @@
 # --full takes more videos, more steps and 5 seeds. Needs `ata` on the PATH.
 set -euo pipefail
 videos=2000 steps=400 image_steps=150 seeds=1
-if [[ "${2:-}" == --full ]]; then videos=4000 steps=600 image_steps=200 seeds=5; fi
+if [[ "${2:-}" == --full ]]; then videos=4000 steps=600 image_steps=1500 seeds=5; fi
 mkdir -p "$1"
 cd "$1"
 rm -rf videos compared
