@@ -21,7 +21,7 @@ usage() {
   test             build, then run every test and check the formatting
   demo [OPTION]    build, then make videos, align one, train a model in each temporal mode and
                    compare them (4 minutes); --quick leaves out the training, --full trains with
-                   more videos, more steps and 5 seeds, which takes about 15 minutes
+                   more videos, more steps and 5 seeds, which takes up to half an hour
   bench [OPTION]   build, then run the benchmarks; options go to Google Benchmark, e.g.
                    --benchmark_filter=NAME
   sanitize NAME    build and run the native tests under a sanitizer: asan or tsan

@@ -13,7 +13,6 @@ find the same totals. Needs numpy and scipy (Debian: python3-scipy).
 import argparse
 import ctypes
 import json
-import struct
 import sys
 import time
 
@@ -43,10 +42,11 @@ def tokens_of_block(ata, session, clip, block):
     return tokens
 
 
-def depth_of(model):
-    with open(model, "rb") as file:
-        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
-    return json.loads(header["__metadata__"]["config"])["depth"]
+def depth_of(ata, model):
+    file, config = ctypes.c_void_p(), ctypes.c_char_p()
+    ata.check(ata.library.ata_tensor_file_open(model.encode(), ctypes.byref(file)))
+    ata.check(ata.library.ata_tensor_file_get_metadata(file, b"config", ctypes.byref(config)))
+    return json.loads(config.value)["depth"]
 
 
 def similarities_of_blocks(ata, model, clip):
@@ -58,7 +58,7 @@ def similarities_of_blocks(ata, model, clip):
     ata.check(library.ata_tensor_file_open(clip.encode(), ctypes.byref(file)))
     ata.check(library.ata_tensor_file_get(file, b"clip", ctypes.byref(pixels)))
     blocks = []
-    for block in range(depth_of(model)):
+    for block in range(depth_of(ata, model)):
         tokens = tokens_of_block(ata, session, pixels, block)
         blocks.append([cosine(now, following) for now, following in zip(tokens, tokens[1:])])
     return np.array(blocks)

@@ -23,8 +23,8 @@ struct Oriented {
   const float* values;
   int rows;
   int columns;
-  bool transposed;           // the caller's rows are its columns
-  const float* next_values;  // of the problem after this one, or null
+  bool transposed;                     // the caller's rows are its columns
+  const float* next_values = nullptr;  // of the problem after this one
 };
 
 void transpose(const float* values, int rows, int columns, float* out) {
@@ -185,8 +185,7 @@ bool solve_in_integers(const Oriented& matrix, const AssignmentOptions& options,
     for (int64_t k = 0; k < count; ++k) {
       normalized[k] = static_cast<float>((matrix.values[k] - low) / range);
     }
-    if (attempt({normalized, matrix.rows, matrix.columns, matrix.transposed, nullptr}, 0, 1,
-                range)) {
+    if (attempt({normalized, matrix.rows, matrix.columns, matrix.transposed}, 0, 1, range)) {
       return true;
     }
   }

@@ -58,6 +58,7 @@ class Solver : private InitialMatching<Layout> {
   using Start::free_rows_;
   using Start::kTag;
   using Start::prefetch_next;
+  using Start::reduced_costs;
   using Start::row;
   using Start::row_of_;
   using Start::start;
@@ -86,8 +87,7 @@ class Solver : private InitialMatching<Layout> {
     Ints odd = even;
     HWY_UNROLL(16)
     for (int k = 0; k < kVectors; ++k) {
-      const Ints key =
-          hn::Sub(hn::Load(kTag, before + k * kLanes), hn::Load(kTag, dual_ + k * kLanes));
+      const Ints key = reduced_costs(before, dual_, k);
       (k % 2 ? odd : even) = hn::Min(k % 2 ? odd : even, key);
     }
     int count = 0;
@@ -136,8 +136,7 @@ class Solver : private InitialMatching<Layout> {
     Ints where = hn::Zero(kTag);
     const int32_t* costs = begin_history(free_row);
     for (int k = 0; k < vectors; ++k) {
-      const Ints x =
-          hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual_ + k * kLanes));
+      const Ints x = reduced_costs(costs, dual_, k);
       hn::Store(x, kTag, distance + k * kLanes);
       where = hn::IfThenElse(hn::Lt(x, least), hn::Set(kTag, k), where);
       least = hn::Min(least, x);

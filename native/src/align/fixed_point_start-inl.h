@@ -162,7 +162,7 @@ class InitialMatching {
     int32_t value;
     int column;
     int32_t second;
-    int second_column;
+    int second_column;  // -1: not known
   };
 
   // Fetches some more of the next problem into the cache, to be called once for each row that is
@@ -322,8 +322,7 @@ class InitialMatching {
     int32_t in_lane = kNothing;
     HWY_UNROLL(16)
     for (int k = 0; k < vectors; ++k) {
-      const Ints x =
-          hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual_ + k * kLanes));
+      const Ints x = reduced_costs(costs, dual_, k);
       (k % 2 ? odd : even) = hn::Min(k % 2 ? odd : even, x);
       const int j = k * kLanes + lane;
       in_lane = std::min(in_lane, j == column ? kNothing : costs[j] - dual_[j]);
@@ -347,34 +346,34 @@ class InitialMatching {
     }
   }
 
-  // Least and second least of cost - dual in a row, and their columns.
-  HWY_INLINE Minimum row_minimum(const int32_t* costs, const int32_t* dual) const {
-    if constexpr (Layout::kVectors > 0) {
-      return row_minimum_of_few(costs, dual);
-    } else {
-      return row_minimum_of_any(costs, dual);
-    }
+  static HWY_INLINE Ints reduced_costs(const int32_t* costs, const int32_t* dual, int k) {
+    return hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual + k * kLanes));
   }
 
-  // The low bits tell the places.
-  HWY_INLINE Minimum row_minimum_of_few(const int32_t* costs, const int32_t* dual) const {
+  // Least and second least of cost - dual in a row, and their columns: by their places where low
+  // bits tell them, else only the first column that has the least.
+  HWY_INLINE Minimum row_minimum(const int32_t* costs, const int32_t* dual) const {
+    constexpr bool kHasPlaces = Layout::kVectors > 0;
     Ints least = hn::Set(kTag, kNothing);
     Ints second = least;
-    constexpr int kVectors = Layout::kVectors > 0 ? Layout::kVectors : 1;
+    Ints where = hn::Zero(kTag);
+    const int vectors = kHasPlaces ? Layout::kVectors : vectors_;
+    const int pairs = vectors / 2;
     HWY_UNROLL(8)
-    for (int k = 0; k + 1 < kVectors; k += 2) {
-      const Ints x0 =
-          hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual + k * kLanes));
-      const Ints x1 = hn::Sub(hn::Load(kTag, costs + (k + 1) * kLanes),
-                              hn::Load(kTag, dual + (k + 1) * kLanes));
+    for (int p = 0; p < pairs; ++p) {
+      const int k = 2 * p;
+      const Ints x0 = reduced_costs(costs, dual, k);
+      const Ints x1 = reduced_costs(costs, dual, k + 1);
       const Ints low = hn::Min(x0, x1);
       second = hn::Min(hn::Min(second, hn::Max(x0, x1)), hn::Max(least, low));
+      if (!kHasPlaces) where = hn::IfThenElse(hn::Lt(low, least), hn::Set(kTag, k), where);
       least = hn::Min(least, low);
     }
-    if constexpr (kVectors % 2 != 0) {
-      constexpr int k = kVectors - 1;
-      const Ints x = hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual + k * kLanes));
+    if (vectors % 2 != 0) {
+      const int k = vectors - 1;
+      const Ints x = reduced_costs(costs, dual, k);
       second = hn::Min(second, hn::Max(least, x));
+      if (!kHasPlaces) where = hn::IfThenElse(hn::Lt(x, least), hn::Set(kTag, k), where);
       least = hn::Min(least, x);
     }
     const Ints best = all_min(least);
@@ -383,52 +382,18 @@ class InitialMatching {
     const Ints others = hn::IfThenElse(chosen, second, least);
     const Ints next = all_min(others);
     const int32_t key = hn::GetLane(best);
-    const int32_t key2 = hn::GetLane(next);
-    Minimum result;
-    result.value = key & ~Layout::kLowBits;
-    result.column = (key & Layout::kLowBits) * kLanes + lane;
-    result.second = key2 & ~Layout::kLowBits;
-    result.second_column = (key2 & Layout::kLowBits) * kLanes + first_lane(hn::Eq(others, next));
-    return result;
-  }
-
-  // Least and second least of cost - dual in a row, and the first column that has the least.
-  HWY_INLINE Minimum row_minimum_of_any(const int32_t* costs, const int32_t* dual) const {
-    Ints least = hn::Set(kTag, kNothing);
-    Ints second = least;
-    Ints where = hn::Zero(kTag);
-    const int vectors = Layout::kVectors > 0 ? Layout::kVectors : vectors_;
-    const int pairs = vectors / 2;
-    HWY_UNROLL(8)
-    for (int p = 0; p < pairs; ++p) {
-      const int k = 2 * p;
-      const Ints x0 =
-          hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual + k * kLanes));
-      const Ints x1 = hn::Sub(hn::Load(kTag, costs + (k + 1) * kLanes),
-                              hn::Load(kTag, dual + (k + 1) * kLanes));
-      const Ints low = hn::Min(x0, x1);
-      second = hn::Min(hn::Min(second, hn::Max(x0, x1)), hn::Max(least, low));
-      where = hn::IfThenElse(hn::Lt(low, least), hn::Set(kTag, k), where);
-      least = hn::Min(least, low);
+    const int32_t next_key = hn::GetLane(next);
+    if constexpr (kHasPlaces) {
+      constexpr int32_t kPlace = Layout::kLowBits;
+      return {key & ~kPlace, (key & kPlace) * kLanes + lane, next_key & ~kPlace,
+              (next_key & kPlace) * kLanes + first_lane(hn::Eq(others, next))};
+    } else {
+      alignas(64) int32_t vector[kLanes];
+      hn::Store(where, kTag, vector);
+      int column = vector[lane] * kLanes + lane;
+      if (costs[column] - dual[column] != key) column += kLanes;
+      return {key, column, next_key, -1};
     }
-    if (vectors % 2 != 0) {
-      const int k = vectors - 1;
-      const Ints x = hn::Sub(hn::Load(kTag, costs + k * kLanes), hn::Load(kTag, dual + k * kLanes));
-      second = hn::Min(second, hn::Max(least, x));
-      where = hn::IfThenElse(hn::Lt(x, least), hn::Set(kTag, k), where);
-      least = hn::Min(least, x);
-    }
-    Minimum result;
-    const Ints best = all_min(least);
-    const int lane = first_lane(hn::Eq(least, best));
-    const auto chosen = hn::Eq(hn::Iota(kTag, 0), hn::Set(kTag, lane));
-    result.value = hn::GetLane(best);
-    result.second = hn::GetLane(all_min(hn::IfThenElse(chosen, second, least)));
-    alignas(64) int32_t vector[kLanes];
-    hn::Store(where, kTag, vector);
-    result.column = vector[lane] * kLanes + lane;
-    if (costs[result.column] - dual[result.column] != result.value) result.column += kLanes;
-    return result;
   }
 
   // A whole-vector store: the next load of the vector can then be forwarded.

@@ -18,8 +18,12 @@ constexpr size_t kHugePage = size_t{2} << 20;
 
 // Large blocks are asked for in huge pages: a training step reads through gigabytes, and with small
 // pages spends a tenth of its time on finding out where they are.
-bool wants_huge_pages(size_t bytes) {
+bool wants_huge_pages([[maybe_unused]] size_t bytes) {
+#if defined(MADV_HUGEPAGE)
   return bytes >= 2 * kHugePage;
+#else
+  return false;
+#endif
 }
 
 std::align_val_t alignment_of(size_t bytes) {
@@ -28,7 +32,7 @@ std::align_val_t alignment_of(size_t bytes) {
 
 // A wish: without huge pages everything works, more slowly.
 void ask_for_huge_pages([[maybe_unused]] void* block, [[maybe_unused]] size_t bytes) {
-#if defined(__linux__) && defined(MADV_HUGEPAGE)
+#if defined(MADV_HUGEPAGE)
   madvise(block, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
 #endif
 }
