@@ -32,16 +32,18 @@ std::vector<float> moving_features(const FeatureShape& shape, float noise) {
   return out;
 }
 
+// The second argument is 1 for the fastest product that the processor has.
 void BM_Similarity(benchmark::State& state) {
+  const auto product = static_cast<SimilarityProduct>(state.range(1));
   const FeatureShape shape{1, 2, state.range(0), 768};
   const std::vector<float> features = moving_features(shape, 0.5F);
   NormalizedFrame now;
   NormalizedFrame next;
-  now.assign(features.data(), shape.patches, shape.channels, shape.channels, 0);
+  now.assign(features.data(), shape.patches, shape.channels, shape.channels, 0, product);
   const float* second = features.data() + shape.patches * shape.channels;
   std::vector<float> out(static_cast<size_t>(shape.patches * shape.patches));
   for (auto _ : state) {
-    next.assign(second, shape.patches, shape.channels, shape.channels, 1);
+    next.assign(second, shape.patches, shape.channels, shape.channels, 1, product);
     cosine_similarity(now, 0, shape.patches, next, out.data());
     benchmark::DoNotOptimize(out.data());
   }
@@ -50,7 +52,7 @@ void BM_Similarity(benchmark::State& state) {
   state.counters["FLOP/s"] = benchmark::Counter(
       operations, benchmark::Counter::kIsIterationInvariantRate, benchmark::Counter::kIs1000);
 }
-BENCHMARK(BM_Similarity)->Arg(49)->Arg(196)->Arg(784);
+BENCHMARK(BM_Similarity)->ArgsProduct({{49, 196, 784}, {0, 1}});
 
 // Uniform values: the second argument is 1 to polish.
 void BM_Assignment(benchmark::State& state) {
@@ -131,17 +133,17 @@ void BM_AlignClip(benchmark::State& state) {
   std::vector<int32_t> trajectories(static_cast<size_t>(shape.frames * shape.patches));
   AlignmentOptions options;
   options.method = static_cast<AlignmentMethod>(state.range(0));
+  options.product = static_cast<SimilarityProduct>(state.range(1));
   for (auto _ : state) {
     align_features(features.data(), shape, options, workspace, trajectories.data());
     benchmark::DoNotOptimize(trajectories.data());
   }
 }
 BENCHMARK(BM_AlignClip)
-    ->ArgName("method")
-    ->Arg(ATA_ALIGNMENT_EXACT)
-    ->Arg(ATA_ALIGNMENT_NEAREST)
-    ->Arg(ATA_ALIGNMENT_WINDOW)
-    ->Arg(ATA_ALIGNMENT_SINKHORN)
+    ->ArgNames({"method", "fastest_product"})
+    ->ArgsProduct({{ATA_ALIGNMENT_EXACT, ATA_ALIGNMENT_NEAREST, ATA_ALIGNMENT_WINDOW,
+                    ATA_ALIGNMENT_SINKHORN},
+                   {0, 1}})
     ->UseRealTime();
 
 void BM_OnlineFrame(benchmark::State& state) {

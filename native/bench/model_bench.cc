@@ -22,6 +22,7 @@
 #include "align/alignment.h"
 #include "base/random.h"
 #include "model/session.h"
+#include "model/vit.h"
 #include "reference_product.h"
 
 extern char** environ;
@@ -106,6 +107,7 @@ double align_seconds(Session& session, const Tensor& clip) {
   AlignmentWorkspace workspace;
   std::vector<double> duals(static_cast<size_t>(shape.pairs() * shape.patches));
   std::vector<int32_t> trajectories(static_cast<size_t>(config.frames * config.patches()));
+  const AlignmentOptions options = alignment_options(config, session.model().precision());
   double total = 0;
   for (int64_t block = 0; block < config.depth; ++block) {
     const Tensor features = session.features(clip, block);
@@ -114,8 +116,8 @@ double align_seconds(Session& session, const Tensor& clip) {
     for (int repeat = 0; repeat < 3; ++repeat) {
       duals = initial;
       const auto begin = Clock::now();
-      align_features(features.data<float>(), shape, AlignmentOptions(), workspace,
-                     trajectories.data(), nullptr, duals.data());
+      align_features(features.data<float>(), shape, options, workspace, trajectories.data(),
+                     nullptr, duals.data());
       best = std::min(best, seconds_since(begin));
     }
     total += best;

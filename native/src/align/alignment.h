@@ -31,6 +31,8 @@ struct AlignmentOptions {
   /// Patch rows and columns of a frame, used by `window` alone; 0 x 0: the grid is square.
   int grid_height = 0;
   int grid_width = 0;
+  /// Of the similarities of whole frames; `window` computes its few in float32.
+  SimilarityProduct product = SimilarityProduct::kF32;
 };
 
 /// The patch grid that `window` uses; throws ATA_INVALID_ARGUMENT when `patches` do not fill it.

@@ -47,37 +47,60 @@ namespace ata {
 
 HWY_EXPORT(dot);
 
+namespace {
+
+// In float64: squares may have left the range of float32, or a feature is not finite.
+double checked_square(const float* x, int64_t channels, int64_t frame, int64_t patch) {
+  double square = 0;
+  for (int64_t k = 0; k < channels; ++k) square += static_cast<double>(x[k]) * x[k];
+  require(std::isfinite(square), "features of frame ", frame, ", patch ", patch,
+          " contain NaN or infinity; alignment needs finite features");
+  return square;
+}
+
+}  // namespace
+
 void NormalizedFrame::assign(const float* features, int64_t patches, int64_t channels,
-                             int64_t row_stride, int64_t index) {
+                             int64_t row_stride, int64_t index, SimilarityProduct product) {
   patches_ = patches;
   channels_ = channels;
-  rows_.reserve(static_cast<size_t>(patches * channels));
-  panels_.reserve(static_cast<size_t>(panel_elements(patches, channels)));
+  is_split_ = product == SimilarityProduct::kFastest && has_split_product();
+  rows_.reserve(static_cast<size_t>((is_split_ ? 1 : patches) * channels));
+  if (is_split_) {
+    split_.resize(patches, channels);
+  } else {
+    panels_.reserve(static_cast<size_t>(panel_elements(patches, channels)));
+  }
   lengths_.reserve(static_cast<size_t>(patches));
   for (int64_t i = 0; i < patches; ++i) {
     const float* x = features + i * row_stride;
-    float* out = rows_.data() + i * channels;
     double square = HWY_DYNAMIC_DISPATCH(dot)(x, x, channels);
-    if (square > 1e-30 && square < 1e30) {
-      lengths_[static_cast<size_t>(i)] = static_cast<float>(std::sqrt(square));
-      const float scale = static_cast<float>(1 / std::sqrt(square));
-      for (int64_t k = 0; k < channels; ++k) out[k] = x[k] * scale;
-      continue;
-    }
-    // Squares may have left the range of float32, or a feature is not finite.
-    square = 0;
-    for (int64_t k = 0; k < channels; ++k) square += static_cast<double>(x[k]) * x[k];
-    require(std::isfinite(square), "features of frame ", index, ", patch ", i,
-            " contain NaN or infinity; alignment needs finite features");
+    const bool in_range = square > 1e-30 && square < 1e30;
+    if (!in_range) square = checked_square(x, channels, index, i);
     lengths_[static_cast<size_t>(i)] = static_cast<float>(std::sqrt(square));
     const double scale = square > 0 ? 1 / std::sqrt(square) : 0;
-    for (int64_t k = 0; k < channels; ++k) out[k] = static_cast<float>(x[k] * scale);
+    if (is_split_ && in_range) {
+      split_.set_row(i, x, static_cast<float>(scale));
+      continue;
+    }
+    float* row = rows_.data() + (is_split_ ? 0 : i * channels);
+    if (in_range) {
+      const auto factor = static_cast<float>(scale);
+      for (int64_t k = 0; k < channels; ++k) row[k] = x[k] * factor;
+    } else {
+      for (int64_t k = 0; k < channels; ++k) row[k] = static_cast<float>(x[k] * scale);
+    }
+    if (is_split_) split_.set_row(i, row, 1);
   }
-  pack_transposed(rows_.data(), patches, channels, panels_.data());
+  if (!is_split_) pack_transposed(rows_.data(), patches, channels, panels_.data());
 }
 
 void cosine_similarity(const NormalizedFrame& current, int64_t begin, int64_t end,
                        const NormalizedFrame& next, float* out) {
+  if (current.split() != nullptr && next.split() != nullptr) {
+    multiply_split(*current.split(), begin, end, *next.split(), out);
+    return;
+  }
   multiply_panels(current.rows() + begin * current.channels(), end - begin, current.channels(),
                   next.panels(), next.patches(), out);
 }

@@ -5,8 +5,17 @@
 #include <span>
 
 #include "align/aligned_buffer.h"
+#include "align/split_product.h"
 
 namespace ata {
+
+/// How similarities are multiplied out.
+enum class SimilarityProduct {
+  /// In float32: the same bits on every processor that has fused multiply-add.
+  kF32,
+  /// As in split_product.h, where the processor has it; else in float32.
+  kFastest,
+};
 
 /// The patches of one frame, scaled to unit length and laid out for similarity products. Patches of
 /// length 0 stay 0: their cosine similarity to anything is defined as 0.
@@ -15,14 +24,16 @@ class NormalizedFrame {
   /// Reads `[patches, channels]`, rows `row_stride` floats apart. Keeps its memory between calls.
   /// Throws ATA_INVALID_ARGUMENT naming frame `index` when a feature is NaN or infinite.
   void assign(const float* features, int64_t patches, int64_t channels, int64_t row_stride,
-              int64_t index);
+              int64_t index, SimilarityProduct product = SimilarityProduct::kF32);
 
   int64_t patches() const { return patches_; }
   int64_t channels() const { return channels_; }
-  /// Row-major `[patches, channels]`.
+  /// Row-major `[patches, channels]`; not with split().
   const float* rows() const { return rows_.data(); }
-  /// The rows as the right factor of multiply_panels(): `[channels, patches]`.
+  /// The rows as the right factor of multiply_panels(): `[channels, patches]`; not with split().
   const float* panels() const { return panels_.data(); }
+  /// The rows for split products, when assigned for those; else null.
+  const SplitMatrix* split() const { return is_split_ ? &split_ : nullptr; }
   /// Length of each patch before it was scaled.
   const float* lengths() const { return lengths_.data(); }
 
@@ -32,11 +43,13 @@ class NormalizedFrame {
   AlignedBuffer<float> rows_;
   AlignedBuffer<float> panels_;
   AlignedBuffer<float> lengths_;
+  bool is_split_ = false;
+  SplitMatrix split_;
 };
 
 /// Cosine similarities of patches [begin, end) of `current` with all patches of `next`, which has
-/// as many channels: out is `[end - begin, next.patches()]`. The result of a row does not depend on
-/// the range it is computed in.
+/// as many channels and was assigned for the same product: out is `[end - begin, next.patches()]`.
+/// The result of a row does not depend on the range it is computed in.
 void cosine_similarity(const NormalizedFrame& current, int64_t begin, int64_t end,
                        const NormalizedFrame& next, float* out);
 

@@ -52,6 +52,19 @@ void check_clip(const ModelConfig& config, const Tensor& clip) {
   require(all_finite(clip), "the clip holds a NaN or an infinity; pixels must be finite");
 }
 
+AlignmentOptions alignment_options(const ModelConfig& config, ata_precision precision) {
+  AlignmentOptions options;
+  options.method = static_cast<AlignmentMethod>(config.alignment);
+  options.window_radius = config.window_radius;
+  options.temperature = config.temperature;
+  options.iterations = config.iterations;
+  options.grid_height = config.grid();
+  options.grid_width = config.grid();
+  // Features computed in bf16 are far less exact than the fastest similarities.
+  if (precision == ATA_PRECISION_BF16) options.product = SimilarityProduct::kFastest;
+  return options;
+}
+
 VitForward::VitForward(const Context& context, const VitWeights& weights, const ModelConfig& config,
                        ata_precision precision, AlignmentMemory& memory,
                        const TrainingPass& training)
@@ -59,15 +72,9 @@ VitForward::VitForward(const Context& context, const VitWeights& weights, const 
       weights_(weights),
       config_(config),
       memory_(memory),
+      alignment_(alignment_options(config, precision)),
       training_(training),
-      compute_(precision == ATA_PRECISION_BF16 ? DType::kBF16 : DType::kF32) {
-  alignment_.method = static_cast<AlignmentMethod>(config.alignment);
-  alignment_.window_radius = config.window_radius;
-  alignment_.temperature = config.temperature;
-  alignment_.iterations = config.iterations;
-  alignment_.grid_height = config.grid();
-  alignment_.grid_width = config.grid();
-}
+      compute_(precision == ATA_PRECISION_BF16 ? DType::kBF16 : DType::kF32) {}
 
 Variable VitForward::embed(const Variable& clip) {
   batch_ = clip.value().dim(0);

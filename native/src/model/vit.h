@@ -67,6 +67,9 @@ struct AlignmentMemory {
 /// and W as in the configuration.
 void check_clip(const ModelConfig& config, const Tensor& clip);
 
+/// How a model that runs in that precision aligns frames.
+AlignmentOptions alignment_options(const ModelConfig& config, ata_precision precision);
+
 /// One forward pass of a ViT over clips.
 ///
 /// Tokens are one f32 matrix `[B*T*N + class_rows, D]`: patch rows ordered (b, t, n), then class
