@@ -62,13 +62,14 @@ HWY_BEFORE_NAMESPACE();
 namespace ata {
 namespace HWY_NAMESPACE {
 
-// Asks for what one head along trajectory n will read first, so that memory latency passes while
-// the one before it is computed: the hardware cannot foresee where a trajectory runs.
+// Asks for rows [begin, end) of what one head along trajectory n reads, so that memory latency
+// passes while others are computed: the hardware cannot foresee where a trajectory runs.
 template <typename T>
-HWY_INLINE void prefetch(const ClipTask<T>& task, int64_t n, int64_t head, const float* dy) {
+HWY_INLINE void prefetch(const ClipTask<T>& task, int64_t n, int64_t head, int64_t begin,
+                         int64_t end, const float* dy) {
   const TrajectoryRows rows = {task.trajectories, task.patches, n};
   const T* const q = task.qkv + head * task.head_dim;
-  for (int64_t t = 0; t < HWY_MIN(task.frames, kRowsAhead); ++t) {
+  for (int64_t t = begin; t < end; ++t) {
     for (int64_t part = 0; part < 3; ++part) {
       prefetch_row(q + part * task.dim + rows(t) * 3 * task.dim, task.head_dim);
     }
@@ -192,17 +193,20 @@ HWY_INLINE void attend_trajectory_gradient(const ClipTask<T>& task, int64_t n, i
 }
 
 // Calls attend(n, head) for trajectories [begin, end) and heads [first_head, last_head), each time
-// after asking for what the next call reads.
+// after asking for what the next head reads, and for a share of what the next trajectory begins
+// with: all of it at once would be more than the processor can have under way.
 template <typename T, class Attend>
 HWY_INLINE void for_each_head(const ClipTask<T>& task, int64_t begin, int64_t end,
                               int64_t first_head, int64_t last_head, const float* dy,
                               const Attend& attend) {
+  const int64_t rows = HWY_MIN(task.frames, kRowsAhead);  // the others as it goes
+  const int64_t heads = last_head - first_head;
   for (int64_t n = begin; n < end; ++n) {
     for (int64_t head = first_head; head < last_head; ++head) {
-      if (head + 1 < last_head) {
-        prefetch(task, n, head + 1, dy);
-      } else if (n + 1 < task.patches) {
-        prefetch(task, n + 1, first_head, dy);
+      if (head + 1 < last_head) prefetch(task, n, head + 1, 0, rows, dy);
+      if (n + 1 < task.patches) {
+        const int64_t k = head - first_head;
+        prefetch(task, n + 1, first_head, rows * k / heads, rows * (k + 1) / heads, dy);
       }
       attend(n, head);
     }
