@@ -281,7 +281,7 @@ bool are_few(int columns) {
 }
 
 int32_t cost_limit(int columns) {
-  return are_few(columns) ? kCostLimit<FewColumns<16>> : kCostLimit<AnyColumns>;
+  return are_few(columns) ? kCostLimit<FewColumns<16, 13>> : kCostLimit<AnyColumns>;
 }
 
 // Calls `use` with the layout of that many columns.
@@ -289,12 +289,12 @@ template <class Use>
 auto with_layout(int columns, const Use& use) {
   if constexpr (kFewVectors > 0) {
     const int vectors = (columns + kLanes - 1) / kLanes;
-    if (vectors <= 2) return use(FewColumns<2>());
-    if (vectors <= 4) return use(FewColumns<4>());
-    if (vectors <= 7) return use(FewColumns<7>());
-    if (vectors <= 10) return use(FewColumns<10>());
-    if (vectors <= 13) return use(FewColumns<13>());
-    if (vectors <= 16) return use(FewColumns<16>());
+    if (vectors <= 2) return use(FewColumns<2, 0>());
+    if (vectors <= 4) return use(FewColumns<4, 2>());
+    if (vectors <= 7) return use(FewColumns<7, 4>());
+    if (vectors <= 10) return use(FewColumns<10, 7>());
+    if (vectors <= 13) return use(FewColumns<13, 10>());
+    if (vectors <= 16) return use(FewColumns<16, 13>());
   }
   return use(AnyColumns());
 }

@@ -59,10 +59,12 @@ HWY_INLINE V all_min(V v) {
   return v;
 }
 
-// Few columns: a distance's low bits have room for the place of its column.
-template <int kVectorCount>
+// Few columns: a distance's low bits have room for the place of its column. The first `kFullCount`
+// vectors of a row have no lanes past its end.
+template <int kVectorCount, int kFullCount>
 struct FewColumns {
   static constexpr int kVectors = kVectorCount;
+  static constexpr int kFullVectors = kFullCount;
   static constexpr int kShift = 5;
   static constexpr int32_t kAssigned = 16;
   static constexpr int32_t kLowBits = 31;
@@ -79,6 +81,7 @@ struct FewColumns {
 // Any number of columns.
 struct AnyColumns {
   static constexpr int kVectors = 0;
+  static constexpr int kFullVectors = 0;
   static constexpr int kShift = 1;
   static constexpr int32_t kAssigned = 1;
   static constexpr int32_t kLowBits = 1;
@@ -175,19 +178,27 @@ class InitialMatching {
   }
 
   const int32_t* row(int i) const { return costs_ + static_cast<int64_t>(i) * stride_; }
+  // One vector of values, of which `left` remain in the row; 0 past its end.
+  static HWY_INLINE Floats load_values(const float* values, int left) {
+    const FloatTag floats;
+    if (HWY_LIKELY(left >= kLanes)) return hn::LoadU(floats, values);
+    const auto count = static_cast<size_t>(std::max(left, 0));
+    if constexpr (kLanes == 16) {
+      return hn::MaskedLoad(hn::FirstN(floats, count), floats, values);
+    } else {
+      // Shorter vectors' masked loads may touch memory past the end. Slow: the load waits for the
+      // copy to leave the processor's store queue.
+      alignas(64) float tail[kLanes] = {};
+      std::copy_n(values, count, tail);
+      return hn::Load(floats, tail);
+    }
+  }
+
   // Integer costs of one vector of values, not yet shifted, of which `left` remain in the row; 0
   // past its end. `worst` keeps the greatest, as unsigned.
   static HWY_INLINE Ints quantise(const float* values, int left, Floats scale, Floats offset,
                                   Unsigned& worst) {
-    const FloatTag floats;
-    Floats x;
-    if (HWY_LIKELY(left >= kLanes)) {
-      x = hn::LoadU(floats, values);
-    } else {
-      alignas(64) float tail[kLanes] = {};
-      if (left > 0) std::copy_n(values, left, tail);
-      x = hn::Load(floats, tail);
-    }
+    const Floats x = load_values(values, left);
     Ints cost = Layout::to_integer(hn::MulAdd(x, scale, offset));
     if (HWY_UNLIKELY(left < kLanes)) {
       cost = hn::IfThenElseZero(hn::FirstN(kTag, static_cast<size_t>(std::max(left, 0))), cost);
@@ -230,7 +241,7 @@ class InitialMatching {
         int32_t* costs = costs_ + static_cast<int64_t>(i) * stride_;
         HWY_UNROLL(16)
         for (int k = 0; k < Layout::kVectors; ++k) {
-          const int left = columns - k * kLanes;
+          const int left = k < Layout::kFullVectors ? kLanes : columns - k * kLanes;
           const Ints cost =
               shift_costs(quantise(values + k * kLanes, left, scale, offset, worst), left);
           hn::Store(cost, kTag, costs + k * kLanes);
