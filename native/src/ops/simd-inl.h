@@ -81,16 +81,19 @@ HWY_INLINE void for_vectors(FloatTag d, int64_t size, const Body& body) {
   if (at < size) body(at, size - at);
 }
 
+// Known without a look where vectors have one lane: compilers warn of the impossible remainder.
+HWY_INLINE bool is_full(FloatTag d, int64_t count) {
+  return hn::MaxLanes(d) == 1 || count == static_cast<int64_t>(hn::Lanes(d));
+}
+
 template <typename T>
 HWY_INLINE FloatVec load_some(FloatTag d, const T* from, int64_t count) {
-  return count == static_cast<int64_t>(hn::Lanes(d))
-             ? load(d, from)
-             : load_first(d, from, static_cast<size_t>(count));
+  return is_full(d, count) ? load(d, from) : load_first(d, from, static_cast<size_t>(count));
 }
 
 template <typename T>
 HWY_INLINE void store_some(FloatTag d, FloatVec value, T* to, int64_t count) {
-  if (count == static_cast<int64_t>(hn::Lanes(d))) {
+  if (is_full(d, count)) {
     store(d, value, to);
   } else {
     store_first(d, value, to, static_cast<size_t>(count));
