@@ -11,9 +11,9 @@ namespace ata {
 
 /// How similarities are multiplied out.
 enum class SimilarityProduct {
-  /// In float32: the same bits on every processor that has fused multiply-add.
+  /// In float32.
   kF32,
-  /// As in split_product.h, where the processor has it; else in float32.
+  /// As in split_product.h where the processor has that, with other last bits; else in float32.
   kFastest,
 };
 
