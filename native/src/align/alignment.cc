@@ -72,7 +72,7 @@ class PairGroup {
 
   void match(int32_t* matches, float* similarities, double* column_duals) {
     const bool with_matrix = needs_similarity_matrix(options_.method);
-    normalize(with_matrix ? options_.product : SimilarityProduct::kF32);
+    normalize();
     if (with_matrix) multiply();
     const int64_t patches = shape_.patches;
     // Another thread may have raised thread_count() since `workers` was sized.
@@ -94,7 +94,7 @@ class PairGroup {
     return workspace_.similarity.data() + index * shape_.patches * shape_.patches;
   }
 
-  void normalize(SimilarityProduct product) {
+  void normalize() {
     auto& frames = workspace_.frames;
     frames.resize(std::max(frames.size(), static_cast<size_t>(frame_count_)));
     const int64_t frame_size = shape_.patches * shape_.channels;
@@ -102,7 +102,7 @@ class PairGroup {
       const int64_t frame = first_frame_ + index;
       frames[static_cast<size_t>(index)].assign(features_ + frame * frame_size, shape_.patches,
                                                 shape_.channels, shape_.channels,
-                                                frame % shape_.frames, product);
+                                                frame % shape_.frames, frame_product(options_));
     });
   }
 

@@ -32,7 +32,7 @@ void OnlineAligner::reset() {
 
 std::span<const int32_t> OnlineAligner::push(const float* features) {
   NormalizedFrame& next = frames_[frame_count_ % 2];
-  next.assign(features, patches_, channels_, channels_, frame_count_);
+  next.assign(features, patches_, channels_, channels_, frame_count_, frame_product(options_));
   if (frame_count_ > 0) {
     const NormalizedFrame& now = frames_[(frame_count_ + 1) % 2];
     if (options_.method == AlignmentMethod::kNone) {

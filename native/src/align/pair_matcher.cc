@@ -31,6 +31,10 @@ bool needs_similarity_matrix(AlignmentMethod method) {
   return method != AlignmentMethod::kNone && method != AlignmentMethod::kWindow;
 }
 
+SimilarityProduct frame_product(const AlignmentOptions& options) {
+  return needs_similarity_matrix(options.method) ? options.product : SimilarityProduct::kF32;
+}
+
 void match_pair(const NormalizedFrame& now, const NormalizedFrame& next, const float* similarity,
                 const AlignmentOptions& options, MatchWorkspace& workspace, int64_t pair,
                 double* column_duals, int32_t* match, float* similarities) {

@@ -10,6 +10,9 @@ namespace ata {
 /// Whether the method needs the similarities of all pairs of patches.
 bool needs_similarity_matrix(AlignmentMethod method);
 
+/// The product that the method's frames are to be assigned for.
+SimilarityProduct frame_product(const AlignmentOptions& options);
+
 /// Matches the patches of one frame with those of the next, by any method that has trajectories
 /// except `none`.
 /// @param similarity `[patches, patches]` when the method needs it, else null.

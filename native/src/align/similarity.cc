@@ -77,8 +77,9 @@ void NormalizedFrame::assign(const float* features, int64_t patches, int64_t cha
     double square = HWY_DYNAMIC_DISPATCH(dot)(x, x, channels);
     const bool in_range = square > 1e-30 && square < 1e30;
     if (!in_range) square = checked_square(x, channels, index, i);
-    lengths_[static_cast<size_t>(i)] = static_cast<float>(std::sqrt(square));
-    const double scale = square > 0 ? 1 / std::sqrt(square) : 0;
+    const double length = std::sqrt(square);
+    lengths_[static_cast<size_t>(i)] = static_cast<float>(length);
+    const double scale = length > 0 ? 1 / length : 0;
     if (is_split_ && in_range) {
       split_.set_row(i, x, static_cast<float>(scale));
       continue;

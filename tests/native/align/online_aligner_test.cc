@@ -19,24 +19,26 @@ TEST(OnlineAligner, GivesWhatTheBatchGives) {
        {AlignmentMethod::kExact, AlignmentMethod::kNone, AlignmentMethod::kNearest,
         AlignmentMethod::kWindow, AlignmentMethod::kSinkhorn}) {
     SCOPED_TRACE(static_cast<int>(method));
-    const AlignmentOptions options{.method = method};
-    AlignmentWorkspace workspace;
-    const Alignment batch = align(features, options, workspace);
-    OnlineAligner aligner(options, shape.patches, shape.channels);
-    for (int repetition = 0; repetition < 2; ++repetition) {
-      for (int64_t t = 0; t < shape.frames; ++t) {
-        const auto patches = aligner.push(values.data() + t * shape.patches * shape.channels);
-        EXPECT_EQ(aligner.frame_count(), t + 1);
-        EXPECT_TRUE(std::equal(patches.begin(), patches.end(),
-                               batch.trajectories.data<int32_t>() + t * shape.patches));
-        ASSERT_EQ(aligner.similarities().size(), t == 0 ? 0U : static_cast<size_t>(36));
-        for (size_t n = 0; n < aligner.similarities().size(); ++n) {
-          EXPECT_NEAR(aligner.similarities()[n],
-                      batch.similarities.data<float>()[(t - 1) * 36 + static_cast<int64_t>(n)],
-                      1e-6);
+    for (const SimilarityProduct product : {SimilarityProduct::kF32, SimilarityProduct::kFastest}) {
+      const AlignmentOptions options{.method = method, .product = product};
+      AlignmentWorkspace workspace;
+      const Alignment batch = align(features, options, workspace);
+      OnlineAligner aligner(options, shape.patches, shape.channels);
+      for (int repetition = 0; repetition < 2; ++repetition) {
+        for (int64_t t = 0; t < shape.frames; ++t) {
+          const auto patches = aligner.push(values.data() + t * shape.patches * shape.channels);
+          EXPECT_EQ(aligner.frame_count(), t + 1);
+          EXPECT_TRUE(std::equal(patches.begin(), patches.end(),
+                                 batch.trajectories.data<int32_t>() + t * shape.patches));
+          ASSERT_EQ(aligner.similarities().size(), t == 0 ? 0U : static_cast<size_t>(36));
+          for (size_t n = 0; n < aligner.similarities().size(); ++n) {
+            EXPECT_NEAR(aligner.similarities()[n],
+                        batch.similarities.data<float>()[(t - 1) * 36 + static_cast<int64_t>(n)],
+                        1e-6);
+          }
         }
+        aligner.reset();
       }
-      aligner.reset();
     }
   }
 }
