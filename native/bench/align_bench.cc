@@ -1,6 +1,8 @@
 // Alignment: similarity, assignment by kind of matrix, and whole clips by method.
 
 #include <benchmark/benchmark.h>
+#include <hwy/detect_targets.h>
+#include <hwy/targets.h>
 
 #include <algorithm>
 #include <cmath>
@@ -69,6 +71,37 @@ void BM_Assignment(benchmark::State& state) {
   }
 }
 BENCHMARK(BM_Assignment)->ArgsProduct({{49, 196, 784}, {0, 1}});
+
+// What older processors reach: the same on each instruction set of this one, which the label names.
+void BM_AssignmentOn(benchmark::State& state) {
+  hwy::SetSupportedTargetsForTest(state.range(0));
+  state.SetLabel(hwy::TargetName(state.range(0)));
+  const FeatureShape shape{1, 2, state.range(1), 768};
+  const int size = static_cast<int>(shape.patches);
+  const std::vector<float> features = moving_features(shape, 1.0F);
+  NormalizedFrame now;
+  NormalizedFrame next;
+  now.assign(features.data(), shape.patches, shape.channels, shape.channels, 0);
+  next.assign(features.data() + shape.patches * shape.channels, shape.patches, shape.channels,
+              shape.channels, 1);
+  std::vector<float> similarity(static_cast<size_t>(shape.patches * shape.patches));
+  cosine_similarity(now, 0, shape.patches, next, similarity.data());
+  AssignmentWorkspace workspace;
+  std::vector<int32_t> matching(static_cast<size_t>(size));
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(
+        solve_assignment(similarity.data(), size, size, {}, workspace, matching.data()));
+  }
+  hwy::SetSupportedTargetsForTest(0);
+}
+BENCHMARK(BM_AssignmentOn)
+    ->ArgNames({"target", "patches"})
+    ->Apply([](benchmark::internal::Benchmark* benchmark) {
+      const int64_t all = hwy::SupportedTargets() & HWY_TARGETS;
+      for (int64_t left = all; left != 0; left &= left - 1) {
+        for (const int patches : {49, 196, 784}) benchmark->Args({left & -left, patches});
+      }
+    });
 
 // A batch of problems by the number of threads.
 void BM_AssignmentBatch(benchmark::State& state) {
