@@ -173,7 +173,8 @@ def main():
     parser.add_argument("--sides", default="7,14,28", help="grid sides (default: %(default)s)")
     parser.add_argument("--kinds", default="uni,s0.5,lr4,clu,vit")
     parser.add_argument("--problems", type=int, default=40, help="problems of N <= 256 (default 40)")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=40,
+                        help="least times count; they settle after some dozens (default: 40)")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=7)
     arguments = parser.parse_args()

@@ -273,22 +273,11 @@ class Solver : private InitialMatching<Layout> {
   int32_t* HWY_RESTRICT scanned_offset_;
 };
 
-// Up to how many vectors a distance's low bits can tell the place; 0: never.
-constexpr int kFewVectors = HWY_MAX_BYTES >= 64 && kLanes == 16 ? 16 : 0;
-
-bool are_few(int columns) {
-  return columns <= kFewVectors * kLanes;
-}
-
-int32_t cost_limit(int columns) {
-  return are_few(columns) ? kCostLimit<FewColumns<16, 13>> : kCostLimit<AnyColumns>;
-}
-
 // Calls `use` with the layout of that many columns.
 template <class Use>
 auto with_layout(int columns, const Use& use) {
-  if constexpr (kFewVectors > 0) {
-    const int vectors = (columns + kLanes - 1) / kLanes;
+  const int vectors = (columns + kLanes - 1) / kLanes;
+  if constexpr (kLanes == 16) {
     if (vectors <= 2) return use(FewColumns<2, 0>());
     if (vectors <= 4) return use(FewColumns<4, 2>());
     if (vectors <= 7) return use(FewColumns<7, 4>());
@@ -296,7 +285,19 @@ auto with_layout(int columns, const Use& use) {
     if (vectors <= 13) return use(FewColumns<13, 10>());
     if (vectors <= 16) return use(FewColumns<16, 13>());
   }
+  if constexpr (kLanes == 8) {
+    if (vectors <= 4) return use(FewColumns<4, 0>());
+    if (vectors <= 7) return use(FewColumns<7, 4>());
+    if (vectors <= 13) return use(FewColumns<13, 7>());
+    if (vectors <= 19) return use(FewColumns<19, 13>());
+    if (vectors <= 25) return use(FewColumns<25, 19>());
+    if (vectors <= 32) return use(FewColumns<32, 25>());
+  }
   return use(AnyColumns());
+}
+
+int32_t cost_limit(int columns) {
+  return with_layout(columns, [](auto layout) { return kCostLimit<decltype(layout)>; });
 }
 
 bool solve(const FixedPointProblem& problem, FixedPointWorkspace& workspace) {

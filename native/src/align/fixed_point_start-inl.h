@@ -65,9 +65,10 @@ template <int kVectorCount, int kFullCount>
 struct FewColumns {
   static constexpr int kVectors = kVectorCount;
   static constexpr int kFullVectors = kFullCount;
-  static constexpr int kShift = 5;
-  static constexpr int32_t kAssigned = 16;
-  static constexpr int32_t kLowBits = 31;
+  static constexpr int kPlaceBits = kVectorCount <= 16 ? 4 : 5;
+  static constexpr int kShift = kPlaceBits + 1;
+  static constexpr int32_t kAssigned = 1 << kPlaceBits;
+  static constexpr int32_t kLowBits = 2 * kAssigned - 1;
   static int32_t place(int column) { return column / kLanes; }
   // Rounds by letting the sum fill up the mantissa, whose bits are then the integer. Values out of
   // range and NaN come out beyond the cost limit when seen as unsigned.
@@ -183,7 +184,7 @@ class InitialMatching {
     const FloatTag floats;
     if (HWY_LIKELY(left >= kLanes)) return hn::LoadU(floats, values);
     const auto count = static_cast<size_t>(std::max(left, 0));
-    if constexpr (kLanes == 16) {
+    if constexpr (kLanes >= 8) {
       return hn::MaskedLoad(hn::FirstN(floats, count), floats, values);
     } else {
       // Shorter vectors' masked loads may touch memory past the end. Slow: the load waits for the
@@ -228,32 +229,13 @@ class InitialMatching {
     const Floats offset = hn::Set(floats, problem_.offset + Layout::kRounding);
     Unsigned worst = hn::Zero(UnsignedTag());
     if constexpr (Layout::kVectors > 0) {
-      Ints least[Layout::kVectors];
-      Ints where[Layout::kVectors];
-      HWY_UNROLL(16)
-      for (int k = 0; k < Layout::kVectors; ++k) {
-        least[k] = hn::Set(kTag, kNothing);
-        where[k] = hn::Zero(kTag);
+      // As many columns at a time as registers can hold the least costs of: 32 all, 16 a few.
+      constexpr int kStep = kLanes == 16 ? Layout::kVectors : std::min(4, Layout::kVectors);
+      int first = 0;
+      for (; first + kStep <= Layout::kVectors; first += kStep) {
+        worst = quantise_columns<kStep>(first, scale, offset, worst);
       }
-      const int columns = columns_;
-      for (int i = 0; i < rows_; ++i) {
-        const float* values = problem_.values + static_cast<int64_t>(i) * columns;
-        int32_t* costs = costs_ + static_cast<int64_t>(i) * stride_;
-        HWY_UNROLL(16)
-        for (int k = 0; k < Layout::kVectors; ++k) {
-          const int left = k < Layout::kFullVectors ? kLanes : columns - k * kLanes;
-          const Ints cost =
-              shift_costs(quantise(values + k * kLanes, left, scale, offset, worst), left);
-          hn::Store(cost, kTag, costs + k * kLanes);
-          where[k] = hn::IfThenElse(hn::Lt(cost, least[k]), hn::Set(kTag, i), where[k]);
-          least[k] = hn::Min(least[k], cost);
-        }
-      }
-      HWY_UNROLL(16)
-      for (int k = 0; k < Layout::kVectors; ++k) {
-        hn::Store(least[k], kTag, dual_ + k * kLanes);
-        hn::Store(where[k], kTag, scratch_ + k * kLanes);
-      }
+      worst = quantise_columns<Layout::kVectors % kStep>(first, scale, offset, worst);
     } else {
       std::fill_n(dual_, stride_, kNothing);
       int i = 0;
@@ -262,6 +244,41 @@ class InitialMatching {
     }
     std::fill(dual_ + columns_, dual_ + stride_, 0);
     return in_range(worst);
+  }
+
+  // Of `kCount` vectors of columns from vector `first`: costs, least costs and where they are.
+  template <int kCount>
+  HWY_INLINE Unsigned quantise_columns(int first, Floats scale, Floats offset, Unsigned worst) {
+    if constexpr (kCount > 0) {
+      Ints least[kCount];
+      Ints where[kCount];
+      HWY_UNROLL(16)
+      for (int k = 0; k < kCount; ++k) {
+        least[k] = hn::Set(kTag, kNothing);
+        where[k] = hn::Zero(kTag);
+      }
+      const int begin = first * kLanes;
+      const int columns = columns_;
+      for (int i = 0; i < rows_; ++i) {
+        const float* values = problem_.values + static_cast<int64_t>(i) * columns + begin;
+        int32_t* costs = costs_ + static_cast<int64_t>(i) * stride_ + begin;
+        HWY_UNROLL(16)
+        for (int k = 0; k < kCount; ++k) {
+          const int left = first + k < Layout::kFullVectors ? kLanes : columns - begin - k * kLanes;
+          const Ints cost =
+              shift_costs(quantise(values + k * kLanes, left, scale, offset, worst), left);
+          hn::Store(cost, kTag, costs + k * kLanes);
+          where[k] = hn::IfThenElse(hn::Lt(cost, least[k]), hn::Set(kTag, i), where[k]);
+          least[k] = hn::Min(least[k], cost);
+        }
+      }
+      HWY_UNROLL(16)
+      for (int k = 0; k < kCount; ++k) {
+        hn::Store(least[k], kTag, dual_ + begin + k * kLanes);
+        hn::Store(where[k], kTag, scratch_ + begin + k * kLanes);
+      }
+    }
+    return worst;
   }
 
   template <int kRows>
@@ -317,30 +334,32 @@ class InitialMatching {
       if (scratch_[i] != 1) continue;
       prefetch_next(4);
       // Applied below, so that all rows see the same duals.
-      distance_[i] = least_beside(row(i), column_of_[i]);
+      distance_[i] = least_beside(i, column_of_[i]);
     }
     for (int i = 0; i < rows_; ++i) {
       if (scratch_[i] == 1) dual_[column_of_[i]] -= distance_[i];
     }
   }
 
-  // Least cost - dual in a row, not counting one column.
-  HWY_INLINE int32_t least_beside(const int32_t* costs, int column) const {
+  // Least cost - dual in a row, not counting one column, whose cost is out of reach meanwhile.
+  HWY_INLINE int32_t least_beside(int i, int column) {
     const int lane = column % kLanes;
+    int32_t* costs = costs_ + static_cast<int64_t>(i) * stride_;
+    int32_t* vector = costs + (column - lane);
+    const Ints kept = hn::Load(kTag, vector);
+    const auto is_lane = hn::Eq(hn::Iota(kTag, 0), hn::Set(kTag, lane));
+    hn::Store(hn::IfThenElse(is_lane, hn::Set(kTag, kBlocked), kept), kTag, vector);
+    const int32_t* others = after_store(costs, column);
     const int vectors = Layout::kVectors > 0 ? Layout::kVectors : vectors_;
     Ints even = hn::Set(kTag, kNothing);
     Ints odd = even;
-    int32_t in_lane = kNothing;
     HWY_UNROLL(16)
     for (int k = 0; k < vectors; ++k) {
-      const Ints x = reduced_costs(costs, dual_, k);
+      const Ints x = reduced_costs(others, dual_, k);
       (k % 2 ? odd : even) = hn::Min(k % 2 ? odd : even, x);
-      const int j = k * kLanes + lane;
-      in_lane = std::min(in_lane, j == column ? kNothing : costs[j] - dual_[j]);
     }
-    const auto is_lane = hn::Eq(hn::Iota(kTag, 0), hn::Set(kTag, lane));
-    return hn::GetLane(
-        all_min(hn::IfThenElse(is_lane, hn::Set(kTag, in_lane), hn::Min(even, odd))));
+    hn::Store(kept, kTag, vector);
+    return hn::GetLane(all_min(hn::Min(even, odd)));
   }
 
   // The address of `array`, known only once row i is. A vector was just stored in the array at a
