@@ -25,10 +25,11 @@ class Solver : private InitialMatching<Layout> {
   Solver(const FixedPointProblem& problem, FixedPointWorkspace& workspace)
       : Start(problem, workspace) {
     row_dual_ = workspace.row_dual.data();
+    row_begin_ = workspace.row_begin.data();
     scanned_column_ = workspace.scanned_column.data();
     scanned_key_ = workspace.scanned_key.data();
     scanned_dual_ = workspace.scanned_dual.data();
-    scanned_row_ = workspace.scanned_row.data();
+    scanned_begin_ = workspace.scanned_begin.data();
     scanned_offset_ = workspace.scanned_offset.data();
   }
 
@@ -59,7 +60,6 @@ class Solver : private InitialMatching<Layout> {
   using Start::kTag;
   using Start::prefetch_next;
   using Start::reduced_costs;
-  using Start::row;
   using Start::row_of_;
   using Start::start;
   using Start::stride_;
@@ -72,7 +72,8 @@ class Solver : private InitialMatching<Layout> {
   void mark_assigned_columns() {
     for (int j = 0; j < columns_; ++j) {
       if (row_of_[j] < 0) continue;
-      row_dual_[j] = row(row_of_[j])[j] - dual_[j] - Layout::place(j);
+      row_begin_[j] = row_of_[j] * stride_;
+      row_dual_[j] = costs_[row_begin_[j] + j] - dual_[j] - Layout::place(j);
       dual_[j] -= Layout::kAssigned;
     }
   }
@@ -99,15 +100,15 @@ class Solver : private InitialMatching<Layout> {
       const int first = (key & (Layout::kAssigned - 1)) * kLanes;
       const int j = first + lane;
       if ((key & Layout::kAssigned) == 0) {
-        finish(j, key, count);
+        finish(free_row, j, key, count);
         return;
       }
       prefetch_next(8);
-      const int i = row_of_[j];
-      const int32_t* HWY_RESTRICT costs = row(i);
+      const int32_t begin = row_begin_[j];
+      const int32_t* HWY_RESTRICT costs = costs_ + begin;
       const Ints shift = hn::Set(kTag, scan(count++, j, key, dual_[j]));
       block(dual_ + first, lane, -kBlocked);
-      const int32_t* dual = after_store(dual_, i);
+      const int32_t* dual = after_store(dual_, begin);
       even = odd = hn::Set(kTag, kNothing);
       HWY_UNROLL(16)
       for (int k = 0; k < kVectors; ++k) {
@@ -150,16 +151,16 @@ class Solver : private InitialMatching<Layout> {
       const int32_t key = hn::GetLane(best);
       const int j = vector_of[lane] * kLanes + lane;
       if ((key & Layout::kAssigned) == 0) {
-        finish(j, key, count);
+        finish(free_row, j, key, count);
         return;
       }
       prefetch_next(8);
-      const int i = row_of_[j];
-      costs = row(i);
+      const int32_t begin = row_begin_[j];
+      costs = costs_ + begin;
       const Ints shift = hn::Set(kTag, scan(count++, j, key, dual_[j]));
       block(dual_ + j - lane, lane, -kBlocked);
       block(distance + j - lane, lane, kNothing);
-      const int32_t* HWY_RESTRICT dual = after_store(dual_, i);
+      const int32_t* HWY_RESTRICT dual = after_store(dual_, begin);
       const auto tied = hn::And(same_cost(least, best), is_not(lane));
       if (hn::AllFalse(kTag, tied)) {
         least = nothing;
@@ -177,7 +178,7 @@ class Solver : private InitialMatching<Layout> {
       }
       const int lane2 = first_lane(tied);
       const int j2 = vector_of[lane2] * kLanes + lane2;
-      const int32_t* costs2 = row(row_of_[j2]);
+      const int32_t* costs2 = costs_ + row_begin_[j2];
       const Ints shift2 = hn::Set(kTag, scan(count++, j2, distance[j2], dual_[j2]));
       block(dual_ + j2 - lane2, lane2, -kBlocked);
       block(distance + j2 - lane2, lane2, kNothing);
@@ -203,9 +204,9 @@ class Solver : private InitialMatching<Layout> {
   }
 
   HWY_INLINE const int32_t* begin_history(int free_row) {
-    scanned_row_[0] = free_row;
+    scanned_begin_[0] = free_row * stride_;
     scanned_offset_[0] = 0;
-    return row(free_row);
+    return costs_ + scanned_begin_[0];
   }
 
   // Records that assigned column j became final as number `at`, at distance `key`. Returns what the
@@ -215,14 +216,14 @@ class Solver : private InitialMatching<Layout> {
     scanned_column_[at] = j;
     scanned_key_[at] = key;
     scanned_dual_[at] = stored_dual;
-    scanned_row_[at + 1] = row_of_[j];
+    scanned_begin_[at + 1] = row_begin_[j];
     scanned_offset_[at + 1] = offset;
     return offset;
   }
 
   // Flips the path that ends at free column `last` and updates the duals. Predecessors were not
   // recorded: a column's is any row, scanned before it, that gives its distance exactly.
-  void finish(int last, int32_t key, int count) {
+  void finish(int free_row, int last, int32_t key, int count) {
     const int32_t length = key & ~Layout::kLowBits;
     // A column's dual falls by what its distance lacks to the path's length, its row's rises.
     for (int s = 0; s < count; ++s) {
@@ -237,11 +238,12 @@ class Solver : private InitialMatching<Layout> {
     dual_[last] -= Layout::kAssigned;
     while (true) {
       const int step = find_predecessor(column, cost, limit);
-      const int i = scanned_row_[step];
-      const int next = column_of_[i];
+      const int next = step > 0 ? scanned_column_[step - 1] : -1;
+      const int i = step > 0 ? row_of_[next] : free_row;
       row_of_[column] = i;
       column_of_[i] = column;
-      row_dual_[column] = row(i)[column] - true_dual(column);
+      row_begin_[column] = scanned_begin_[step];
+      row_dual_[column] = costs_[row_begin_[column] + column] - true_dual(column);
       if (step == 0) break;
       column = next;
       limit = step;
@@ -255,8 +257,7 @@ class Solver : private InitialMatching<Layout> {
     const int32_t* base = costs_ + column;
     for (int step = 0; step < limit; step += kLanes) {
       const auto valid = hn::FirstN(kTag, static_cast<size_t>(limit - step));
-      const Ints at = hn::Mul(hn::IfThenElseZero(valid, hn::LoadU(kTag, scanned_row_ + step)),
-                              hn::Set(kTag, stride_));
+      const Ints at = hn::IfThenElseZero(valid, hn::LoadU(kTag, scanned_begin_ + step));
       const Ints x =
           hn::Sub(hn::GatherIndex(kTag, base, at), hn::LoadU(kTag, scanned_offset_ + step));
       const auto found = hn::And(valid, hn::Eq(x, wanted));
@@ -266,10 +267,11 @@ class Solver : private InitialMatching<Layout> {
   }
 
   int32_t* HWY_RESTRICT row_dual_;
+  int32_t* HWY_RESTRICT row_begin_;
   int32_t* HWY_RESTRICT scanned_column_;
   int32_t* HWY_RESTRICT scanned_key_;
   int32_t* HWY_RESTRICT scanned_dual_;
-  int32_t* HWY_RESTRICT scanned_row_;
+  int32_t* HWY_RESTRICT scanned_begin_;
   int32_t* HWY_RESTRICT scanned_offset_;
 };
 
@@ -340,11 +342,11 @@ void FixedPointWorkspace::reserve(int rows, int columns, int stride) {
   const size_t row_size = static_cast<size_t>(rows) + 1 + kLongestVector;
   costs.reserve(static_cast<size_t>(rows) * column_size);
   for (AlignedBuffer<int32_t>* buffer :
-       {&column_dual, &distance, &row_dual, &row_of_column, &scratch}) {
+       {&column_dual, &distance, &row_dual, &row_begin, &row_of_column, &scratch}) {
     buffer->reserve(std::max(column_size, static_cast<size_t>(columns)) + 1);
   }
   for (AlignedBuffer<int32_t>* buffer : {&column_of_row, &free_rows, &scanned_column, &scanned_key,
-                                         &scanned_dual, &scanned_row, &scanned_offset}) {
+                                         &scanned_dual, &scanned_begin, &scanned_offset}) {
     buffer->reserve(row_size);
   }
 }

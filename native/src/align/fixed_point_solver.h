@@ -19,15 +19,16 @@ class FixedPointWorkspace {
   AlignedBuffer<int32_t> column_dual;     // [stride]
   AlignedBuffer<int32_t> distance;        // [stride]
   AlignedBuffer<int32_t> row_dual;        // [stride]: dual of the row matched to a column
+  AlignedBuffer<int32_t> row_begin;       // [stride]: where the costs of that row begin
   AlignedBuffer<int32_t> row_of_column;   // [stride], -1: free
   AlignedBuffer<int32_t> column_of_row;   // [rows], -1: free
   AlignedBuffer<int32_t> free_rows;       // [rows]
   AlignedBuffer<int32_t> scratch;         // [stride]
-  AlignedBuffer<int32_t> scanned_column;  // [rows + 1 and a vector]: history of a search, in order
+  AlignedBuffer<int32_t> scanned_column;  // [rows + 1]: history of a search, in order
   AlignedBuffer<int32_t> scanned_key;     // [rows + 1]
   AlignedBuffer<int32_t> scanned_dual;    // [rows + 1]
-  AlignedBuffer<int32_t> scanned_row;     // [rows + 1]
-  AlignedBuffer<int32_t> scanned_offset;  // [rows + 1]
+  AlignedBuffer<int32_t> scanned_begin;   // [rows + 1 and a vector]
+  AlignedBuffer<int32_t> scanned_offset;  // [rows + 1 and a vector]
 };
 
 /// A matrix and how its values become integer costs: cost = round(value * scale + offset).
