@@ -2,6 +2,7 @@
 
 #include <omp.h>
 
+#include <algorithm>
 #include <compare>
 #include <dnnl.hpp>
 #include <map>
@@ -162,6 +163,37 @@ void run(const ProductKey& key, const Tensor& a, const memory::desc& b_desc, con
   stream.wait();
 }
 
+constexpr int64_t kBlockRows = 16;
+constexpr int64_t kBlockColumns = 64;
+
+// The layout that oneDNN prefers for an f32 factor on processors with AVX-512: blocks of rows and
+// columns, row-major each, one column of blocks after the other; what lacks at the ends is 0.
+memory::desc block_desc(int64_t rows, int64_t columns) {
+  return {{rows, columns}, memory::data_type::f32, memory::format_tag::BA16a64b};
+}
+
+// Packs a row-major matrix into that layout. oneDNN's own reorder takes three times as long, which
+// training notices: it packs all weights in each step.
+void copy_to_blocks(const float* values, int64_t rows, int64_t columns, float* blocks) {
+  const int64_t block_rows = (rows + kBlockRows - 1) / kBlockRows;
+  parallel_for(block_rows, 1, [&](int64_t begin_row, int64_t end_row) {
+    for (int64_t block_row = begin_row; block_row < end_row; ++block_row) {
+      float* block = blocks + block_row * kBlockRows * kBlockColumns;
+      for (int64_t first = 0; first < columns; first += kBlockColumns) {
+        const int64_t width = std::min(kBlockColumns, columns - first);
+        for (int64_t r = 0; r < kBlockRows; ++r) {
+          const int64_t row = block_row * kBlockRows + r;
+          float* out = block + r * kBlockColumns;
+          float* end = out;
+          if (row < rows) end = std::copy_n(values + row * columns + first, width, out);
+          std::fill(end, out + kBlockColumns, 0.0f);
+        }
+        block += block_rows * kBlockRows * kBlockColumns;
+      }
+    }
+  });
+}
+
 }  // namespace
 
 class PackedFactor {
@@ -208,7 +240,11 @@ std::shared_ptr<const PackedFactor> pack_factor(const MatrixView& b, DType preci
                          .threads = threads.count()};
     const memory::desc any({k, n}, data_type(precision), memory::format_tag::any);
     const memory::desc packed = cache().get(key, any)->desc.weights_desc();
-    const Tensor data({static_cast<int64_t>(packed.get_size())}, DType::kU8, allocator);
+    Tensor data({static_cast<int64_t>(packed.get_size())}, DType::kU8, allocator);
+    if (!b.transposed && b.data.dtype() == DType::kF32 && packed == block_desc(k, n)) {
+      copy_to_blocks(b.data.data<float>(), k, n, static_cast<float*>(data.raw()));
+      return std::make_shared<const PackedFactor>(packed, data, precision, k, n);
+    }
     memory from = view_memory(plain_desc(b), b.data);
     memory to = view_memory(packed, data);
     dnnl::stream stream(cpu_engine());

@@ -229,10 +229,11 @@ OpCase plain_linear(int64_t rows, int64_t in, int64_t out) {
   return op_case;
 }
 
-// The weight gradient packs factors as wide as this; the bias gradient is summed in several blocks
-// of rows and pieces of columns.
+// The weight gradient packs factors as wide as this, and so do the result and the input gradient
+// with as many rows; the bias gradient is summed in several blocks of rows and pieces of columns.
 TEST(WideLinear, Gradients) {
   check_op_along_directions(plain_linear(70, 2600, 520), tolerance_of(DType::kF32));
+  check_op_along_directions(plain_linear(530, 260, 330), tolerance_of(DType::kF32));
   check_op_along_directions(plain_linear(300, 3, 2500), tolerance_of(DType::kF32));
 }
 
