@@ -16,7 +16,7 @@ namespace HWY_NAMESPACE {
 
 // The 64-bit products of 32-bit values, one in each 64-bit lane, by a constant.
 template <class D>
-HWY_INLINE hn::Vec<D> multiply(D d, hn::Vec<D> values, uint32_t constant) {
+HWY_INLINE hn::Vec<D> multiply([[maybe_unused]] D d, hn::Vec<D> values, uint32_t constant) {
 #if HWY_TARGET == HWY_SCALAR
   return hn::Set(d, hn::GetLane(values) * constant);
 #else
