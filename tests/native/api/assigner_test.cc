@@ -156,7 +156,7 @@ TEST(Assigner, TakesExtentsUpTo4096) {
       batch.values[k] = static_cast<float>(k % 1021) * 1e-4F;
     }
     // One pair of each row is far better than the others, and no two want the same column.
-    const auto place = [&](int64_t row) {
+    const auto place = [columns = columns](int64_t row) {
       return static_cast<size_t>(row * columns + (row * 1025 + 7) % columns);
     };
     const int64_t matched = std::min(rows, columns);
