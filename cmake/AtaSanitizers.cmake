@@ -6,6 +6,7 @@ endif()
 target_compile_options(ata_compile_options INTERFACE
   -fsanitize=${ATA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
 target_link_options(ata_compile_options INTERFACE -fsanitize=${ATA_SANITIZE})
+target_compile_definitions(ata_compile_options INTERFACE ATA_SANITIZED)
 
 if(ATA_SANITIZE MATCHES "thread")
   # GCC's OpenMP runtime synchronises in ways ThreadSanitizer cannot see, so every parallel loop

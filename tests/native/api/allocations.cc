@@ -14,7 +14,7 @@ int64_t allocation_count() {
   return count;
 }
 
-#if !defined(__SANITIZE_ADDRESS__)
+#if !defined(ATA_SANITIZED)
 
 // The forms for arrays, and those that do not throw, call these.
 void* operator new(size_t size) {

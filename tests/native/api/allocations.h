@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-/// Whether allocations are counted: not under AddressSanitizer, whose operators stay in place.
-#if defined(__SANITIZE_ADDRESS__)
+/// Whether allocations are counted: not under sanitizers, whose operators stay in place.
+#if defined(ATA_SANITIZED)
 constexpr bool kAllocationsAreCounted = false;
 #else
 constexpr bool kAllocationsAreCounted = true;
