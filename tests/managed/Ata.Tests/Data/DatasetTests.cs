@@ -122,12 +122,12 @@ public sealed class DatasetTests : IDisposable
     [InlineData("validation/", "val")]
     public void FoldersNameClassesAndSplits(string below, string split)
     {
-        _folder.Touch(below + "run/1.mp4", below + "run/notes.txt", below + "walk/frames/img_00001.jpg");
+        _folder.Touch(below + "run/1.mp4", below + "run/notes.txt", below + "run/2.JPEG", below + "walk/frames/img_00001.jpg");
 
         VideoDataset dataset = VideoDataset.Load(_folder.Path);
 
         Assert.Equal(["run", "walk"], dataset.Labels);
-        Assert.Equal([_folder.In(below + "run/1.mp4"), _folder.In(below + "walk/frames")], dataset.Items.Select(i => i.Path));
+        Assert.Equal([_folder.In(below + "run/1.mp4"), _folder.In(below + "run/2.JPEG"), _folder.In(below + "walk/frames")], dataset.Items.Select(i => i.Path));
         Assert.All(dataset.Items, i => Assert.Equal(split, i.Split));
     }
 

@@ -16,6 +16,24 @@ public sealed class VideoLoaderTests(TinyVideos videos) : IClassFixture<TinyVide
     };
 
     [Theory]
+    [InlineData("png", 1)]
+    [InlineData("jpg", 4)]
+    public async Task PictureIsAVideoOfOneFrame(string type, int frames)
+    {
+        string path = Path.Combine(videos.Folder, $"grey.{type}");
+        ImageFile.Write(path, Enumerable.Repeat((byte)90, 24 * 20 * 3).ToArray(), 24, 20);
+        var dataset = new VideoDataset([new VideoItem(path, "dim")], videos.Dataset.Labels);
+        LoaderOptions options = s_options with { Frames = frames, BatchSize = 1, Augmentation = AugmentationOptions.None, Mean = [0, 0, 0], Deviation = [1, 1, 1] };
+
+        using VideoLoader loader = VideoLoader.ForTraining(dataset, options);
+        using ClipBatch batch = (await loader.NextAsync())!;
+
+        float[] values = batch.Clips.AsSpan<float>().ToArray();
+        Assert.Equal(3 * frames * 16 * 16, values.Length);
+        Assert.All(values, v => Assert.Equal(90 / 255f, v, 0.02f));
+    }
+
+    [Theory]
     [InlineData(0, 0)]
     [InlineData(0.8, 0.5)]
     public async Task ClipsDoNotDependOnWorkers(double mixup, double cutMix)
