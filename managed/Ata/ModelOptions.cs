@@ -111,6 +111,11 @@ public sealed record ImportOptions
     /// <summary>Seed of what must be initialised.</summary>
     public ulong Seed { get; init; }
 
+    /// <summary>Whether a time embedding that the checkpoint lacks is random, as a new model's, so that in fine-tuning
+    /// attention over time tells before from after at once. Otherwise it is zero, which leaves an image model as it
+    /// was.</summary>
+    public bool RandomTimes { get; init; }
+
     internal unsafe ata_import_options ToNative() => new()
     {
         struct_size = (nuint)sizeof(ata_import_options),
@@ -120,5 +125,6 @@ public sealed record ImportOptions
         classes = OptionValue.PositiveOrZero(Classes),
         heads = OptionValue.PositiveOrZero(Heads),
         seed = Seed,
+        random_times = RandomTimes ? 1 : 0,
     };
 }

@@ -318,6 +318,13 @@ public unsafe partial struct ata_import_options
 
     /// <summary>Seed of what must be initialised.</summary>
     public ulong seed;
+
+    /// <summary>
+    /// Nonzero: a time embedding that the checkpoint lacks is random, as a new model's, so that in fine-tuning
+    /// attention over time tells before from after at once; 0 (the default): it is zero, which leaves an image
+    /// model as it was.
+    /// </summary>
+    public int random_times;
 }
 
 /// <summary>How a model is trained.</summary>

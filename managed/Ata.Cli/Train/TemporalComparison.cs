@@ -82,32 +82,10 @@ internal sealed class TemporalComparison(
             Frames = config.Frames,
             Heads = config.Heads,
             Seed = seed,
+            RandomTimes = true,
         });
         video.SetLabels(train.Labels);
         video.Save(plugged);
-        GiveTimes(plugged, seed);
-    }
-
-    /// <summary>Gives an imported model the time embedding of a new one. The import's is zero, with which no mode tells
-    /// before from after, and those whose attention over time starts at zero take very long to begin to.</summary>
-    private void GiveTimes(string checkpoint, ulong seed)
-    {
-        const string Times = "time_embed";
-        string fresh = Path.Combine(folder, $"new-{seed}.safetensors");
-        using (Model model = Model.Create(config, seed))
-        {
-            model.Save(fresh);
-        }
-
-        using (TensorFile from = TensorFile.Open(fresh))
-        using (TensorFile to = TensorFile.Open(checkpoint))
-        using (AtaTensor times = from.Get(Times))
-        {
-            to.Set(Times, times);
-            to.Save(checkpoint);
-        }
-
-        File.Delete(fresh);
     }
 
     private static async Task FitAsync(string name, Model model, VideoDataset train, VideoDataset? validation, TrainerOptions options, CancellationToken cancellationToken)

@@ -11,6 +11,7 @@ internal static class ImportVerb
             "import",
             "Converts a checkpoint of timm, CLIP or TimeSformer, stored as safetensors, to Ata's.",
             "ata import vit_base_patch16_224.safetensors base.safetensors --frames 8 --classes 174",
+            "ata import runs/images/best.safetensors model.safetensors --frames 8 --random-times",
             "ata import timesformer.safetensors model.safetensors --from timesformer --labels kinetics.txt");
         var input = new Argument<string>("input") { Description = "Checkpoint to read (safetensors)." };
         var output = new Argument<string>("output") { Description = "Checkpoint to write (safetensors)." };
@@ -21,12 +22,16 @@ internal static class ImportVerb
         Option<int?> classes = Options.Positive(
             "--classes", "Number of classes; a head of another size is replaced by a new one. The checkpoint's if not given.");
         Option<int?> heads = Options.Positive("--heads", "Attention heads; one for every 64 channels if not given.");
+        var randomTimes = new Option<bool>("--random-times")
+        {
+            Description = "Start a time embedding that the checkpoint lacks at random, which fine-tuning on movement needs, rather than at zero, which leaves an image model as it was.",
+        };
         Option<string> labels = LabelFile.Option();
         Option<ulong?> seed = Options.Seed();
         Option<bool> json = Options.Json();
         command.Add(input);
         command.Add(output);
-        foreach (Option option in (Option[])[source, frames, temporal, classes, heads, labels, seed, json])
+        foreach (Option option in (Option[])[source, frames, temporal, classes, heads, randomTimes, labels, seed, json])
         {
             command.Add(option);
         }
@@ -44,6 +49,7 @@ internal static class ImportVerb
                     Classes = parse.GetValue(classes),
                     Heads = parse.GetValue(heads),
                     Seed = parse.GetValue(seed) ?? 0,
+                    RandomTimes = parse.GetValue(randomTimes),
                 });
             return WrittenModel.Save(model, names, parse.GetRequiredValue(output), parse.GetValue(json));
         });

@@ -719,6 +719,10 @@ typedef struct ata_import_options {
   int32_t heads;
   /** Seed of what must be initialised. */
   uint64_t seed;
+  /** Nonzero: a time embedding that the checkpoint lacks is random, as a new model's, so that in
+   *  fine-tuning attention over time tells before from after at once; 0 (the default): it is zero,
+   *  which leaves an image model as it was. */
+  int32_t random_times;
 } ata_import_options;
 
 /** Fills in the defaults. @param options Receives them. */

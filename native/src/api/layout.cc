@@ -89,6 +89,7 @@ const ata_abi_entry kLayout[] = {
     ATA_FIELD(ata_import_options, classes),
     ATA_FIELD(ata_import_options, heads),
     ATA_FIELD(ata_import_options, seed),
+    ATA_FIELD(ata_import_options, random_times),
 
     ATA_STRUCT(ata_train_options),
     ATA_FIELD(ata_train_options, struct_size),

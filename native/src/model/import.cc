@@ -227,7 +227,10 @@ class Importer {
   }
 
   Tensor times(const ParameterInfo& info) const {
-    if (!file_.contains("time_embed")) return Tensor::zeros(info.shape, DType::kF32);
+    if (!file_.contains("time_embed")) {
+      return options_.random_times ? initial_parameter(info, config_.dim, options_.seed)
+                                   : Tensor::zeros(info.shape, DType::kF32);
+    }
     const std::vector<int64_t> dims = file_.dims("time_embed");
     if (dims.size() != 2) file_.bad("tensor 'time_embed' has an unexpected shape");
     const Context context{.kernels = &cpu_kernels(), .allocator = heap_allocator()};
@@ -271,6 +274,7 @@ ImportOptions ImportOptions::from_c(const ata_import_options& options) {
   result.classes = options.classes;
   result.heads = options.heads;
   result.seed = options.seed;
+  result.random_times = options.random_times != 0;
   return result;
 }
 

@@ -19,8 +19,10 @@ struct ImportOptions {
   int32_t classes = 0;
   /// 0: dim / 64.
   int32_t heads = 0;
-  /// Seed of a new head.
+  /// Seed of a new head and of random times.
   uint64_t seed = 0;
+  /// Whether a time embedding that the checkpoint lacks is that of a new model, rather than zero.
+  bool random_times = false;
 
   /// Checks and converts the C API's struct.
   static ImportOptions from_c(const ata_import_options& options);
@@ -38,8 +40,9 @@ struct ImportOptions {
 /// - TimeSformer.
 ///
 /// Temporal weights that the checkpoint lacks and `options.temporal` needs start as follows:
-/// `temporal_attn` and `temporal_norm1` as copies of `attn` and `norm1`, `temporal_fc` and
-/// `time_embed` at zero. A head of another size than `options.classes` is replaced by a random one.
+/// `temporal_attn` and `temporal_norm1` as copies of `attn` and `norm1`, `temporal_fc` at zero,
+/// `time_embed` at zero or as `options.random_times` says. A head of another size than
+/// `options.classes` is replaced by a random one.
 ///
 /// Throws ATA_BAD_MODEL naming what is missing, of a wrong shape, or what the reference model
 /// cannot express (a model without a class token, register tokens, any unknown part of a block).

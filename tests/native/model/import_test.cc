@@ -181,6 +181,16 @@ TEST_F(ImportTest, TemporalWeightsStartAsCopiesAndZeros) {
   EXPECT_EQ(Model::load(path("imported"))->config().to_json(), model->config().to_json());
 }
 
+TEST_F(ImportTest, RandomTimesAreThoseOfANewModel) {
+  write(timm());
+  options_.seed = 5;
+  options_.random_times = true;
+  const auto model = import_checkpoint(path(), options_);
+  EXPECT_TRUE(
+      same_bits(model->parameters().tensor("time_embed"),
+                Model::create(model->config(), options_.seed)->parameters().tensor("time_embed")));
+}
+
 TEST_F(ImportTest, HeadIsReplacedWhenClassesDiffer) {
   write(timm());
   options_.classes = 3;
