@@ -79,6 +79,30 @@ public sealed class TrainVerbTests : IDisposable
         Assert.Contains("\"divided\"", File.ReadAllText(In("second/run.json")));
     }
 
+    [Fact]
+    public void PlugsTemporalAttentionIntoAnImageModel()
+    {
+        foreach (string picture in (string[])["dark/1.jpg", "dark/2.png", "light/1.jpg", "light/2.png"])
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(In($"pictures/{picture}"))!);
+            byte light = picture.StartsWith("dark", StringComparison.Ordinal) ? (byte)40 : (byte)200;
+            ImageFile.Write(In($"pictures/{picture}"), Enumerable.Repeat(light, 20 * 16 * 3).ToArray(), 20, 16);
+        }
+
+        Succeed("train", "--data", In("pictures"), "--out", In("image"), "--arch", "vit-tiny", "--image-size", "16", "--patch-size", "8",
+            "--dim", "16", "--depth", "1", "--heads", "2", "--frames", "1", "--temporal", "space_only", "--steps", "4", "--batch", "4");
+        Succeed("import", In("image/final.safetensors"), In("image.safetensors"), "--frames", "4", "--random-times");
+        using (TensorFile file = TensorFile.Open(In("image.safetensors")))
+        using (AtaTensor times = file.Get("time_embed"))
+        {
+            Assert.Equal([1, 4, 16], times.Shape);
+            Assert.All(times.AsSpan<float>().ToArray(), v => Assert.NotEqual(0, v));
+        }
+
+        Succeed("train", "--data", MakeVideos(8), "--out", In("video"), "--model", In("image.safetensors"), "--stride", "2", "--steps", "2", "--batch", "2");
+        Assert.Contains("\"ata\"", File.ReadAllText(In("video/run.json")));
+    }
+
     [Theory]
     [InlineData("--data is missing", "train", "--out", "run")]
     [InlineData("--out is missing", "train", "--data", "list.csv")]
