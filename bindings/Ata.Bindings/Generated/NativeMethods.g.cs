@@ -525,6 +525,88 @@ public static unsafe partial class NativeMethods
     /// <summary>Fills in the defaults.</summary>
     /// <param name="options">Receives them.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_temporal_block_options_init(ata_temporal_block_options* options);
+
+    /// <summary>Creates a block with random weights.</summary>
+    /// <param name="channels">Channels of a patch, D.</param>
+    /// <param name="options">Options; NULL for the defaults.</param>
+    /// <param name="alignment">
+    /// How frames are aligned; NULL for exact. <see cref="ata_alignment.ATA_ALIGNMENT_NONE"/> attends at fixed
+    /// positions.
+    /// </param>
+    /// <param name="block">Receives the handle.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_temporal_block_create(long channels, ata_temporal_block_options* options, ata_alignment_options* alignment, ata_temporal_block** block);
+
+    /// <summary>Releases a handle; parameters read from it stay valid.</summary>
+    /// <param name="block">May be NULL.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern void ata_temporal_block_release(ata_temporal_block* block);
+
+    /// <summary>Runs the block.</summary>
+    /// <param name="block">The block.</param>
+    /// <param name="features">
+    /// Finite f32 <c>[B, T, N, D]</c>, or feature maps <c>[B, T, D, H, W]</c>, whose H x W patches are also the
+    /// grid of <see cref="ata_alignment.ATA_ALIGNMENT_WINDOW"/>. Class tokens have no place here.
+    /// </param>
+    /// <param name="for_backward">
+    /// Nonzero: keep what <see cref="NativeMethods.ata_temporal_block_backward"/> needs.
+    /// </param>
+    /// <param name="output">Receives a new f32 tensor of the same shape.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_temporal_block_forward(ata_temporal_block* block, ata_tensor* features, int for_backward, ata_tensor** output);
+
+    /// <summary>Goes back through the last forward, once. Trajectories are constants for the gradient.</summary>
+    /// <param name="block">The block.</param>
+    /// <param name="gradient">Gradient of the output, f32 of its shape.</param>
+    /// <param name="features_gradient">Receives the gradient of the features, a new f32 tensor.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_temporal_block_backward(ata_temporal_block* block, ata_tensor* gradient, ata_tensor** features_gradient);
+
+    /// <summary>How many parameter tensors it has; 0 for NULL.</summary>
+    /// <param name="block">The block.</param>
+    /// <returns>How many parameter tensors it has; 0 for NULL.</returns>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern nuint ata_temporal_block_parameter_count(ata_temporal_block* block);
+
+    /// <summary>Names a parameter tensor.</summary>
+    /// <param name="block">The block.</param>
+    /// <param name="index">0 to count - 1.</param>
+    /// <param name="name">Receives the name, valid while the handle lives.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_temporal_block_parameter_name(ata_temporal_block* block, nuint index, byte** name);
+
+    /// <summary>
+    /// Opens a parameter: an f32 tensor that shares the block's memory. Writing to it, between a backward and the
+    /// next forward, changes the block.
+    /// </summary>
+    /// <param name="block">The block.</param>
+    /// <param name="name">Parameter name.</param>
+    /// <param name="parameter">Receives the tensor.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_temporal_block_get_parameter(ata_temporal_block* block, byte* name, ata_tensor** parameter);
+
+    /// <summary>
+    /// Reads a parameter's gradient, of the last <see cref="NativeMethods.ata_temporal_block_backward"/>.
+    /// </summary>
+    /// <param name="block">The block.</param>
+    /// <param name="name">Parameter name.</param>
+    /// <param name="gradient">Receives a new f32 tensor of the parameter's shape.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_temporal_block_get_gradient(ata_temporal_block* block, byte* name, ata_tensor** gradient);
+
+    /// <summary>
+    /// Reads the trajectories of the last forward. <see cref="ata_status.ATA_UNSUPPORTED"/> for
+    /// <see cref="ata_alignment.ATA_ALIGNMENT_SOFT"/>.
+    /// </summary>
+    /// <param name="block">The block.</param>
+    /// <param name="trajectories">Receives a new i32 tensor <c>[B, T, N]</c>.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_temporal_block_get_trajectories(ata_temporal_block* block, ata_tensor** trajectories);
+
+    /// <summary>Fills in the defaults.</summary>
+    /// <param name="options">Receives them.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_train_options_init(ata_train_options* options);
 
     /// <summary>Creates a trainer, which updates the model's weights in place and keeps them alive.</summary>

@@ -70,6 +70,17 @@ public partial struct ata_session
 }
 
 /// <summary>
+/// Attention over time along trajectories, to plug into any image backbone: it aligns the frames of features,
+/// and adds to each patch what attention gathers along its trajectory. Its weights are those of a block's
+/// temporal step: <c>temporal_norm1.weight</c>, <c>temporal_norm1.bias</c>, <c>temporal_attn.qkv.weight</c>,
+/// ... <c>temporal_fc.bias</c>. <c>temporal_fc</c> starts at zero, so that a pretrained backbone is at first
+/// unchanged. One thread at a time.
+/// </summary>
+public partial struct ata_temporal_block
+{
+}
+
+/// <summary>
 /// Trains a model: gradients, optimizer, average of weights. One thread at a time; while a step runs, no
 /// session of the model may run.
 /// </summary>
@@ -325,6 +336,29 @@ public unsafe partial struct ata_import_options
     /// model as it was.
     /// </summary>
     public int random_times;
+}
+
+/// <summary>Parameters of a temporal block.</summary>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe partial struct ata_temporal_block_options
+{
+    /// <summary>sizeof(ata_temporal_block_options).</summary>
+    public nuint struct_size;
+
+    /// <summary>"cpu" (the default when NULL), "cuda" or "cuda:1".</summary>
+    public byte* device;
+
+    /// <summary>
+    /// Arithmetic; features and weights are f32 either way. Default
+    /// <see cref="ata_precision.ATA_PRECISION_F32"/>.
+    /// </summary>
+    public ata_precision precision;
+
+    /// <summary>Attention heads, which divide the channels; 0 (the default): one for every 64 channels.</summary>
+    public int heads;
+
+    /// <summary>Seed of the initial weights. Default 0.</summary>
+    public ulong seed;
 }
 
 /// <summary>How a model is trained.</summary>

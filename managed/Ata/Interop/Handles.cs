@@ -46,6 +46,13 @@ internal sealed unsafe class SessionHandle(ata_session* pointer, SafeHandle mode
     protected override void ReleaseNative(ata_session* pointer) => NativeMethods.ata_session_release(pointer);
 }
 
+internal sealed unsafe class TemporalBlockHandle(ata_temporal_block* pointer)
+    : NativeHandle<ata_temporal_block>(pointer, nameof(TemporalBlock))
+{
+    protected override void ReleaseNative(ata_temporal_block* pointer) =>
+        NativeMethods.ata_temporal_block_release(pointer);
+}
+
 internal sealed unsafe class VideoHandle(ata_video* pointer)
     : NativeHandle<ata_video>(pointer, nameof(VideoReader))
 {

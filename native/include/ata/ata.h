@@ -864,6 +864,119 @@ ata_session_features(ata_session* session, const ata_tensor* clip, int32_t block
                      const ata_cancellation* cancellation, ata_tensor** features) ATA_NOEXCEPT;
 
 /* ---------------------------------------------------------------------------------------------
+ * Temporal attention for other backbones
+ * ------------------------------------------------------------------------------------------ */
+
+/** Parameters of a temporal block. */
+typedef struct ata_temporal_block_options {
+  /** sizeof(ata_temporal_block_options). */
+  size_t struct_size;
+  /** "cpu" (the default when NULL), "cuda" or "cuda:1". */
+  const char* device;
+  /** Arithmetic; features and weights are f32 either way. Default ::ATA_PRECISION_F32. */
+  ata_precision precision;
+  /** Attention heads, which divide the channels; 0 (the default): one for every 64 channels. */
+  int32_t heads;
+  /** Seed of the initial weights. Default 0. */
+  uint64_t seed;
+} ata_temporal_block_options;
+
+/** Fills in the defaults. @param options Receives them. */
+ATA_API(ata_status)
+ata_temporal_block_options_init(ata_temporal_block_options* options) ATA_NOEXCEPT;
+
+/**
+ * Attention over time along trajectories, to plug into any image backbone: it aligns the frames of
+ * features, and adds to each patch what attention gathers along its trajectory. Its weights are
+ * those of a block's temporal step: `temporal_norm1.weight`, `temporal_norm1.bias`,
+ * `temporal_attn.qkv.weight`, ... `temporal_fc.bias`. `temporal_fc` starts at zero, so that a
+ * pretrained backbone is at first unchanged. One thread at a time.
+ */
+typedef struct ata_temporal_block ata_temporal_block;
+
+/**
+ * Creates a block with random weights.
+ * @param channels Channels of a patch, D.
+ * @param options Options; NULL for the defaults.
+ * @param alignment How frames are aligned; NULL for exact. ::ATA_ALIGNMENT_NONE attends at fixed
+ *   positions.
+ * @param block Receives the handle.
+ */
+ATA_API(ata_status)
+ata_temporal_block_create(int64_t channels, const ata_temporal_block_options* options,
+                          const ata_alignment_options* alignment,
+                          ata_temporal_block** block) ATA_NOEXCEPT;
+
+/** Releases a handle; parameters read from it stay valid. @param block May be NULL. */
+ATA_API(void) ata_temporal_block_release(ata_temporal_block* block) ATA_NOEXCEPT;
+
+/**
+ * Runs the block.
+ * @param block The block.
+ * @param features Finite f32 `[B, T, N, D]`, or feature maps `[B, T, D, H, W]`, whose H x W patches
+ *   are also the grid of ::ATA_ALIGNMENT_WINDOW. Class tokens have no place here.
+ * @param for_backward Nonzero: keep what ata_temporal_block_backward() needs.
+ * @param output Receives a new f32 tensor of the same shape.
+ */
+ATA_API(ata_status)
+ata_temporal_block_forward(ata_temporal_block* block, const ata_tensor* features,
+                           int32_t for_backward, ata_tensor** output) ATA_NOEXCEPT;
+
+/**
+ * Goes back through the last forward, once. Trajectories are constants for the gradient.
+ * @param block The block.
+ * @param gradient Gradient of the output, f32 of its shape.
+ * @param features_gradient Receives the gradient of the features, a new f32 tensor.
+ */
+ATA_API(ata_status)
+ata_temporal_block_backward(ata_temporal_block* block, const ata_tensor* gradient,
+                            ata_tensor** features_gradient) ATA_NOEXCEPT;
+
+/** @param block The block. @return How many parameter tensors it has; 0 for NULL. */
+ATA_API(size_t)
+ata_temporal_block_parameter_count(const ata_temporal_block* block) ATA_NOEXCEPT;
+
+/**
+ * Names a parameter tensor.
+ * @param block The block.
+ * @param index 0 to count - 1.
+ * @param name Receives the name, valid while the handle lives.
+ */
+ATA_API(ata_status)
+ata_temporal_block_parameter_name(const ata_temporal_block* block, size_t index,
+                                  const char** name) ATA_NOEXCEPT;
+
+/**
+ * Opens a parameter: an f32 tensor that shares the block's memory. Writing to it, between a
+ * backward and the next forward, changes the block.
+ * @param block The block.
+ * @param name Parameter name.
+ * @param parameter Receives the tensor.
+ */
+ATA_API(ata_status)
+ata_temporal_block_get_parameter(const ata_temporal_block* block, const char* name,
+                                 ata_tensor** parameter) ATA_NOEXCEPT;
+
+/**
+ * Reads a parameter's gradient, of the last ata_temporal_block_backward().
+ * @param block The block.
+ * @param name Parameter name.
+ * @param gradient Receives a new f32 tensor of the parameter's shape.
+ */
+ATA_API(ata_status)
+ata_temporal_block_get_gradient(const ata_temporal_block* block, const char* name,
+                                ata_tensor** gradient) ATA_NOEXCEPT;
+
+/**
+ * Reads the trajectories of the last forward. ::ATA_UNSUPPORTED for ::ATA_ALIGNMENT_SOFT.
+ * @param block The block.
+ * @param trajectories Receives a new i32 tensor `[B, T, N]`.
+ */
+ATA_API(ata_status)
+ata_temporal_block_get_trajectories(const ata_temporal_block* block,
+                                    ata_tensor** trajectories) ATA_NOEXCEPT;
+
+/* ---------------------------------------------------------------------------------------------
  * Training
  * ------------------------------------------------------------------------------------------ */
 

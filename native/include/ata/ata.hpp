@@ -20,6 +20,7 @@
 #include <ata/alignment.hpp>
 #include <ata/library.hpp>
 #include <ata/model.hpp>
+#include <ata/temporal_block.hpp>
 #include <ata/tensor.hpp>
 #include <ata/training.hpp>
 #include <ata/video.hpp>

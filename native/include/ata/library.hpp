@@ -68,6 +68,9 @@ inline ata_status init(ata_model_options* options) {
 inline ata_status init(ata_import_options* options) {
   return ata_import_options_init(options);
 }
+inline ata_status init(ata_temporal_block_options* options) {
+  return ata_temporal_block_options_init(options);
+}
 inline ata_status init(ata_train_options* options) {
   return ata_train_options_init(options);
 }

@@ -207,6 +207,15 @@ void align_features(const float* features, const FeatureShape& shape,
   if (similarities != nullptr) follow_trajectories(shape, trajectories, similarities);
 }
 
+Tensor identity_trajectories(int64_t clips, int64_t frames, int64_t patches) {
+  Tensor trajectories({clips, frames, patches}, DType::kI32);
+  int32_t* frame = trajectories.data<int32_t>();
+  for (int64_t i = 0; i < clips * frames; ++i, frame += patches) {
+    std::iota(frame, frame + patches, 0);
+  }
+  return trajectories;
+}
+
 Alignment align(const Tensor& features, const AlignmentOptions& options,
                 AlignmentWorkspace& workspace, bool with_similarities) {
   require(features.defined() && features.dtype() == DType::kF32 && features.rank() == 4,

@@ -92,6 +92,9 @@ void align_features(const float* features, const FeatureShape& shape,
                     int32_t* trajectories, float* similarities = nullptr,
                     double* column_duals = nullptr);
 
+/// Trajectories i32 `[clips, frames, patches]` that stay at their patches.
+Tensor identity_trajectories(int64_t clips, int64_t frames, int64_t patches);
+
 struct Alignment {
   Tensor trajectories;  // i32 [B, T, N]
   Tensor similarities;  // f32 [B, T - 1, N], or absent

@@ -2,8 +2,10 @@
 #include "align/mutual_information.h"
 #include "align/online_aligner.h"
 #include "align/principal_components.h"
+#include "api/alignment_options.h"
 #include "api/boundary.h"
 
+using ata::api::alignment_options;
 using ata::api::guard;
 using ata::api::init_options;
 using ata::api::make_handle;
@@ -45,7 +47,9 @@ ata::SampleMatrix components_of(const ata::Tensor& samples, const char* name, in
       components > 0 ? std::min<int64_t>(components, channels) : channels);
 }
 
-ata::AlignmentOptions alignment_options(const ata_alignment_options* options) {
+}  // namespace
+
+ata::AlignmentOptions ata::api::alignment_options(const ata_alignment_options* options) {
   const ata_alignment_options given =
       options_or_default(options, ata_alignment_options_init, "ata_alignment_options");
   require_enum(given.method, ATA_ALIGNMENT_SOFT, "ata_alignment_options.method");
@@ -58,8 +62,6 @@ ata::AlignmentOptions alignment_options(const ata_alignment_options* options) {
   result.grid_width = given.grid_width;
   return result;
 }
-
-}  // namespace
 
 ata_status ata_alignment_options_init(ata_alignment_options* options) noexcept {
   const ata::AlignmentOptions defaults;

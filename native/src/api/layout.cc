@@ -91,6 +91,13 @@ const ata_abi_entry kLayout[] = {
     ATA_FIELD(ata_import_options, seed),
     ATA_FIELD(ata_import_options, random_times),
 
+    ATA_STRUCT(ata_temporal_block_options),
+    ATA_FIELD(ata_temporal_block_options, struct_size),
+    ATA_FIELD(ata_temporal_block_options, device),
+    ATA_FIELD(ata_temporal_block_options, precision),
+    ATA_FIELD(ata_temporal_block_options, heads),
+    ATA_FIELD(ata_temporal_block_options, seed),
+
     ATA_STRUCT(ata_train_options),
     ATA_FIELD(ata_train_options, struct_size),
     ATA_FIELD(ata_train_options, optimizer),

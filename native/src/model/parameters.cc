@@ -1,7 +1,6 @@
 #include "model/parameters.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 #include "base/error.h"
@@ -40,6 +39,17 @@ float initial_deviation(const std::string& name, int64_t width) {
   return kInitialDeviation * std::sqrt(kWidthOfThatDeviation / static_cast<float>(width));
 }
 
+void add_norm(std::vector<ParameterInfo>& list, const std::string& name, int64_t dim) {
+  list.push_back({name + ".weight", {dim}});
+  list.push_back({name + ".bias", {dim}});
+}
+
+void add_linear(std::vector<ParameterInfo>& list, const std::string& name, int64_t out,
+                int64_t in) {
+  list.push_back({name + ".weight", {out, in}});
+  list.push_back({name + ".bias", {out}});
+}
+
 NormWeights norm(ParameterSource& source, const std::string& name) {
   return {source.tensor(name + ".weight"), source.tensor(name + ".bias")};
 }
@@ -56,37 +66,44 @@ std::vector<ParameterInfo> list_parameters(const ModelConfig& config,
                                            const ParameterGroups& groups) {
   const int64_t dim = config.dim;
   std::vector<ParameterInfo> list;
-  const auto add_norm = [&](const std::string& name) {
-    list.push_back({name + ".weight", {dim}});
-    list.push_back({name + ".bias", {dim}});
-  };
-  const auto add_linear = [&](const std::string& name, int64_t out, int64_t in) {
-    list.push_back({name + ".weight", {out, in}});
-    list.push_back({name + ".bias", {out}});
-  };
   list.push_back({"cls_token", {1, 1, dim}});
   list.push_back({"pos_embed", {1, config.patches() + 1, dim}});
   if (groups.time) list.push_back({"time_embed", {1, config.frames, dim}});
   list.push_back({"patch_embed.proj.weight", {dim, 3, config.patch_size, config.patch_size}});
   list.push_back({"patch_embed.proj.bias", {dim}});
-  if (groups.norm_pre) add_norm("norm_pre");
+  if (groups.norm_pre) add_norm(list, "norm_pre", dim);
   for (int64_t i = 0; i < config.depth; ++i) {
     if (groups.temporal) {
-      add_norm(block_name(i, "temporal_norm1"));
-      add_linear(block_name(i, "temporal_attn.qkv"), 3 * dim, dim);
-      add_linear(block_name(i, "temporal_attn.proj"), dim, dim);
-      add_linear(block_name(i, "temporal_fc"), dim, dim);
+      const auto temporal = list_temporal_parameters(block_name(i, ""), dim);
+      list.insert(list.end(), temporal.begin(), temporal.end());
     }
-    add_norm(block_name(i, "norm1"));
-    add_linear(block_name(i, "attn.qkv"), 3 * dim, dim);
-    add_linear(block_name(i, "attn.proj"), dim, dim);
-    add_norm(block_name(i, "norm2"));
-    add_linear(block_name(i, "mlp.fc1"), config.hidden_dim(), dim);
-    add_linear(block_name(i, "mlp.fc2"), dim, config.hidden_dim());
+    add_norm(list, block_name(i, "norm1"), dim);
+    add_linear(list, block_name(i, "attn.qkv"), 3 * dim, dim);
+    add_linear(list, block_name(i, "attn.proj"), dim, dim);
+    add_norm(list, block_name(i, "norm2"), dim);
+    add_linear(list, block_name(i, "mlp.fc1"), config.hidden_dim(), dim);
+    add_linear(list, block_name(i, "mlp.fc2"), dim, config.hidden_dim());
   }
-  add_norm("norm");
-  add_linear("head", config.classes, dim);
+  add_norm(list, "norm", dim);
+  add_linear(list, "head", config.classes, dim);
   return list;
+}
+
+std::vector<ParameterInfo> list_temporal_parameters(const std::string& prefix, int64_t dim) {
+  std::vector<ParameterInfo> list;
+  add_norm(list, prefix + "temporal_norm1", dim);
+  add_linear(list, prefix + "temporal_attn.qkv", 3 * dim, dim);
+  add_linear(list, prefix + "temporal_attn.proj", dim, dim);
+  add_linear(list, prefix + "temporal_fc", dim, dim);
+  return list;
+}
+
+TemporalWeights bind_temporal_weights(const std::string& prefix, ParameterSource& source) {
+  TemporalWeights weights;
+  weights.norm1 = norm(source, prefix + "temporal_norm1");
+  weights.qkv = source.linear(prefix + "temporal_attn.qkv");
+  source.chain(prefix + "temporal_attn.proj", prefix + "temporal_fc", &weights.proj, &weights.fc);
+  return weights;
 }
 
 VitWeights bind_weights(const ModelConfig& config, bool norm_pre, ParameterSource& source) {
@@ -100,10 +117,7 @@ VitWeights bind_weights(const ModelConfig& config, bool norm_pre, ParameterSourc
   for (int64_t i = 0; i < config.depth; ++i) {
     BlockWeights block;
     if (groups.temporal) {
-      block.temporal_norm1 = norm(source, block_name(i, "temporal_norm1"));
-      block.temporal_qkv = source.linear(block_name(i, "temporal_attn.qkv"));
-      source.chain(block_name(i, "temporal_attn.proj"), block_name(i, "temporal_fc"),
-                   &block.temporal_proj, &block.temporal_fc);
+      block.temporal = bind_temporal_weights(block_name(i, ""), source);
     }
     block.norm1 = norm(source, block_name(i, "norm1"));
     block.qkv = source.linear(block_name(i, "attn.qkv"));
@@ -174,15 +188,8 @@ Tensor initial_parameter(const ParameterInfo& info, int64_t width, uint64_t seed
 }
 
 void check_finite(const Tensor& tensor, const std::string& name, const std::string& origin) {
-  // An exponent of all ones marks infinities and NaNs.
-  constexpr uint32_t kExponent = 0x7f800000;
+  if (all_finite(tensor)) return;
   const float* values = tensor.data<float>();
-  const int64_t count = tensor.count();
-  uint32_t found = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    found |= (std::bit_cast<uint32_t>(values[i]) & kExponent) == kExponent ? 1u : 0u;
-  }
-  if (found == 0) return;
   int64_t at = 0;
   while (std::isfinite(values[at])) ++at;
   fail(ATA_BAD_MODEL, origin, ": tensor '", name, "' holds ", values[at], " at position ", at,

@@ -37,6 +37,10 @@ struct ParameterGroups {
 std::vector<ParameterInfo> list_parameters(const ModelConfig& config,
                                            const ParameterGroups& groups);
 
+/// Those of a temporal step over tokens of width `dim`; names begin with `prefix`, "blocks.3." or
+/// so.
+std::vector<ParameterInfo> list_temporal_parameters(const std::string& prefix, int64_t dim);
+
 /// Where bind_weights() takes each parameter from.
 class ParameterSource {
  public:
@@ -56,6 +60,9 @@ class ParameterSource {
 
 /// Collects the weights that `config.temporal` reads, and `norm_pre` if there is one.
 VitWeights bind_weights(const ModelConfig& config, bool norm_pre, ParameterSource& source);
+
+/// Collects the weights of list_temporal_parameters().
+TemporalWeights bind_temporal_weights(const std::string& prefix, ParameterSource& source);
 
 /// Named f32 tensors on the heap, in the order of list_parameters().
 class ParameterSet {

@@ -1,7 +1,5 @@
 #include "model/session.h"
 
-#include <numeric>
-
 #include "base/error.h"
 #include "ops/cross_entropy.h"
 
@@ -76,13 +74,9 @@ Tensor Session::trajectories(int64_t block) const {
   require(block < static_cast<int64_t>(trajectories_.size()), "the last run did not reach block ",
           block);
   const Tensor& recorded = trajectories_[static_cast<size_t>(block)];
-  if (recorded.defined()) return recorded.clone();
-  Tensor identity({clip_shape_[0], config.frames, config.patches()}, DType::kI32);
-  int32_t* values = identity.data<int32_t>();
-  for (int64_t i = 0; i < clip_shape_[0] * config.frames; ++i, values += config.patches()) {
-    std::iota(values, values + config.patches(), 0);
-  }
-  return identity;
+  return recorded.defined()
+             ? recorded.clone()
+             : identity_trajectories(clip_shape_[0], config.frames, config.patches());
 }
 
 Tensor Session::features(const Tensor& clip, int64_t block, const std::atomic<bool>* cancelled) {

@@ -1,28 +1,15 @@
 #include "model/vit.h"
 
-#include <bit>
 #include <utility>
 
 #include "base/error.h"
 #include "ops/dropout.h"
 #include "ops/embedding.h"
-#include "ops/layer_norm.h"
 #include "ops/patches.h"
 #include "ops/rows.h"
-#include "ops/soft_alignment.h"
-#include "ops/temporal_attention.h"
 
 namespace ata {
 namespace {
-
-bool all_finite(const Tensor& tensor) {
-  constexpr uint32_t kExponent = 0x7f800000;
-  uint32_t found = 0;
-  for (float value : tensor.values<float>()) {
-    found |= (std::bit_cast<uint32_t>(value) & kExponent) == kExponent ? 1u : 0u;
-  }
-  return found == 0;
-}
 
 // Lets a context record on another tape for a while.
 class TapeScope {
@@ -185,50 +172,21 @@ Tensor VitForward::align(const Variable& patches, int64_t index) {
 
 Variable VitForward::temporal_step(const Variable& tokens, int64_t index) {
   const Variable patches = patch_rows(tokens);
-  const bool ata = config_.temporal == ATA_TEMPORAL_ATA;
-  const bool soft = ata && config_.alignment == ATA_ALIGNMENT_SOFT;
-  const Tensor trajectories = ata && !soft ? align(patches, index) : Tensor();
-  Tensor visited;
-  // Only a many-to-one alignment leaves patches out.
-  if (ata && config_.alignment == ATA_ALIGNMENT_NEAREST) {
-    visited = visited_rows(context_, trajectories);
+  TemporalStep step = {.layout = {batch_, config_.frames, config_.patches()},
+                       .heads = config_.heads,
+                       .compute = compute_,
+                       .block = index,
+                       .depth = config_.depth};
+  if (config_.temporal == ATA_TEMPORAL_ATA) {
+    step.alignment = alignment_.method;
+    step.temperature = alignment_.temperature;
+    if (alignment_.method != AlignmentMethod::kSoft) step.trajectories = align(patches, index);
   }
-  const Tensor row_scale =
-      training_.branch_scale(index, config_.depth, DrawSite::kTemporalBranch, batch_,
-                             patch_row_count(), /*class_rows=*/0, visited);
-  Variable x;
-  if (soft) {
-    const PatchLayout layout = {batch_, config_.frames, config_.patches()};
-    const Variable spread = soft_trajectories(context_, patches, layout, config_.temperature);
-    x = temporal_branch(soft_gather(context_, spread, patches, layout), index, Tensor(), {});
-    x = soft_scatter(context_, spread, x, patches, row_scale, layout);
-  } else {
-    LinearOptions output;
-    output.residual = patches;
-    output.row_scale = row_scale;
-    x = temporal_branch(patches, index, trajectories, output);
-  }
+  const Variable x = run_temporal_step(
+      context_, patches, weights_.blocks[static_cast<size_t>(index)].temporal, step, training_);
   // Without a tape the result has been written over the patch rows of `tokens`.
   if (context_.tape == nullptr) return tokens;
   return concat_rows(context_, x, class_rows(tokens));
-}
-
-Variable VitForward::temporal_branch(const Variable& patches, int64_t index,
-                                     const Tensor& trajectories, const LinearOptions& output) {
-  const BlockWeights& block = weights_.blocks[static_cast<size_t>(index)];
-  Variable x = norm(patches, block.temporal_norm1, compute_);
-  x = linear(context_, x, block.temporal_qkv, {.out_dtype = compute_});
-  x = temporal_attention(context_, x, batch_, config_.frames, config_.patches(), config_.heads,
-                         trajectories);
-  if (block.temporal_fc.out_features == 0) return linear(context_, x, block.temporal_proj, output);
-  // Nothing lies between the two layers but dropout.
-  if (training_.dropout == 0.0f && patch_row_count() > config_.dim) {
-    return linear(context_, x, chain_linear(context_, block.temporal_proj, block.temporal_fc),
-                  output);
-  }
-  x = linear(context_, x, block.temporal_proj, {.out_dtype = compute_});
-  x = thinned(x, index, DrawSite::kTemporalProjection);
-  return linear(context_, x, block.temporal_fc, output);
 }
 
 Variable VitForward::spatial_attention(const Variable& tokens, int64_t index) {

@@ -8,26 +8,18 @@
 
 #include "align/alignment.h"
 #include "model/config.h"
+#include "model/temporal_step.h"
 #include "model/training_pass.h"
 #include "ops/attention.h"
 #include "ops/context.h"
+#include "ops/layer_norm.h"
 #include "ops/linear.h"
 
 namespace ata {
 
-struct NormWeights {
-  Variable gamma;
-  Variable beta;
-};
-
 struct BlockWeights {
-  /// The temporal step; undefined in the modes `joint` and `space_only`.
-  NormWeights temporal_norm1;
-  LinearWeights temporal_qkv;
-  LinearWeights temporal_proj;
-  /// `out_features` is 0 when temporal_proj already holds the product of the two: nothing lies
-  /// between them, so that inference needs one.
-  LinearWeights temporal_fc;
+  /// Undefined in the modes `joint` and `space_only`.
+  TemporalWeights temporal;
 
   NormWeights norm1;
   LinearWeights qkv;
@@ -109,10 +101,6 @@ class VitForward {
   /// Runs the block on a tape of its own, which it drops; backward runs it again.
   Variable recomputed_block(const Variable& tokens, int64_t index);
   Variable temporal_step(const Variable& tokens, int64_t index);
-  /// What the temporal step adds to its input: attention over time and its two layers, the last
-  /// with the given output.
-  Variable temporal_branch(const Variable& patches, int64_t index, const Tensor& trajectories,
-                           const LinearOptions& output);
   /// The attention over space, all of it but its last layer: add_branch() adds that.
   Variable spatial_attention(const Variable& tokens, int64_t index);
   Variable spatial_output(const Variable& attended, const Variable& tokens, int64_t index);

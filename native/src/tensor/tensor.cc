@@ -207,4 +207,14 @@ Tensor Tensor::clone(const std::shared_ptr<Allocator>& allocator) const {
   return copy;
 }
 
+bool all_finite(const Tensor& tensor) {
+  // An exponent of all ones marks both; without a branch the compiler vectorises this.
+  constexpr uint32_t kExponent = 0x7f800000;
+  uint32_t found = 0;
+  for (float value : tensor.values<float>()) {
+    found |= (std::bit_cast<uint32_t>(value) & kExponent) == kExponent ? 1u : 0u;
+  }
+  return found == 0;
+}
+
 }  // namespace ata

@@ -128,6 +128,9 @@ class Tensor {
   DType dtype_ = DType::kF32;
 };
 
+/// Whether no element of an f32 tensor is a NaN or an infinity.
+bool all_finite(const Tensor& tensor);
+
 template <typename T>
 constexpr DType dtype_of() {
   using U = std::remove_const_t<T>;

@@ -35,6 +35,10 @@ public sealed unsafe class DefaultsTests
         NativeStatus.Check(NativeMethods.ata_model_options_init(&model));
         AssertSame(model, new ModelOptions().ToNative(model.device));
 
+        ata_temporal_block_options block;
+        NativeStatus.Check(NativeMethods.ata_temporal_block_options_init(&block));
+        AssertSame(block, new TemporalBlockOptions().ToNative(block.device));
+
         ata_mi_options information;
         NativeStatus.Check(NativeMethods.ata_mi_options_init(&information));
         AssertSame(information, new InformationOptions().ToNative());

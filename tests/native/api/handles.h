@@ -13,6 +13,7 @@ struct Release {
   void operator()(ata_trainer* trainer) const { ata_trainer_release(trainer); }
   void operator()(ata_cancellation* flag) const { ata_cancellation_release(flag); }
   void operator()(ata_assigner* assigner) const { ata_assigner_release(assigner); }
+  void operator()(ata_temporal_block* block) const { ata_temporal_block_release(block); }
   void operator()(ata_online_aligner* aligner) const { ata_online_aligner_release(aligner); }
 };
 template <typename T>

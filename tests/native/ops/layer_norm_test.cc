@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "op_check.h"
+#include "oracles.h"
 
 namespace ata::testing {
 namespace {
@@ -16,22 +16,8 @@ OpCase layer_norm_case(int64_t rows, int64_t columns, DType out) {
   op_case.op = [out](const Context& context, const std::vector<Variable>& inputs) {
     return layer_norm(context, inputs[0], inputs[1], inputs[2], out, 1e-3f);
   };
-  op_case.oracle = [columns](const std::vector<Doubles>& inputs) {
-    const size_t n = static_cast<size_t>(columns);
-    Doubles y(inputs[0].size());
-    for (size_t begin = 0; begin < y.size(); begin += n) {
-      double mean = 0.0, variance = 0.0;
-      for (size_t i = 0; i < n; ++i) mean += inputs[0][begin + i] / static_cast<double>(n);
-      for (size_t i = 0; i < n; ++i) {
-        const double d = inputs[0][begin + i] - mean;
-        variance += d * d / static_cast<double>(n);
-      }
-      for (size_t i = 0; i < n; ++i) {
-        y[begin + i] = (inputs[0][begin + i] - mean) / std::sqrt(variance + 1e-3f) * inputs[1][i] +
-                       inputs[2][i];
-      }
-    }
-    return y;
+  op_case.oracle = [](const std::vector<Doubles>& inputs) {
+    return layer_norm_oracle(inputs[0], inputs[1], inputs[2], 1e-3f);
   };
   return op_case;
 }

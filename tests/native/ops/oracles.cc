@@ -34,6 +34,24 @@ Doubles attend_rows(const Doubles& qkv, const std::vector<int64_t>& rows, int64_
   return result;
 }
 
+Doubles layer_norm_oracle(const Doubles& x, const Doubles& gamma, const Doubles& beta,
+                          double epsilon) {
+  const size_t n = gamma.size();
+  Doubles y(x.size());
+  for (size_t begin = 0; begin < y.size(); begin += n) {
+    double mean = 0.0, variance = 0.0;
+    for (size_t i = 0; i < n; ++i) mean += x[begin + i] / static_cast<double>(n);
+    for (size_t i = 0; i < n; ++i) {
+      const double d = x[begin + i] - mean;
+      variance += d * d / static_cast<double>(n);
+    }
+    for (size_t i = 0; i < n; ++i) {
+      y[begin + i] = (x[begin + i] - mean) / std::sqrt(variance + epsilon) * gamma[i] + beta[i];
+    }
+  }
+  return y;
+}
+
 Doubles attention_oracle(const Doubles& qkv, int64_t groups, int64_t frames, int64_t patches,
                          int64_t dim, int heads) {
   const int64_t patch_rows = groups * frames * patches;

@@ -19,6 +19,10 @@ Doubles temporal_attention_oracle(const Doubles& qkv, int64_t batch, int64_t fra
                                   int64_t patches, int64_t dim, int heads,
                                   const std::vector<int32_t>& trajectories);
 
+/// ops/layer_norm.h; gamma and beta `[D]`.
+Doubles layer_norm_oracle(const Doubles& x, const Doubles& gamma, const Doubles& beta,
+                          double epsilon = 1e-6);
+
 /// x `[rows, in]` times the transpose of w `[out, in]`, plus b unless it is empty.
 Doubles linear_oracle(const Doubles& x, const Doubles& w, const Doubles& b, int64_t in,
                       int64_t out);

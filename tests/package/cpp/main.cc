@@ -111,6 +111,20 @@ void classify(const std::string& clip_path, const std::string& model_path) {
             "live frames give what all frames at once give");
   }
 
+  // Attention over time on its own: unchanged features until it has learnt something.
+  ata_temporal_block_options options = ata::defaults<ata_temporal_block_options>();
+  options.heads = 2;
+  ata::TemporalBlock block(static_cast<int64_t>(channels), options);
+  const ata::Tensor attended = block.forward(features, /*for_backward=*/true);
+  require(std::ranges::equal(attended.data<float>(), features.data<float>()),
+          "a new temporal block changes nothing");
+  require(block.backward(attended).shape() == features.shape(), "its features have a gradient");
+  const std::string layer = block.parameter_names().back();
+  require(block.gradient(layer).shape() == block.parameter(layer).shape(),
+          "and so have its parameters");
+  const auto paths = block.trajectories();
+  require(std::ranges::equal(paths.data<int32_t>(), trajectories), "it follows trajectories");
+
   ata::Cancellation cancellation;
   cancellation.cancel();
   try {

@@ -1,0 +1,174 @@
+using System.Runtime.InteropServices;
+using Ata.Bindings;
+using Ata.Interop;
+
+namespace Ata;
+
+/// <summary>
+/// Attention over time along trajectories, to plug into any image backbone: it aligns the frames of features, and adds
+/// to each patch what attention gathers along its trajectory. Its weights are those of a model block's temporal step:
+/// <c>temporal_norm1</c>, <c>temporal_attn.qkv</c>, <c>temporal_attn.proj</c> and <c>temporal_fc</c>, which starts at zero,
+/// so that a pretrained backbone is at first unchanged.
+/// </summary>
+/// <remarks>One thread at a time.</remarks>
+public sealed unsafe class TemporalBlock : IDisposable
+{
+    private readonly TemporalBlockHandle _handle;
+
+    /// <summary>Creates a block with random weights.</summary>
+    /// <param name="channels">Channels of a patch, D.</param>
+    /// <param name="options">Options; null for the defaults.</param>
+    /// <exception cref="ArgumentException">An option is out of range, or the heads do not divide the channels.</exception>
+    public TemporalBlock(int channels, TemporalBlockOptions? options = null)
+    {
+        options ??= new TemporalBlockOptions();
+        ata_alignment_options alignment = options.Alignment.ToNative();
+        using var device = new Utf8Text(options.Device, stackalloc byte[Utf8Text.BufferSize], nameof(options));
+        ata_temporal_block_options native = options.ToNative(device.Pointer);
+        ata_temporal_block* block;
+        NativeStatus.Check(NativeMethods.ata_temporal_block_create(channels, &native, &alignment, &block));
+        _handle = new TemporalBlockHandle(block);
+        Channels = channels;
+        ParameterNames = ReadNames();
+    }
+
+    /// <summary>Channels of a patch, D.</summary>
+    public int Channels { get; }
+
+    /// <summary><c>temporal_norm1.weight</c> and so on, as in a block of a checkpoint.</summary>
+    public IReadOnlyList<string> ParameterNames { get; }
+
+    /// <summary>Runs the block.</summary>
+    /// <param name="features">Finite Float32 <c>[B, T, N, D]</c>, or feature maps <c>[B, T, D, H, W]</c>, whose H x W patches
+    /// are also the grid of <see cref="AlignmentMethod.Window"/>. Class tokens have no place here.</param>
+    /// <param name="forBackward">Keep what <see cref="Backward"/> needs.</param>
+    /// <returns>Features of the same shape, which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">The features have another type, shape or number of channels, or are not
+    /// finite.</exception>
+    public AtaTensor Forward(AtaTensor features, bool forBackward = false)
+    {
+        ArgumentNullException.ThrowIfNull(features);
+        using Lease<ata_temporal_block> lease = _handle.LeaseExclusively();
+        using Lease<ata_tensor> tensor = features.Handle.Lease();
+        ata_tensor* output;
+        NativeStatus.Check(NativeMethods.ata_temporal_block_forward(lease.Pointer, tensor.Pointer, forBackward ? 1 : 0, &output));
+        return new AtaTensor(output);
+    }
+
+    /// <summary>Goes back through the last <see cref="Forward"/>, once; then <see cref="GetGradient"/> has the gradients of
+    /// the parameters. Trajectories are constants for the gradient.</summary>
+    /// <param name="gradient">Gradient of the output, Float32 of its shape.</param>
+    /// <returns>The gradient of the features, which the caller disposes.</returns>
+    public AtaTensor Backward(AtaTensor gradient)
+    {
+        ArgumentNullException.ThrowIfNull(gradient);
+        using Lease<ata_temporal_block> lease = _handle.LeaseExclusively();
+        using Lease<ata_tensor> tensor = gradient.Handle.Lease();
+        ata_tensor* back;
+        NativeStatus.Check(NativeMethods.ata_temporal_block_backward(lease.Pointer, tensor.Pointer, &back));
+        return new AtaTensor(back);
+    }
+
+    /// <summary>Opens a parameter.</summary>
+    /// <param name="name">Name of the parameter.</param>
+    /// <returns>Float32 that shares the block's memory, which the caller disposes: writing to it, between a backward and
+    /// the next forward, changes the block.</returns>
+    public AtaTensor GetParameter(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        using Lease<ata_temporal_block> lease = _handle.LeaseExclusively();
+        using var text = new Utf8Text(name, stackalloc byte[Utf8Text.BufferSize]);
+        ata_tensor* parameter;
+        NativeStatus.Check(NativeMethods.ata_temporal_block_get_parameter(lease.Pointer, text.Pointer, &parameter));
+        return new AtaTensor(parameter);
+    }
+
+    /// <summary>Reads a parameter's gradient, of the last <see cref="Backward"/>.</summary>
+    /// <param name="name">Name of the parameter.</param>
+    /// <returns>Float32 of the parameter's shape, which the caller disposes.</returns>
+    public AtaTensor GetGradient(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        using Lease<ata_temporal_block> lease = _handle.LeaseExclusively();
+        using var text = new Utf8Text(name, stackalloc byte[Utf8Text.BufferSize]);
+        ata_tensor* gradient;
+        NativeStatus.Check(NativeMethods.ata_temporal_block_get_gradient(lease.Pointer, text.Pointer, &gradient));
+        return new AtaTensor(gradient);
+    }
+
+    /// <summary>Reads the trajectories of the last <see cref="Forward"/>.</summary>
+    /// <returns>Trajectories that the caller disposes.</returns>
+    /// <exception cref="NotSupportedException">The alignment is <see cref="AlignmentMethod.Soft"/>, which has
+    /// none.</exception>
+    public Trajectories GetTrajectories()
+    {
+        using Lease<ata_temporal_block> lease = _handle.LeaseExclusively();
+        ata_tensor* trajectories;
+        NativeStatus.Check(NativeMethods.ata_temporal_block_get_trajectories(lease.Pointer, &trajectories));
+        return new Trajectories(trajectories, null);
+    }
+
+    /// <summary>Takes the weights from a file of tensors, such as a checkpoint. All or none.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="prefix">What their names begin with, such as <c>blocks.3.</c></param>
+    /// <exception cref="KeyNotFoundException">A tensor is missing.</exception>
+    /// <exception cref="ArgumentException">A tensor has another type or shape.</exception>
+    public void ReadFrom(TensorFile file, string prefix = "")
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        var tensors = new List<AtaTensor>();
+        try
+        {
+            foreach (string name in ParameterNames)
+            {
+                AtaTensor tensor = file.Get(prefix + name);
+                tensors.Add(tensor);
+                using AtaTensor parameter = GetParameter(name);
+                if (tensor.ElementType != parameter.ElementType || !tensor.Shape.SequenceEqual(parameter.Shape))
+                {
+                    throw new ArgumentException($"The tensor \"{prefix}{name}\" is {tensor}; the block takes {parameter}.", nameof(file));
+                }
+            }
+
+            for (int i = 0; i < tensors.Count; ++i)
+            {
+                using AtaTensor parameter = GetParameter(ParameterNames[i]);
+                tensors[i].AsSpan<float>().CopyTo(parameter.AsSpan<float>());
+            }
+        }
+        finally
+        {
+            tensors.ForEach(t => t.Dispose());
+        }
+    }
+
+    /// <summary>Puts copies of the weights into a file of tensors.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="prefix">What their names shall begin with.</param>
+    public void WriteTo(TensorFile file, string prefix = "")
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        foreach (string name in ParameterNames)
+        {
+            using AtaTensor parameter = GetParameter(name);
+            file.Set(prefix + name, parameter);
+        }
+    }
+
+    /// <summary>Releases the block; parameters that were opened stay valid.</summary>
+    public void Dispose() => _handle.Dispose();
+
+    private string[] ReadNames()
+    {
+        using Lease<ata_temporal_block> lease = _handle.LeaseExclusively();
+        var names = new string[NativeMethods.ata_temporal_block_parameter_count(lease.Pointer)];
+        for (int i = 0; i < names.Length; ++i)
+        {
+            byte* name;
+            NativeStatus.Check(NativeMethods.ata_temporal_block_parameter_name(lease.Pointer, (nuint)i, &name));
+            names[i] = Marshal.PtrToStringUTF8((nint)name)!;
+        }
+
+        return names;
+    }
+}

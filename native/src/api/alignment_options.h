@@ -1,0 +1,15 @@
+#ifndef ATA_API_ALIGNMENT_OPTIONS_H_
+#define ATA_API_ALIGNMENT_OPTIONS_H_
+
+#include "align/alignment.h"
+#include "ata/ata.h"
+
+namespace ata::api {
+
+/// Checks the enum and the size of the caller's options, or the defaults for NULL, and converts
+/// them. Ranges are checked where they are used, against the patches.
+AlignmentOptions alignment_options(const ata_alignment_options* options);
+
+}  // namespace ata::api
+
+#endif  // ATA_API_ALIGNMENT_OPTIONS_H_

@@ -1,0 +1,107 @@
+#include "model/temporal_block.h"
+
+#include "api/alignment_options.h"
+#include "api/boundary.h"
+
+using ata::api::guard;
+using ata::api::init_options;
+using ata::api::make_handle;
+using ata::api::options_or_default;
+using ata::api::require_enum;
+using ata::api::require_pointer;
+
+struct ata_temporal_block {
+  ata::TemporalBlock block;
+};
+
+ata_status ata_temporal_block_options_init(ata_temporal_block_options* options) noexcept {
+  return init_options(options, ata_temporal_block_options{}, "ata_temporal_block_options");
+}
+
+ata_status ata_temporal_block_create(int64_t channels, const ata_temporal_block_options* options,
+                                     const ata_alignment_options* alignment,
+                                     ata_temporal_block** block) noexcept {
+  return guard([&] {
+    require_pointer(block, "block");
+    const ata_temporal_block_options given =
+        options_or_default(options, ata_temporal_block_options_init, "ata_temporal_block_options");
+    require_enum(given.precision, ATA_PRECISION_BF16, "ata_temporal_block_options.precision");
+    ata::TemporalBlockOptions result;
+    result.channels = channels;
+    result.heads = given.heads;
+    result.alignment = ata::api::alignment_options(alignment);
+    result.precision = given.precision;
+    if (given.device != nullptr) result.device = given.device;
+    result.seed = given.seed;
+    *block = new ata_temporal_block{ata::TemporalBlock(result)};
+  });
+}
+
+void ata_temporal_block_release(ata_temporal_block* block) noexcept {
+  delete block;
+}
+
+ata_status ata_temporal_block_forward(ata_temporal_block* block, const ata_tensor* features,
+                                      int32_t for_backward, ata_tensor** output) noexcept {
+  return guard([&] {
+    require_pointer(block, "block");
+    require_pointer(features, "features");
+    require_pointer(output, "output");
+    *output = make_handle(block->block.forward(features->tensor, for_backward != 0)).release();
+  });
+}
+
+ata_status ata_temporal_block_backward(ata_temporal_block* block, const ata_tensor* gradient,
+                                       ata_tensor** features_gradient) noexcept {
+  return guard([&] {
+    require_pointer(block, "block");
+    require_pointer(gradient, "gradient");
+    require_pointer(features_gradient, "features_gradient");
+    *features_gradient = make_handle(block->block.backward(gradient->tensor)).release();
+  });
+}
+
+size_t ata_temporal_block_parameter_count(const ata_temporal_block* block) noexcept {
+  return block ? block->block.parameter_names().size() : 0;
+}
+
+ata_status ata_temporal_block_parameter_name(const ata_temporal_block* block, size_t index,
+                                             const char** name) noexcept {
+  return guard([&] {
+    require_pointer(block, "block");
+    require_pointer(name, "name");
+    const auto& names = block->block.parameter_names();
+    ata::require(index < names.size(), "index is ", index, "; the block has ", names.size(),
+                 " parameters");
+    *name = names[index].c_str();
+  });
+}
+
+ata_status ata_temporal_block_get_parameter(const ata_temporal_block* block, const char* name,
+                                            ata_tensor** parameter) noexcept {
+  return guard([&] {
+    require_pointer(block, "block");
+    require_pointer(name, "name");
+    require_pointer(parameter, "parameter");
+    *parameter = make_handle(block->block.parameter(name)).release();
+  });
+}
+
+ata_status ata_temporal_block_get_gradient(const ata_temporal_block* block, const char* name,
+                                           ata_tensor** gradient) noexcept {
+  return guard([&] {
+    require_pointer(block, "block");
+    require_pointer(name, "name");
+    require_pointer(gradient, "gradient");
+    *gradient = make_handle(block->block.gradient(name)).release();
+  });
+}
+
+ata_status ata_temporal_block_get_trajectories(const ata_temporal_block* block,
+                                               ata_tensor** trajectories) noexcept {
+  return guard([&] {
+    require_pointer(block, "block");
+    require_pointer(trajectories, "trajectories");
+    *trajectories = make_handle(block->block.trajectories()).release();
+  });
+}

@@ -1,0 +1,79 @@
+#ifndef ATA_MODEL_TEMPORAL_BLOCK_H_
+#define ATA_MODEL_TEMPORAL_BLOCK_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "align/alignment.h"
+#include "model/parameters.h"
+#include "model/temporal_step.h"
+
+namespace ata {
+
+/// What a TemporalBlock is made of; see ata_temporal_block_options.
+struct TemporalBlockOptions {
+  int64_t channels = 0;
+  /// 0: channels / 64.
+  int64_t heads = 0;
+  AlignmentOptions alignment = {};
+  ata_precision precision = ATA_PRECISION_F32;
+  std::string device = "cpu";
+  /// Seed of the initial weights.
+  uint64_t seed = 0;
+};
+
+/// The temporal step on its own, to plug into any backbone (spec "As a plug-in"):
+/// features in, features of the same shape out, forward and backward, with weights of its own.
+/// `temporal_fc` starts at zero, so that at first features leave as they came.
+///
+/// Features are f32 `[B, T, N, D]`, or feature maps `[B, T, D, H, W]`, finite. One thread at a
+/// time.
+class TemporalBlock {
+ public:
+  /// Throws ATA_INVALID_ARGUMENT when an option is out of range.
+  explicit TemporalBlock(const TemporalBlockOptions& options);
+
+  /// The features after attention over time, a new tensor. With `for_backward` what backward()
+  /// needs is kept until then.
+  Tensor forward(const Tensor& features, bool for_backward);
+  /// The gradient of the features of the last forward(for_backward), given that of its result;
+  /// gradient() then has those of the parameters. Once for each forward.
+  Tensor backward(const Tensor& gradient);
+
+  /// `temporal_norm1.weight` and so on, as in a block of a checkpoint.
+  const std::vector<std::string>& parameter_names() const { return names_; }
+  /// A parameter, sharing its memory: writing to it changes the block.
+  Tensor parameter(const std::string& name) const { return parameters_.tensor(name); }
+  /// The gradient of a parameter, from the last backward().
+  Tensor gradient(const std::string& name) const;
+  /// Trajectories i32 `[B, T, N]` of the last forward(). ATA_UNSUPPORTED for `soft`.
+  Tensor trajectories() const;
+
+ private:
+  TemporalStep make_step(const Tensor& features) const;
+
+  TemporalBlockOptions options_;
+  const Kernels* kernels_;
+  ParameterSet parameters_;
+  std::vector<std::string> names_;
+  std::shared_ptr<Allocator> workspace_;
+  AlignmentWorkspace alignment_workspace_;
+  /// Of the last forward.
+  Shape shape_;
+  Tensor trajectories_;
+  /// Of a forward whose backward is to come: the features and the result as rows `[B*T*N, D]`, and
+  /// the parameters.
+  Tape tape_;
+  Variable input_;
+  Variable output_;
+  std::unordered_map<std::string, Variable> variables_;
+  /// The parameters of the last backward, with their gradients.
+  std::unordered_map<std::string, Variable> differentiated_;
+};
+
+}  // namespace ata
+
+#endif  // ATA_MODEL_TEMPORAL_BLOCK_H_

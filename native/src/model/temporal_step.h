@@ -1,0 +1,52 @@
+#ifndef ATA_MODEL_TEMPORAL_STEP_H_
+#define ATA_MODEL_TEMPORAL_STEP_H_
+
+#include <cstdint>
+
+#include "align/alignment.h"
+#include "model/training_pass.h"
+#include "ops/context.h"
+#include "ops/layer_norm.h"
+#include "ops/linear.h"
+#include "ops/soft_alignment.h"
+
+namespace ata {
+
+/// The weights of a temporal step.
+struct TemporalWeights {
+  NormWeights norm1;
+  LinearWeights qkv;
+  LinearWeights proj;
+  /// `out_features` is 0 when `proj` already holds the product of the two: nothing lies between
+  /// them, so that inference needs one.
+  LinearWeights fc;
+};
+
+/// What a temporal step runs over, and along which paths.
+struct TemporalStep {
+  PatchLayout layout;
+  int heads = 1;
+  /// Type of what products read and write.
+  DType compute = DType::kF32;
+  /// How `trajectories` were made; `none` stays at fixed positions.
+  AlignmentMethod alignment = AlignmentMethod::kNone;
+  /// i32 `[B, T, N]`, or empty: fixed positions, or `soft`, which has none.
+  Tensor trajectories = {};
+  /// Of `soft`.
+  float temperature = 0.05F;
+  /// The block, and of how many, for what a training pass draws at random.
+  int64_t block = 0;
+  int64_t depth = 1;
+};
+
+/// Attention over time as a residual branch (spec "Alignment and the ATA step"):
+/// x + fc(proj(attention(qkv(norm1(x))))) along the trajectories; x f32 `[B*T*N, D]`, rows ordered
+/// (b, t, n). Patches that `nearest` visits with no trajectory keep their value. Without a tape the
+/// result is written over x. A training pass needs weights whose `proj` and `fc` are two layers.
+Variable run_temporal_step(const Context& context, const Variable& x,
+                           const TemporalWeights& weights, const TemporalStep& step,
+                           const TrainingPass& training = {});
+
+}  // namespace ata
+
+#endif  // ATA_MODEL_TEMPORAL_STEP_H_

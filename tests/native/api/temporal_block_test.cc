@@ -1,0 +1,146 @@
+// ata_temporal_block: what the boundary adds to the block, which tests/native/model tests.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ata/ata.h"
+#include "handles.h"
+
+namespace {
+
+constexpr int64_t kShape[] = {2, 3, 4, 8};
+
+class CApiTemporalBlock : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(ata_temporal_block_options_init(&options_), ATA_OK);
+    options_.heads = 2;
+    ata_temporal_block* block = nullptr;
+    ASSERT_EQ(ata_temporal_block_create(8, &options_, nullptr, &block), ATA_OK) << ata_last_error();
+    block_.reset(block);
+    ata_tensor* features = nullptr;
+    ASSERT_EQ(ata_tensor_create(ATA_F32, kShape, 4, &features), ATA_OK);
+    features_.reset(features);
+    const auto values = elements(features);
+    for (size_t i = 0; i < values.size(); ++i) {
+      values[i] = std::sin(static_cast<float>(i) * 0.37f);
+    }
+  }
+
+  static std::span<float> elements(const ata_tensor* tensor) {
+    ata_tensor_info info;
+    EXPECT_EQ(ata_tensor_get_info(tensor, &info), ATA_OK);
+    return {static_cast<float*>(info.data), info.size / sizeof(float)};
+  }
+
+  Handle<ata_tensor> parameter(const char* name) const {
+    ata_tensor* tensor = nullptr;
+    EXPECT_EQ(ata_temporal_block_get_parameter(block_.get(), name, &tensor), ATA_OK);
+    return Handle<ata_tensor>(tensor);
+  }
+
+  Handle<ata_tensor> forward(bool for_backward) const {
+    ata_tensor* output = nullptr;
+    EXPECT_EQ(ata_temporal_block_forward(block_.get(), features_.get(), for_backward, &output),
+              ATA_OK)
+        << ata_last_error();
+    return Handle<ata_tensor>(output);
+  }
+
+  ata_temporal_block_options options_;
+  Handle<ata_temporal_block> block_;
+  Handle<ata_tensor> features_;
+};
+
+TEST_F(CApiTemporalBlock, ParametersAreWrittenThrough) {
+  const auto same = forward(false);
+  EXPECT_TRUE(std::ranges::equal(elements(same.get()), elements(features_.get())));
+  const auto bias = parameter("temporal_fc.bias");
+  std::ranges::fill(elements(bias.get()), 0.5f);
+  const auto moved = forward(true);
+  const auto before = elements(features_.get()), after = elements(moved.get());
+  for (size_t i = 0; i < before.size(); ++i) EXPECT_FLOAT_EQ(after[i], before[i] + 0.5f);
+
+  ata_tensor* back = nullptr;
+  ASSERT_EQ(ata_temporal_block_backward(block_.get(), features_.get(), &back), ATA_OK);
+  const Handle<ata_tensor> features_gradient(back);
+  ata_tensor* gradient = nullptr;
+  ASSERT_EQ(ata_temporal_block_get_gradient(block_.get(), "temporal_fc.bias", &gradient), ATA_OK);
+  const Handle<ata_tensor> bias_gradient(gradient);
+  // The bias is added to every patch.
+  for (size_t channel = 0; channel < 8; ++channel) {
+    float sum = 0.0f;
+    for (size_t i = channel; i < before.size(); i += 8) sum += before[i];
+    EXPECT_NEAR(elements(gradient)[channel], sum, 1e-4f);
+  }
+  ata_tensor* trajectories = nullptr;
+  ASSERT_EQ(ata_temporal_block_get_trajectories(block_.get(), &trajectories), ATA_OK);
+  const Handle<ata_tensor> paths(trajectories);
+  ata_tensor_info info;
+  ASSERT_EQ(ata_tensor_get_info(trajectories, &info), ATA_OK);
+  EXPECT_EQ(info.dtype, ATA_I32);
+  EXPECT_EQ(info.size, 2u * 3 * 4 * sizeof(int32_t));
+}
+
+TEST_F(CApiTemporalBlock, ParametersOutliveTheBlock) {
+  const auto bias = parameter("temporal_fc.bias");
+  block_.reset();
+  EXPECT_EQ(elements(bias.get()).size(), 8u);
+  EXPECT_EQ(elements(bias.get())[7], 0.0f);
+}
+
+TEST_F(CApiTemporalBlock, NamesItsParameters) {
+  ASSERT_EQ(ata_temporal_block_parameter_count(block_.get()), 8u);
+  EXPECT_EQ(ata_temporal_block_parameter_count(nullptr), 0u);
+  const char* name = nullptr;
+  ASSERT_EQ(ata_temporal_block_parameter_name(block_.get(), 2, &name), ATA_OK);
+  EXPECT_STREQ(name, "temporal_attn.qkv.weight");
+  EXPECT_EQ(ata_temporal_block_parameter_name(block_.get(), 8, &name), ATA_INVALID_ARGUMENT);
+  EXPECT_STREQ(name, "temporal_attn.qkv.weight");
+}
+
+TEST_F(CApiTemporalBlock, RejectsWhatItCannotUse) {
+  ata_temporal_block* untouched = block_.get();
+  const auto fails = [&](ata_status expected, const char* text,
+                         const ata_temporal_block_options* options,
+                         const ata_alignment_options* alignment) {
+    EXPECT_EQ(ata_temporal_block_create(8, options, alignment, &untouched), expected);
+    EXPECT_NE(std::string(ata_last_error()).find(text), std::string::npos) << ata_last_error();
+    EXPECT_EQ(untouched, block_.get());
+  };
+  fails(ATA_INVALID_ARGUMENT, "say how many heads", nullptr, nullptr);
+  ata_temporal_block_options wrong = options_;
+  wrong.struct_size = 3;
+  fails(ATA_INVALID_ARGUMENT, "struct_size is 3", &wrong, nullptr);
+  wrong = options_;
+  wrong.precision = static_cast<ata_precision>(7);
+  fails(ATA_INVALID_ARGUMENT, "precision is 7", &wrong, nullptr);
+  wrong = options_;
+  wrong.device = "abacus";
+  fails(ATA_DEVICE_UNAVAILABLE, "abacus", &wrong, nullptr);
+  ata_alignment_options alignment;
+  ASSERT_EQ(ata_alignment_options_init(&alignment), ATA_OK);
+  alignment.method = static_cast<ata_alignment>(99);
+  fails(ATA_INVALID_ARGUMENT, "method is 99", &options_, &alignment);
+
+  ata_tensor* output = features_.get();
+  EXPECT_EQ(ata_temporal_block_forward(nullptr, features_.get(), 0, &output), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_temporal_block_forward(block_.get(), nullptr, 0, &output), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_temporal_block_forward(block_.get(), features_.get(), 0, nullptr),
+            ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_temporal_block_backward(block_.get(), features_.get(), &output),
+            ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_temporal_block_get_parameter(block_.get(), "head.weight", &output),
+            ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_temporal_block_get_gradient(block_.get(), "temporal_fc.bias", &output),
+            ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_temporal_block_get_trajectories(block_.get(), &output), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(output, features_.get());
+}
+
+}  // namespace

@@ -1,0 +1,210 @@
+#include "model/temporal_block.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "../ops/op_check.h"
+#include "base/error.h"
+
+namespace ata {
+namespace {
+
+using testing::doubles;
+using testing::expect_error;
+using testing::random_tensor;
+using testing::relative_error;
+using testing::same_bits;
+
+constexpr int64_t kClips = 2, kFrames = 3, kHeight = 2, kWidth = 3, kChannels = 8;
+constexpr AlignmentMethod kMethods[] = {AlignmentMethod::kExact,    AlignmentMethod::kNone,
+                                        AlignmentMethod::kNearest,  AlignmentMethod::kWindow,
+                                        AlignmentMethod::kSinkhorn, AlignmentMethod::kSoft};
+
+TemporalBlockOptions options_of(AlignmentMethod method) {
+  TemporalBlockOptions options;
+  options.channels = kChannels;
+  options.heads = 2;
+  options.alignment.method = method;
+  options.alignment.window_radius = 1;
+  options.alignment.temperature = 0.5F;
+  options.alignment.grid_height = kHeight;
+  options.alignment.grid_width = kWidth;
+  return options;
+}
+
+Tensor some_features() {
+  return random_tensor({kClips, kFrames, kHeight * kWidth, kChannels}, 11);
+}
+
+// Features [B, T, N, D] as maps [B, T, D, H, W].
+Tensor as_maps(const Tensor& features) {
+  Tensor maps({kClips, kFrames, kChannels, kHeight, kWidth}, DType::kF32);
+  const int64_t patches = kHeight * kWidth;
+  for (int64_t i = 0; i < features.count(); ++i) {
+    const int64_t channel = i % kChannels, patch = i / kChannels % patches,
+                  frame = i / kChannels / patches;
+    maps.data<float>()[(frame * kChannels + channel) * patches + patch] = features.data<float>()[i];
+  }
+  return maps;
+}
+
+// Gives `temporal_fc` values, without which attention changes nothing.
+void wake(TemporalBlock& block) {
+  for (const char* name : {"temporal_fc.weight", "temporal_fc.bias", "temporal_attn.qkv.bias"}) {
+    Tensor parameter = block.parameter(name);
+    const Tensor values = random_tensor(parameter.shape(), 12);
+    std::copy_n(values.data<float>(), values.count(), parameter.data<float>());
+  }
+}
+
+double dot(const Tensor& a, const Tensor& b) {
+  double sum = 0.0;
+  for (int64_t i = 0; i < a.count(); ++i) {
+    sum += static_cast<double>(a.data<float>()[i]) * b.data<float>()[i];
+  }
+  return sum;
+}
+
+TEST(TemporalBlock, NewBlockChangesNothing) {
+  const Tensor features = some_features();
+  for (const AlignmentMethod method : kMethods) {
+    for (const ata_precision precision : {ATA_PRECISION_F32, ATA_PRECISION_BF16}) {
+      SCOPED_TRACE(concat(static_cast<int>(method), " in precision ", precision));
+      TemporalBlockOptions options = options_of(method);
+      options.precision = precision;
+      TemporalBlock block(options);
+      for (const Tensor& input : {features, as_maps(features)}) {
+        for (const bool for_backward : {false, true}) {
+          EXPECT_EQ(doubles(block.forward(input, for_backward)), doubles(input));
+        }
+      }
+    }
+  }
+}
+
+TEST(TemporalBlock, RunsAlongTheTrajectoriesOfItsFeatures) {
+  const Tensor features = some_features();
+  for (const AlignmentMethod method : kMethods) {
+    if (method == AlignmentMethod::kSoft) continue;
+    SCOPED_TRACE(static_cast<int>(method));
+    const TemporalBlockOptions options = options_of(method);
+    TemporalBlock block(options);
+    const Tensor output = block.forward(features, false);
+    AlignmentWorkspace workspace;
+    EXPECT_TRUE(same_bits(block.trajectories(),
+                          align(features, options.alignment, workspace).trajectories));
+  }
+}
+
+TEST(TemporalBlock, MapsAreFeaturesInAnotherOrder) {
+  const Tensor features = some_features();
+  const Tensor gradient = random_tensor(features.shape(), 13);
+  for (const AlignmentMethod method : kMethods) {
+    SCOPED_TRACE(static_cast<int>(method));
+    TemporalBlock block(options_of(method));
+    wake(block);
+    const Tensor output = block.forward(features, true);
+    EXPECT_GT(relative_error(doubles(output), doubles(features)), 0.1);
+    const Tensor back = block.backward(gradient);
+    const Tensor weight = block.gradient("temporal_attn.qkv.weight");
+    EXPECT_TRUE(same_bits(block.forward(as_maps(features), true), as_maps(output)));
+    EXPECT_TRUE(same_bits(block.backward(as_maps(gradient)), as_maps(back)));
+    EXPECT_TRUE(same_bits(block.gradient("temporal_attn.qkv.weight"), weight));
+  }
+}
+
+// The step itself is compared with an oracle, element by element; this is what the block adds.
+TEST(TemporalBlock, GradientsAreThoseOfTheForward) {
+  const Tensor features = some_features();
+  const Tensor weights = random_tensor(features.shape(), 13);
+  const float step = 1e-2F;
+  for (const AlignmentMethod method : kMethods) {
+    TemporalBlock block(options_of(method));
+    wake(block);
+    block.forward(features, true);
+    const Tensor back = block.backward(weights);
+    const auto check = [&](Tensor changed, const Tensor& gradient, const std::string& name) {
+      SCOPED_TRACE(concat(name, " by method ", static_cast<int>(method)));
+      const Tensor before = changed.clone();
+      const Tensor direction = random_tensor(changed.shape(), 14);
+      double values[2];
+      for (int side = 0; side < 2; ++side) {
+        for (int64_t i = 0; i < changed.count(); ++i) {
+          changed.data<float>()[i] =
+              before.data<float>()[i] + (side ? -step : step) * direction.data<float>()[i];
+        }
+        values[side] = dot(block.forward(features, false), weights);
+      }
+      std::copy_n(before.data<float>(), before.count(), changed.data<float>());
+      const double expected = (values[0] - values[1]) / (2.0 * static_cast<double>(step));
+      EXPECT_NEAR(dot(gradient, direction), expected, 2e-2 * (1.0 + std::abs(expected)));
+    };
+    for (const std::string& name : block.parameter_names()) {
+      const Tensor gradient = block.gradient(name);
+      check(block.parameter(name), gradient, name);
+    }
+    // Trajectories are constants for the gradient: only where none depends on the features.
+    if (method == AlignmentMethod::kNone || method == AlignmentMethod::kSoft) {
+      check(features, back, "features");
+    }
+  }
+}
+
+TEST(TemporalBlock, CallerMayOverwriteFeaturesBeforeBackward) {
+  const Tensor gradient = random_tensor(some_features().shape(), 13);
+  TemporalBlock block(options_of(AlignmentMethod::kExact));
+  wake(block);
+  block.forward(some_features(), true);
+  const Tensor expected = block.backward(gradient);
+  Tensor features = some_features();
+  block.forward(features, true);
+  std::fill_n(features.data<float>(), features.count(), 0.0F);
+  EXPECT_TRUE(same_bits(block.backward(gradient), expected));
+}
+
+TEST(TemporalBlock, SaysWhatIsWrong) {
+  TemporalBlockOptions options = options_of(AlignmentMethod::kExact);
+  options.channels = 0;
+  expect_error(ATA_INVALID_ARGUMENT, "channels is 0", [&] { TemporalBlock{options}; });
+  options.channels = 48;
+  options.heads = 0;
+  expect_error(ATA_INVALID_ARGUMENT, "say how many heads", [&] { TemporalBlock{options}; });
+  options.heads = 5;
+  expect_error(ATA_INVALID_ARGUMENT, "5 heads do not divide", [&] { TemporalBlock{options}; });
+  options = options_of(AlignmentMethod::kSinkhorn);
+  options.alignment.temperature = 0.0F;
+  expect_error(ATA_INVALID_ARGUMENT, "temperature", [&] { TemporalBlock{options}; });
+  options = options_of(AlignmentMethod::kExact);
+  options.device = "abacus";
+  expect_error(ATA_DEVICE_UNAVAILABLE, "abacus", [&] { TemporalBlock{options}; });
+
+  TemporalBlock block(options_of(AlignmentMethod::kExact));
+  const auto fails = [&](const std::string& text, const Tensor& features) {
+    expect_error(ATA_INVALID_ARGUMENT, text, [&] { block.forward(features, true); });
+  };
+  expect_error(ATA_INVALID_ARGUMENT, "run forward first", [&] { block.trajectories(); });
+  expect_error(ATA_INVALID_ARGUMENT, "no forward", [&] { block.backward(some_features()); });
+  fails("f32 [B, T, N, D]", Tensor::zeros({2, 3, 4}, DType::kF32));
+  fails("f32 [B, T, N, D]", Tensor::zeros({1, 1, 1, kChannels}, DType::kI32));
+  fails("have 9 channels", Tensor::zeros({1, 2, 3, 9}, DType::kF32));
+  fails("at least 1", Tensor::zeros({1, 0, 3, kChannels}, DType::kF32));
+  Tensor broken = some_features();
+  broken.data<float>()[5] = NAN;
+  fails("NaN", broken);
+
+  block.forward(some_features(), true);
+  expect_error(ATA_INVALID_ARGUMENT, "no gradient yet",
+               [&] { block.gradient("temporal_fc.weight"); });
+  expect_error(ATA_INVALID_ARGUMENT, "the gradient is",
+               [&] { block.backward(as_maps(some_features())); });
+  block.backward(some_features());
+  expect_error(ATA_INVALID_ARGUMENT, "no forward", [&] { block.backward(some_features()); });
+  expect_error(ATA_INVALID_ARGUMENT, "no parameter 'x'", [&] { block.parameter("x"); });
+  TemporalBlock soft(options_of(AlignmentMethod::kSoft));
+  soft.forward(some_features(), false);
+  expect_error(ATA_UNSUPPORTED, "soft", [&] { soft.trajectories(); });
+}
+
+}  // namespace
+}  // namespace ata
