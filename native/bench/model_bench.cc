@@ -1,7 +1,8 @@
 // Speed and memory of whole forward passes of ViT-B/16, beside oneDNN's own product rate.
 //
 //   model_bench                      speed of every mode, 8 frames; long clips; peak memory
-//   model_bench --benchmark_filter=  as for any Google Benchmark program
+//   model_bench --benchmark_filter=  as for any Google Benchmark program; temporal_block/ is the
+//                                    plug-in on the features of the first block
 //
 // Counters: `GFLOP/s` counts the arithmetic of the specification (temporal_attn.proj and
 // temporal_fc as two products, though inference runs them as one, and all rows of the last block,
@@ -22,6 +23,7 @@
 #include "align/alignment.h"
 #include "base/random.h"
 #include "model/session.h"
+#include "model/temporal_block.h"
 #include "model/vit.h"
 #include "reference_product.h"
 
@@ -157,6 +159,24 @@ void forward(benchmark::State& state, ata_temporal_mode mode, ata_precision prec
   state.counters["align"] = align_seconds(session, clip) / fastest;
 }
 
+// The plug-in over the features that a model's first block gets; `training` goes back as well.
+void temporal_block(benchmark::State& state, ata_precision precision, bool training) {
+  ModelOptions options;
+  options.frames = 8;
+  Session session(Model::load(checkpoint_path(), options));
+  const Tensor features = session.features(moving_clip(session.model().config()), 0);
+  TemporalBlockOptions block_options;
+  block_options.channels = features.dim(3);
+  block_options.precision = precision;
+  TemporalBlock block(block_options);
+  const auto run = [&] {
+    const Tensor output = block.forward(features, training);
+    benchmark::DoNotOptimize(training ? block.backward(output) : output);
+  };
+  run();
+  for (auto _ : state) run();
+}
+
 // Loads the model in a process of its own, runs it once, and reads what the process needed.
 void peak_memory(benchmark::State& state, ata_temporal_mode mode, ata_precision precision,
                  int32_t frames) {
@@ -202,6 +222,13 @@ void register_benchmarks() {
   const std::pair<const char*, ata_precision> precisions[] = {{"f32", ATA_PRECISION_F32},
                                                               {"bf16", ATA_PRECISION_BF16}};
   for (const auto& [name, precision] : precisions) {
+    for (const bool training : {false, true}) {
+      benchmark::RegisterBenchmark(
+          concat("temporal_block/", training ? "training/" : "forward/", name).c_str(),
+          [=, p = precision](benchmark::State& state) { temporal_block(state, p, training); })
+          ->UseRealTime()
+          ->Unit(benchmark::kMillisecond);
+    }
     for (ata_temporal_mode mode :
          {ATA_TEMPORAL_ATA, ATA_TEMPORAL_DIVIDED, ATA_TEMPORAL_JOINT, ATA_TEMPORAL_SPACE_ONLY}) {
       for (int32_t frames : {8, 32, 96}) {
