@@ -42,6 +42,7 @@ internal static unsafe class NativeAbi
         ?? Difference<ata_model_config>(layout)
         ?? Difference<ata_model_options>(layout)
         ?? Difference<ata_import_options>(layout)
+        ?? Difference<ata_temporal_block_options>(layout)
         ?? Difference<ata_train_options>(layout)
         ?? Difference<ata_video_options>(layout)
         ?? Difference<ata_video_info>(layout)

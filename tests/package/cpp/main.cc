@@ -118,9 +118,10 @@ void classify(const std::string& clip_path, const std::string& model_path) {
   const ata::Tensor attended = block.forward(features, /*for_backward=*/true);
   require(std::ranges::equal(attended.data<float>(), features.data<float>()),
           "a new temporal block changes nothing");
-  require(block.backward(attended).shape() == features.shape(), "its features have a gradient");
+  require(std::ranges::equal(block.backward(attended).shape(), features.shape()),
+          "its features have a gradient");
   const std::string layer = block.parameter_names().back();
-  require(block.gradient(layer).shape() == block.parameter(layer).shape(),
+  require(std::ranges::equal(block.gradient(layer).shape(), block.parameter(layer).shape()),
           "and so have its parameters");
   const auto paths = block.trajectories();
   require(std::ranges::equal(paths.data<int32_t>(), trajectories), "it follows trajectories");
