@@ -9,9 +9,10 @@ namespace ata {
 void Assigner::solve(const float* values, int64_t count, int rows, int columns, int32_t* matching,
                      double* totals, double* column_duals) {
   // Every worker's, now: which of them gets a problem is a matter of timing.
-  const auto workers = static_cast<size_t>(std::min<int64_t>(thread_count(), count));
-  workspaces_.resize(std::max(workspaces_.size(), workers));
-  for (size_t k = 0; k < workers; ++k) workspaces_[k].reserve(rows, columns);
+  const int64_t workers = std::min<int64_t>(thread_count(), count);
+  const auto needed = static_cast<size_t>(assignment_workspaces(workers, rows, columns));
+  workspaces_.resize(std::max(workspaces_.size(), needed));
+  for (size_t k = 0; k < needed; ++k) workspaces_[k].reserve(rows, columns);
 
   const auto problems = static_cast<size_t>(count);
   const size_t row_count = problems * static_cast<size_t>(rows);

@@ -148,48 +148,61 @@ void solve_with_forbidden_pairs(const Float64Problem& problem, AssignmentWorkspa
   }
 }
 
-// Solves with integer costs; false when pairs are forbidden. Throws when a value is not allowed.
-bool solve_in_integers(const Oriented& matrix, const AssignmentOptions& options,
-                       AssignmentWorkspace& workspace, const double* column_duals, int64_t number,
-                       Scaling* scaling) {
-  const auto attempt = [&](const Oriented& values, double least, double greatest, double range) {
-    *scaling = scale_to_integers(values, least, greatest, options.maximize);
-    scaling->unit *= range;
-    if (column_duals != nullptr) {
-      scaling->problem.initial_duals =
-          quantise_prices(column_duals, *scaling, workspace.initial_duals);
-    }
-    return solve_fixed_point(scaling->problem, workspace.fixed_point);
-  };
+// A problem on its way: what the caller gave, and how its values become integers.
+struct Job {
+  Oriented matrix;
+  const AssignmentOptions& options;
+  AssignmentWorkspace& workspace;
+  int32_t* matching;
+  double* column_duals;
+  int64_t number;
+  Scaling scaling = {};
+};
+
+void scale(Job& job, const Oriented& matrix, double low, double high, double range) {
+  job.scaling = scale_to_integers(matrix, low, high, job.options.maximize);
+  job.scaling.unit *= range;
+  if (job.column_duals != nullptr) {
+    job.scaling.problem.initial_duals =
+        quantise_prices(job.column_duals, job.scaling, job.workspace.initial_duals);
+  }
+}
+
+// Scales by a guess of the range of the values; false when there is none that will do.
+bool scale_by_guess(Job& job) {
   double low = 0;
   double high = 0;
-  if (guess_range(matrix, &low, &high) && is_well_scaled(low, high) &&
-      attempt(matrix, low, high, 1)) {
-    return true;
-  }
+  if (!guess_range(job.matrix, &low, &high) || !is_well_scaled(low, high)) return false;
+  scale(job, job.matrix, low, high, 1);
+  return true;
+}
+
+// Solves with integer costs when the guess was wrong; false when pairs are forbidden. Throws when a
+// value is not allowed.
+bool solve_by_survey(Job& job) {
+  const Oriented& matrix = job.matrix;
   const int64_t count = static_cast<int64_t>(matrix.rows) * matrix.columns;
   const ValueSurvey survey = survey_values(matrix.values, count);
   if (!survey.finite()) {
-    check_values(matrix, options.maximize, number);
+    check_values(matrix, job.options.maximize, job.number);
     return false;
   }
-  low = survey.min;
-  high = survey.max;
+  const double low = survey.min;
+  const double high = survey.max;
   if (is_well_scaled(low, high)) {
-    if (attempt(matrix, low, high, 1)) return true;
+    scale(job, matrix, low, high, 1);
   } else {
     // Exact in float64, and then from 0 to 1.
     const double range = high > low ? high - low : 1;
-    workspace.normalized.reserve(static_cast<size_t>(count));
-    float* normalized = workspace.normalized.data();
+    job.workspace.normalized.reserve(static_cast<size_t>(count));
+    float* normalized = job.workspace.normalized.data();
     for (int64_t k = 0; k < count; ++k) {
       normalized[k] = static_cast<float>((matrix.values[k] - low) / range);
     }
-    if (attempt({normalized, matrix.rows, matrix.columns, matrix.transposed}, 0, 1, range)) {
-      return true;
-    }
+    scale(job, {normalized, matrix.rows, matrix.columns, matrix.transposed}, 0, 1, range);
   }
-  fail(ATA_INTERNAL, "assignment problem ", number, ": a cost left the range of the integers");
+  if (solve_fixed_point(job.scaling.problem, job.workspace.fixed_point)) return true;
+  fail(ATA_INTERNAL, "assignment problem ", job.number, ": a cost left the range of the integers");
 }
 
 // Hands the integer solution over to the float64 workspace.
@@ -245,39 +258,48 @@ void AssignmentWorkspace::reserve(int rows, int columns) {
   initial_duals.reserve(static_cast<size_t>(columns));
 }
 
-double solve_assignment(const float* values, int rows, int columns,
-                        const AssignmentOptions& options, AssignmentWorkspace& workspace,
-                        int32_t* matching, double* column_duals, int64_t problem,
-                        const float* next_values) {
+namespace {
+
+// Checks the problem and lays it out with at least as many columns as rows.
+Job make_job(const float* values, int rows, int columns, const AssignmentOptions& options,
+             AssignmentWorkspace& workspace, int32_t* matching, double* column_duals,
+             int64_t problem, const float* next_values) {
   require(
       rows >= 1 && rows <= kMaxAssignmentExtent && columns >= 1 && columns <= kMaxAssignmentExtent,
       "an assignment problem is ", rows, " x ", columns, "; extents must be 1 to ",
       kMaxAssignmentExtent);
   require(column_duals == nullptr || rows == columns,
           "column duals need a square assignment problem, not ", rows, " x ", columns);
-
   if (column_duals != nullptr) check_prices(column_duals, columns, problem);
 
   Oriented matrix{values, rows, columns, false, next_values};
-  const bool transposed = rows > columns;
-  if (transposed) {
+  if (rows > columns) {
     workspace.transposed.reserve(static_cast<size_t>(rows) * static_cast<size_t>(columns));
     transpose(values, rows, columns, workspace.transposed.data());
     matrix = {workspace.transposed.data(), columns, rows, true, next_values};
   }
+  return {matrix, options, workspace, matching, column_duals, problem};
+}
 
+// Gives the solution out, proven or refined where that is asked for or needed. `in_integers`: it is
+// in the fixed-point workspace; else the problem is still to be solved, in float64. Returns the
+// total.
+double conclude(Job& job, bool in_integers) {
+  const Oriented& matrix = job.matrix;
+  const Scaling& scaling = job.scaling;
+  const AssignmentOptions& options = job.options;
+  AssignmentWorkspace& workspace = job.workspace;
   const Float64Problem exact{matrix.values, matrix.rows, matrix.columns,
                              options.maximize ? -1.0F : 1.0F};
-  Scaling scaling;
   const int32_t* column_of_row = nullptr;
   MatchedSum sum;
-  if (solve_in_integers(matrix, options, workspace, column_duals, problem, &scaling)) {
+  if (in_integers) {
     column_of_row = workspace.fixed_point.column_of_row.data();
     sum = sum_matched(matrix, column_of_row);
     // The total is off by at most this.
     const double resolution = matrix.rows * scaling.unit;
     const bool is_coarse = resolution > kCoarse * std::fabs(sum.total);
-    if (options.polish || options.certify || is_coarse || column_duals != nullptr) {
+    if (options.polish || options.certify || is_coarse || job.column_duals != nullptr) {
       widen_solution(scaling, workspace);
     }
     if (options.polish ||
@@ -289,22 +311,58 @@ double solve_assignment(const float* values, int rows, int columns,
       sum = sum_matched(matrix, column_of_row);
     }
   } else {
-    solve_with_forbidden_pairs(exact, workspace, problem);
+    solve_with_forbidden_pairs(exact, workspace, job.number);
     column_of_row = workspace.float64.column_of_row.data();
     sum = sum_matched(matrix, column_of_row);
   }
 
-  if (transposed) {
-    std::fill_n(matching, rows, -1);
-    for (int j = 0; j < columns; ++j) matching[column_of_row[j]] = j;
+  if (matrix.transposed) {
+    std::fill_n(job.matching, matrix.columns, -1);
+    for (int j = 0; j < matrix.rows; ++j) job.matching[column_of_row[j]] = j;
   } else {
-    std::copy_n(column_of_row, rows, matching);
+    std::copy_n(column_of_row, matrix.rows, job.matching);
   }
-  if (column_duals != nullptr) {
+  if (job.column_duals != nullptr) {
     const double sign = options.maximize ? -1 : 1;
-    for (int j = 0; j < columns; ++j) column_duals[j] = sign * workspace.float64.column_dual[j];
+    for (int j = 0; j < matrix.columns; ++j) {
+      job.column_duals[j] = sign * workspace.float64.column_dual[j];
+    }
   }
   return sum.total;
+}
+
+double solve(Job& job) {
+  const bool solved =
+      scale_by_guess(job) && solve_fixed_point(job.scaling.problem, job.workspace.fixed_point);
+  return conclude(job, solved || solve_by_survey(job));
+}
+
+// Two problems of equal extents, in turns.
+void solve_pair(Job& first, Job& second, double totals[2]) {
+  if (!scale_by_guess(first) || !scale_by_guess(second)) {
+    totals[0] = solve(first);
+    totals[1] = solve(second);
+    return;
+  }
+  const FixedPointPairResult solved =
+      solve_fixed_point_pair(first.scaling.problem, first.workspace.fixed_point,
+                             second.scaling.problem, second.workspace.fixed_point);
+  totals[0] = conclude(first, solved.first || solve_by_survey(first));
+  totals[1] = conclude(second, solved.second || solve_by_survey(second));
+}
+
+}  // namespace
+
+double solve_assignment(const float* values, int rows, int columns,
+                        const AssignmentOptions& options, AssignmentWorkspace& workspace,
+                        int32_t* matching, double* column_duals, int64_t problem) {
+  Job job =
+      make_job(values, rows, columns, options, workspace, matching, column_duals, problem, nullptr);
+  return solve(job);
+}
+
+int64_t assignment_workspaces(int64_t workers, int rows, int columns) {
+  return fixed_point_pairs_gain(std::max(rows, columns)) ? 2 * workers : workers;
 }
 
 void solve_assignments(const float* values, int64_t count, int rows, int columns,
@@ -313,19 +371,38 @@ void solve_assignments(const float* values, int64_t count, int rows, int columns
                        double* totals, double* column_duals) {
   // Read once: another thread may change it at any time.
   const int workers = thread_count();
-  workspaces.resize(std::max(workspaces.size(), static_cast<size_t>(workers)));
+  const int64_t needed = assignment_workspaces(workers, rows, columns);
+  workspaces.resize(std::max(workspaces.size(), static_cast<size_t>(needed)));
+  // In turns as long as that leaves no worker without a problem.
+  const int64_t rest = count % (2 * workers);
+  const int64_t paired = needed == workers ? 0 : count - (rest <= workers ? rest : rest % 2);
+  const int64_t pairs = paired / 2;
   const int64_t size = static_cast<int64_t>(rows) * columns;
-  const auto solve = [&](int64_t index, int worker) {
-    // Workers keep step, more or less.
-    const int64_t next = index + workers;
-    const double total = solve_assignment(
-        values + index * size, rows, columns, options, workspaces[static_cast<size_t>(worker)],
-        matching + index * rows, column_duals != nullptr ? column_duals + index * columns : nullptr,
-        index, next < count ? values + next * size : nullptr);
-    if (totals != nullptr) totals[index] = total;
+  const auto job = [&](int64_t index, int64_t workspace, int64_t next) {
+    return make_job(values + index * size, rows, columns, options,
+                    workspaces[static_cast<size_t>(workspace)], matching + index * rows,
+                    column_duals != nullptr ? column_duals + index * columns : nullptr, index,
+                    next < count ? values + next * size : nullptr);
+  };
+  const auto solve_item = [&](int64_t item, int worker) {
+    // What comes next: workers keep step, more or less.
+    if (item < pairs) {
+      const int64_t index = 2 * item;
+      const int64_t next = index + 2 * int64_t{workers};
+      Job first = job(index, 2 * worker, next);
+      Job second = job(index + 1, 2 * worker + 1, next + 1);
+      double sums[2];
+      solve_pair(first, second, sums);
+      if (totals != nullptr) std::copy_n(sums, 2, totals + index);
+    } else {
+      const int64_t index = paired + (item - pairs);
+      Job single = job(index, needed == workers ? worker : 2 * worker, index + workers);
+      const double total = solve(single);
+      if (totals != nullptr) totals[index] = total;
+    }
   };
   // By reference: a copy of what it captures would be allocated.
-  parallel_for_dynamic(count, workers, std::cref(solve));
+  parallel_for_dynamic(pairs + count - paired, workers, std::cref(solve_item));
 }
 
 }  // namespace ata

@@ -49,15 +49,17 @@ struct AssignmentWorkspace {
 ///
 /// Throws ATA_INVALID_ARGUMENT on NaN or the opposite infinity and on prices that are not finite,
 /// ATA_INFEASIBLE when no complete matching avoids the forbidden pairs; `problem` is the number
-/// that the message names. `next_values` may name the matrix, of the same extents, that is solved
-/// next, so that it is in the cache by then.
+/// that the message names.
 double solve_assignment(const float* values, int rows, int columns,
                         const AssignmentOptions& options, AssignmentWorkspace& workspace,
-                        int32_t* matching, double* column_duals = nullptr, int64_t problem = 0,
-                        const float* next_values = nullptr);
+                        int32_t* matching, double* column_duals = nullptr, int64_t problem = 0);
+
+/// How many workspaces solve_assignments() uses with so many workers: two for each where small
+/// problems are solved in turns.
+int64_t assignment_workspaces(int64_t workers, int rows, int columns);
 
 /// Solves `count` problems of equal extents, in parallel over the problems. `workspaces` grows to
-/// one per thread; keep it between calls to avoid allocation.
+/// assignment_workspaces(); keep it between calls to avoid allocation.
 /// @param matching Receives `[count][rows]`.
 /// @param totals Receives `count` sums, or null.
 /// @param column_duals `[count][columns]` prices in and out, or null; see solve_assignment().

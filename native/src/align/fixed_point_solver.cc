@@ -34,16 +34,35 @@ class Solver : private InitialMatching<Layout> {
   }
 
   bool solve() {
+    if (!begin()) return false;
+    if constexpr (Layout::kVectors > 0) {
+      for (Ints least = begin_search(); !is_done();) least = continue_search(least);
+    } else {
+      for (int k = 0; k < free_count_; ++k) augment_any_columns(free_rows_[k]);
+    }
+    end();
+    return true;
+  }
+
+  // A pass over a row waits for the one before it to say which row that is. Two problems in turns
+  // fill each other's waits. Both have begun; few columns.
+  HWY_NOINLINE static void search_in_turns(Solver& a, Solver& b) {
+    Ints least_a = a.begin_search();
+    Ints least_b = b.begin_search();
+    while (!a.is_done() && !b.is_done()) {
+      least_a = a.continue_search(least_a);
+      least_b = b.continue_search(least_b);
+    }
+    while (!a.is_done()) least_a = a.continue_search(least_a);
+    while (!b.is_done()) least_b = b.continue_search(least_b);
+    a.end();
+    b.end();
+  }
+
+  // The initial matching. False when a cost is out of range.
+  bool begin() {
     if (!start()) return false;
     mark_assigned_columns();
-    for (int k = 0; k < free_count_; ++k) {
-      if constexpr (Layout::kVectors > 0) {
-        augment_few_columns(free_rows_[k]);
-      } else {
-        augment_any_columns(free_rows_[k]);
-      }
-    }
-    for (int j = 0; j < columns_; ++j) dual_[j] = true_dual(j) / (1 << Layout::kShift);
     return true;
   }
 
@@ -65,6 +84,11 @@ class Solver : private InitialMatching<Layout> {
   using Start::stride_;
   using Start::vectors_;
 
+  // Makes the column duals those of the costs.
+  void end() {
+    for (int j = 0; j < columns_; ++j) dual_[j] = true_dual(j) / (1 << Layout::kShift);
+  }
+
   int32_t true_dual(int j) const {
     return (dual_[j] + Layout::place(j) + (row_of_[j] >= 0 ? Layout::kAssigned : 0));
   }
@@ -78,48 +102,59 @@ class Solver : private InitialMatching<Layout> {
     }
   }
 
+  // Whether every row has been matched.
+  bool is_done() const { return searches_ > free_count_; }
+
   // Dijkstra from one free row over reduced costs; ends at the first free column. A distance is
   // kept without its column's dual, which is subtracted in each pass anyway: a dual out of reach
   // then takes a final column out of the search. (Here `distance` is cost less offset.)
-  void augment_few_columns(int free_row) {
-    constexpr int kVectors = Layout::kVectors > 0 ? Layout::kVectors : 1;
-    const int32_t* before = begin_history(free_row);  // distances before a pass
+  //
+  // Begins the search from the next free row, if there is one. Returns each lane's least distance.
+  HWY_INLINE Ints begin_search() {
+    const Ints nothing = hn::Set(kTag, kNothing);
+    if (++searches_ > free_count_) return nothing;
+    before_ = begin_history(free_rows_[searches_ - 1]);
+    scanned_count_ = 0;
+    Ints even = nothing;
+    Ints odd = nothing;
+    HWY_UNROLL(16)
+    for (int k = 0; k < Layout::kVectors; ++k) {
+      const Ints key = reduced_costs(before_, dual_, k);
+      (k % 2 ? odd : even) = hn::Min(k % 2 ? odd : even, key);
+    }
+    return hn::Min(even, odd);
+  }
+
+  // Makes the column at the least distance final; begins the next search if it is free.
+  HWY_INLINE Ints continue_search(Ints least) {
+    const Ints best = all_min(least);
+    const int lane = first_lane(hn::Eq(least, best));
+    const int32_t key = hn::GetLane(best);
+    const int first = (key & (Layout::kAssigned - 1)) * kLanes;
+    const int j = first + lane;
+    if ((key & Layout::kAssigned) == 0) {
+      finish(free_rows_[searches_ - 1], j, key, scanned_count_);
+      return begin_search();
+    }
+    prefetch_next(8);
+    const int32_t begin = row_begin_[j];
+    const int32_t* HWY_RESTRICT costs = costs_ + begin;
+    const Ints shift = hn::Set(kTag, scan(scanned_count_++, j, key, dual_[j]));
+    block(dual_ + first, lane, -kBlocked);
+    const int32_t* dual = after_store(dual_, begin);
+    const int32_t* before = before_;
     Ints even = hn::Set(kTag, kNothing);
     Ints odd = even;
     HWY_UNROLL(16)
-    for (int k = 0; k < kVectors; ++k) {
-      const Ints key = reduced_costs(before, dual_, k);
-      (k % 2 ? odd : even) = hn::Min(k % 2 ? odd : even, key);
+    for (int k = 0; k < Layout::kVectors; ++k) {
+      const Ints d = hn::Min(hn::Load(kTag, before + k * kLanes),
+                             hn::Sub(hn::Load(kTag, costs + k * kLanes), shift));
+      hn::Store(d, kTag, distance_ + k * kLanes);
+      const Ints next = hn::Sub(d, hn::Load(kTag, dual + k * kLanes));
+      (k % 2 ? odd : even) = hn::Min(k % 2 ? odd : even, next);
     }
-    int count = 0;
-    while (true) {
-      const Ints least = hn::Min(even, odd);
-      const Ints best = all_min(least);
-      const int lane = first_lane(hn::Eq(least, best));
-      const int32_t key = hn::GetLane(best);
-      const int first = (key & (Layout::kAssigned - 1)) * kLanes;
-      const int j = first + lane;
-      if ((key & Layout::kAssigned) == 0) {
-        finish(free_row, j, key, count);
-        return;
-      }
-      prefetch_next(8);
-      const int32_t begin = row_begin_[j];
-      const int32_t* HWY_RESTRICT costs = costs_ + begin;
-      const Ints shift = hn::Set(kTag, scan(count++, j, key, dual_[j]));
-      block(dual_ + first, lane, -kBlocked);
-      const int32_t* dual = after_store(dual_, begin);
-      even = odd = hn::Set(kTag, kNothing);
-      HWY_UNROLL(16)
-      for (int k = 0; k < kVectors; ++k) {
-        const Ints d = hn::Min(hn::Load(kTag, before + k * kLanes),
-                               hn::Sub(hn::Load(kTag, costs + k * kLanes), shift));
-        hn::Store(d, kTag, distance_ + k * kLanes);
-        const Ints next = hn::Sub(d, hn::Load(kTag, dual + k * kLanes));
-        (k % 2 ? odd : even) = hn::Min(k % 2 ? odd : even, next);
-      }
-      before = distance_;
-    }
+    before_ = distance_;
+    return hn::Min(even, odd);
   }
 
   // The lanes whose distance, without the low bits, is that of `best`.
@@ -266,6 +301,9 @@ class Solver : private InitialMatching<Layout> {
     fail(ATA_INTERNAL, "assignment: a shortest path lost its predecessor");
   }
 
+  int searches_ = 0;                 // begun
+  const int32_t* before_ = nullptr;  // the search's distances before a pass: a row, then distance_
+  int scanned_count_ = 0;
   int32_t* HWY_RESTRICT row_dual_;
   int32_t* HWY_RESTRICT row_begin_;
   int32_t* HWY_RESTRICT scanned_column_;
@@ -308,6 +346,28 @@ bool solve(const FixedPointProblem& problem, FixedPointWorkspace& workspace) {
   });
 }
 
+bool gain_in_turns(int columns) {
+  return with_layout(columns, [](auto layout) { return decltype(layout)::kVectors > 0; });
+}
+
+FixedPointPairResult solve_pair(const FixedPointProblem& first, FixedPointWorkspace& first_memory,
+                                const FixedPointProblem& second,
+                                FixedPointWorkspace& second_memory) {
+  return with_layout(first.columns, [&](auto layout) -> FixedPointPairResult {
+    if constexpr (decltype(layout)::kVectors > 0) {
+      using LayoutSolver = Solver<decltype(layout)>;
+      LayoutSolver a(first, first_memory);
+      LayoutSolver b(second, second_memory);
+      const FixedPointPairResult begun = {a.begin(), b.begin()};
+      if (begun.first && begun.second) {
+        LayoutSolver::search_in_turns(a, b);
+        return begun;
+      }
+    }
+    return {solve(first, first_memory), solve(second, second_memory)};
+  });
+}
+
 int stride_of(int columns) {
   return with_layout(columns, [&](auto layout) { return stride<decltype(layout)>(columns); });
 }
@@ -321,6 +381,8 @@ HWY_AFTER_NAMESPACE();
 namespace ata {
 
 HWY_EXPORT(solve);
+HWY_EXPORT(solve_pair);
+HWY_EXPORT(gain_in_turns);
 HWY_EXPORT(cost_limit);
 HWY_EXPORT(stride_of);
 
@@ -330,6 +392,17 @@ int32_t fixed_point_cost_limit(int columns) {
 
 bool solve_fixed_point(const FixedPointProblem& problem, FixedPointWorkspace& workspace) {
   return HWY_DYNAMIC_DISPATCH(solve)(problem, workspace);
+}
+
+FixedPointPairResult solve_fixed_point_pair(const FixedPointProblem& first,
+                                            FixedPointWorkspace& first_memory,
+                                            const FixedPointProblem& second,
+                                            FixedPointWorkspace& second_memory) {
+  return HWY_DYNAMIC_DISPATCH(solve_pair)(first, first_memory, second, second_memory);
+}
+
+bool fixed_point_pairs_gain(int columns) {
+  return HWY_DYNAMIC_DISPATCH(gain_in_turns)(columns);
 }
 
 void FixedPointWorkspace::reserve(int rows, int columns) {

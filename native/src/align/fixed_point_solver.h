@@ -63,6 +63,22 @@ int32_t fixed_point_cost_limit(int columns);
 ///   a value is NaN.
 bool solve_fixed_point(const FixedPointProblem& problem, FixedPointWorkspace& workspace);
 
+/// Whether each of two problems was solved; as solve_fixed_point().
+struct FixedPointPairResult {
+  bool first = false;
+  bool second = false;
+};
+
+/// Solves two problems of the same number of columns in turns: the processor works on one while the
+/// other waits for its memory. The results are those of solve_fixed_point().
+FixedPointPairResult solve_fixed_point_pair(const FixedPointProblem& first,
+                                            FixedPointWorkspace& first_memory,
+                                            const FixedPointProblem& second,
+                                            FixedPointWorkspace& second_memory);
+
+/// Whether two problems of that many columns are solved faster in turns than one after another.
+bool fixed_point_pairs_gain(int columns);
+
 }  // namespace ata
 
 #endif  // ATA_ALIGN_FIXED_POINT_SOLVER_H_
