@@ -245,21 +245,6 @@ void refine(const Float64Problem& exact, double range, double magnitude,
   }
 }
 
-}  // namespace
-
-void AssignmentWorkspace::reserve(int rows, int columns) {
-  const int smaller = std::min(rows, columns);
-  const int greater = std::max(rows, columns);
-  fixed_point.reserve(smaller, greater);
-  float64.reserve(smaller, greater);
-  const size_t count = static_cast<size_t>(rows) * static_cast<size_t>(columns);
-  transposed.reserve(count);
-  normalized.reserve(count);
-  initial_duals.reserve(static_cast<size_t>(columns));
-}
-
-namespace {
-
 // Checks the problem and lays it out with at least as many columns as rows.
 Job make_job(const float* values, int rows, int columns, const AssignmentOptions& options,
              AssignmentWorkspace& workspace, int32_t* matching, double* column_duals,
@@ -352,6 +337,17 @@ void solve_pair(Job& first, Job& second, double totals[2]) {
 }
 
 }  // namespace
+
+void AssignmentWorkspace::reserve(int rows, int columns) {
+  const int smaller = std::min(rows, columns);
+  const int greater = std::max(rows, columns);
+  fixed_point.reserve(smaller, greater);
+  float64.reserve(smaller, greater);
+  const size_t count = static_cast<size_t>(rows) * static_cast<size_t>(columns);
+  transposed.reserve(count);
+  normalized.reserve(count);
+  initial_duals.reserve(static_cast<size_t>(columns));
+}
 
 double solve_assignment(const float* values, int rows, int columns,
                         const AssignmentOptions& options, AssignmentWorkspace& workspace,
