@@ -33,15 +33,14 @@ class Solver : private InitialMatching<Layout> {
     scanned_offset_ = workspace.scanned_offset.data();
   }
 
-  bool solve() {
-    if (!begin()) return false;
+  // Matches the rows that are still free.
+  void search() {
     if constexpr (Layout::kVectors > 0) {
       for (Ints least = begin_search(); !is_done();) least = continue_search(least);
     } else {
       for (int k = 0; k < free_count_; ++k) augment_any_columns(free_rows_[k]);
     }
     end();
-    return true;
   }
 
   // A pass over a row waits for the one before it to say which row that is. Two problems in turns
@@ -342,7 +341,10 @@ int32_t cost_limit(int columns) {
 
 bool solve(const FixedPointProblem& problem, FixedPointWorkspace& workspace) {
   return with_layout(problem.columns, [&](auto layout) {
-    return Solver<decltype(layout)>(problem, workspace).solve();
+    Solver<decltype(layout)> solver(problem, workspace);
+    if (!solver.begin()) return false;
+    solver.search();
+    return true;
   });
 }
 
@@ -353,18 +355,20 @@ bool gain_in_turns(int columns) {
 FixedPointPairResult solve_pair(const FixedPointProblem& first, FixedPointWorkspace& first_memory,
                                 const FixedPointProblem& second,
                                 FixedPointWorkspace& second_memory) {
-  return with_layout(first.columns, [&](auto layout) -> FixedPointPairResult {
+  return with_layout(first.columns, [&](auto layout) {
+    using LayoutSolver = Solver<decltype(layout)>;
+    LayoutSolver a(first, first_memory);
+    LayoutSolver b(second, second_memory);
+    const FixedPointPairResult begun = {a.begin(), b.begin()};
     if constexpr (decltype(layout)::kVectors > 0) {
-      using LayoutSolver = Solver<decltype(layout)>;
-      LayoutSolver a(first, first_memory);
-      LayoutSolver b(second, second_memory);
-      const FixedPointPairResult begun = {a.begin(), b.begin()};
       if (begun.first && begun.second) {
         LayoutSolver::search_in_turns(a, b);
         return begun;
       }
     }
-    return {solve(first, first_memory), solve(second, second_memory)};
+    if (begun.first) a.search();
+    if (begun.second) b.search();
+    return begun;
   });
 }
 
