@@ -34,6 +34,13 @@ double dot(const float* a, const float* b, int64_t count) {
   return sum;
 }
 
+// The trajectories of `none`.
+void stay_in_place(int64_t frames, int64_t patches, int32_t* trajectories) {
+  for (int64_t frame = 0; frame < frames; ++frame, trajectories += patches) {
+    std::iota(trajectories, trajectories + patches, 0);
+  }
+}
+
 // Similarities along fixed positions, for `none`.
 void position_similarities(const float* features, const FeatureShape& shape, float* out) {
   const int64_t frame_size = shape.patches * shape.channels;
@@ -181,10 +188,7 @@ void align_features(const float* features, const FeatureShape& shape,
     fail(ATA_UNSUPPORTED, "soft alignment has no trajectories; choose another alignment");
   }
   if (options.method == AlignmentMethod::kNone || shape.pairs() == 0) {
-    for (int64_t frame = 0; frame < shape.clips * shape.frames; ++frame) {
-      int32_t* line = trajectories + frame * shape.patches;
-      std::iota(line, line + shape.patches, 0);
-    }
+    stay_in_place(shape.clips * shape.frames, shape.patches, trajectories);
     if (similarities != nullptr && shape.pairs() > 0) {
       position_similarities(features, shape, similarities);
     }
@@ -209,10 +213,7 @@ void align_features(const float* features, const FeatureShape& shape,
 
 Tensor identity_trajectories(int64_t clips, int64_t frames, int64_t patches) {
   Tensor trajectories({clips, frames, patches}, DType::kI32);
-  int32_t* frame = trajectories.data<int32_t>();
-  for (int64_t i = 0; i < clips * frames; ++i, frame += patches) {
-    std::iota(frame, frame + patches, 0);
-  }
+  stay_in_place(clips * frames, patches, trajectories.data<int32_t>());
   return trajectories;
 }
 

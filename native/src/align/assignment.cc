@@ -8,6 +8,7 @@
 #include "align/value_survey.h"
 #include "base/error.h"
 #include "base/threads.h"
+#include "tensor/transpose.h"
 
 namespace ata {
 namespace {
@@ -26,19 +27,6 @@ struct Oriented {
   bool transposed;                     // the caller's rows are its columns
   const float* next_values = nullptr;  // of the problem after this one
 };
-
-void transpose(const float* values, int rows, int columns, float* out) {
-  constexpr int kBlock = 16;
-  for (int i0 = 0; i0 < rows; i0 += kBlock) {
-    for (int j0 = 0; j0 < columns; j0 += kBlock) {
-      for (int i = i0; i < std::min(i0 + kBlock, rows); ++i) {
-        for (int j = j0; j < std::min(j0 + kBlock, columns); ++j) {
-          out[static_cast<int64_t>(j) * rows + i] = values[static_cast<int64_t>(i) * columns + j];
-        }
-      }
-    }
-  }
-}
 
 // Integer costs are sign * value / unit plus a constant.
 struct Scaling {

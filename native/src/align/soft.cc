@@ -4,6 +4,7 @@
 
 #include "align/product.h"
 #include "base/threads.h"
+#include "tensor/transpose.h"
 
 namespace ata {
 namespace {
@@ -73,9 +74,7 @@ class FrameGradient {
     softmax_backward(weights, temperature, n, similarity_);
     const float* left = similarity_;
     if (!begins) {
-      for (int64_t i = 0; i < n; ++i) {
-        for (int64_t j = 0; j < n; ++j) transposed_[j * n + i] = similarity_[i * n + j];
-      }
+      transpose(similarity_, n, n, transposed_);
       left = transposed_;
     }
     pack(other.rows(), shape_.channels, n, panels_);

@@ -62,7 +62,7 @@ ata_status ata_temporal_block_backward(ata_temporal_block* block, const ata_tens
 }
 
 size_t ata_temporal_block_parameter_count(const ata_temporal_block* block) noexcept {
-  return block ? block->block.parameter_names().size() : 0;
+  return block ? block->block.parameters().count() : 0;
 }
 
 ata_status ata_temporal_block_parameter_name(const ata_temporal_block* block, size_t index,
@@ -70,10 +70,10 @@ ata_status ata_temporal_block_parameter_name(const ata_temporal_block* block, si
   return guard([&] {
     require_pointer(block, "block");
     require_pointer(name, "name");
-    const auto& names = block->block.parameter_names();
-    ata::require(index < names.size(), "index is ", index, "; the block has ", names.size(),
-                 " parameters");
-    *name = names[index].c_str();
+    const ata::ParameterSet& parameters = block->block.parameters();
+    ata::require(index < parameters.count(), "index is ", index, "; the block has ",
+                 parameters.count(), " parameters");
+    *name = parameters.name(index).c_str();
   });
 }
 
@@ -83,7 +83,7 @@ ata_status ata_temporal_block_get_parameter(const ata_temporal_block* block, con
     require_pointer(block, "block");
     require_pointer(name, "name");
     require_pointer(parameter, "parameter");
-    *parameter = make_handle(block->block.parameter(name)).release();
+    *parameter = make_handle(block->block.parameters().tensor(name)).release();
   });
 }
 

@@ -9,6 +9,9 @@
 
 namespace ata {
 
+/// Width of an attention head where nobody says how many there are.
+constexpr int32_t kHeadDim = 64;
+
 /// What a model is: the JSON that a checkpoint holds in `__metadata__.config` (spec "Checkpoints").
 struct ModelConfig {
   /// Height and width of a frame in pixels; a multiple of `patch_size`.

@@ -16,7 +16,6 @@ namespace {
 
 constexpr int32_t kDefaultFrames = 8;
 constexpr int32_t kDefaultClasses = 400;
-constexpr int32_t kHeadDim = 64;
 
 // OpenAI's normalisation of images for CLIP.
 constexpr float kClipMean[3] = {0.48145466f, 0.4578275f, 0.40821073f};

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/threads.h"
 #include "model/checkpoint.h"
+#include "model/precision.h"
 
 namespace ata {
 namespace {
@@ -158,7 +159,7 @@ std::shared_ptr<Model> Model::load(const std::string& path, const ModelOptions& 
     VariableSource source(model->parameters_, /*requires_gradient=*/false);
     model->weights_ = bind_weights(config, checkpoint.groups().norm_pre, source);
   } else {
-    const DType precision = options.precision == ATA_PRECISION_BF16 ? DType::kBF16 : DType::kF32;
+    const DType precision = compute_type(options.precision);
     PackedSource source(checkpoint, config, resampling, kernels, precision);
     model->weights_ = bind_weights(config, checkpoint.groups().norm_pre, source);
     model->names_ = source.names();

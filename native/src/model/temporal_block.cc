@@ -5,11 +5,11 @@
 #include "backend/backend.h"
 #include "base/error.h"
 #include "base/threads.h"
+#include "model/precision.h"
+#include "tensor/transpose.h"
 
 namespace ata {
 namespace {
-
-constexpr int64_t kHeadChannels = 64;
 
 bool is_map(const Shape& shape) {
   return shape.rank() == 5;
@@ -20,18 +20,11 @@ FeatureShape extents(const Shape& shape) {
                        : FeatureShape{shape[0], shape[1], shape[2], shape[3]};
 }
 
-// Writes each of `count` matrices [rows, columns] as its transpose.
-void transpose(const float* from, int64_t count, int64_t rows, int64_t columns, float* to) {
+// Transposes `count` matrices [rows, columns].
+void transpose_all(const float* from, int64_t count, int64_t rows, int64_t columns, float* to) {
+  const int64_t size = rows * columns;
   parallel_for(count, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const float* matrix = from + i * rows * columns;
-      float* transposed = to + i * rows * columns;
-      for (int64_t row = 0; row < rows; ++row) {
-        for (int64_t column = 0; column < columns; ++column) {
-          transposed[column * rows + row] = matrix[row * columns + column];
-        }
-      }
-    }
+    for (int64_t i = begin; i < end; ++i) transpose(from + i * size, rows, columns, to + i * size);
   });
 }
 
@@ -42,7 +35,8 @@ Tensor to_rows(const Tensor& features, const std::shared_ptr<Allocator>& allocat
   const Shape rows = {frames * shape.patches, shape.channels};
   if (!is_map(features.shape())) return features.reshape(rows).clone(allocator);
   Tensor result(rows, DType::kF32, allocator);
-  transpose(features.data<float>(), frames, shape.channels, shape.patches, result.data<float>());
+  transpose_all(features.data<float>(), frames, shape.channels, shape.patches,
+                result.data<float>());
   return result;
 }
 
@@ -51,16 +45,16 @@ Tensor from_rows(const Tensor& rows, const Shape& features) {
   if (!is_map(features)) return rows.clone().reshape(features);
   const FeatureShape shape = extents(features);
   Tensor result(features, DType::kF32);
-  transpose(rows.data<float>(), shape.clips * shape.frames, shape.patches, shape.channels,
-            result.data<float>());
+  transpose_all(rows.data<float>(), shape.clips * shape.frames, shape.patches, shape.channels,
+                result.data<float>());
   return result;
 }
 
 void check_heads(const TemporalBlockOptions& options) {
   require(options.channels >= 1, "channels is ", options.channels, "; it must be at least 1");
   require(options.heads >= 0, "heads is ", options.heads, "; it must be positive, or 0");
-  require(options.heads > 0 || options.channels % kHeadChannels == 0, options.channels,
-          " channels are not a multiple of ", kHeadChannels, "; say how many heads there are");
+  require(options.heads > 0 || options.channels % kHeadDim == 0, options.channels,
+          " channels are not a multiple of ", kHeadDim, "; say how many heads there are");
   require(options.heads == 0 || options.channels % options.heads == 0, options.heads,
           " heads do not divide ", options.channels, " channels");
 }
@@ -82,18 +76,14 @@ void check_features(const Tensor& features, const char* name) {
 TemporalBlock::TemporalBlock(const TemporalBlockOptions& options)
     : options_(options), kernels_(&kernels_for(options.device)) {
   check_heads(options_);
-  if (options_.heads == 0) options_.heads = options_.channels / kHeadChannels;
+  if (options_.heads == 0) options_.heads = options_.channels / kHeadDim;
   // How many patches there will be is not known yet; a grid says it.
   const AlignmentOptions& alignment = options_.alignment;
   const bool has_grid = alignment.grid_height > 0 && alignment.grid_width > 0;
   validate(alignment, has_grid ? int64_t{alignment.grid_height} * alignment.grid_width : 1);
-  // As in models: features computed in bf16 are far less exact than the fastest similarities.
-  if (options_.precision == ATA_PRECISION_BF16) {
-    options_.alignment.product = SimilarityProduct::kFastest;
-  }
+  options_.alignment.product = similarity_product(options_.precision);
   for (const ParameterInfo& info : list_temporal_parameters("", options_.channels)) {
     parameters_.add(info.name, initial_parameter(info, options_.channels, options_.seed));
-    names_.push_back(info.name);
   }
 }
 
@@ -103,7 +93,7 @@ TemporalStep TemporalBlock::make_step(const Tensor& features) const {
           " have ", shape.channels, " channels; the block was made for ", options_.channels);
   return {.layout = {shape.clips, shape.frames, shape.patches},
           .heads = static_cast<int>(options_.heads),
-          .compute = options_.precision == ATA_PRECISION_BF16 ? DType::kBF16 : DType::kF32,
+          .compute = compute_type(options_.precision),
           .alignment = options_.alignment.method,
           .temperature = options_.alignment.temperature};
 }
@@ -138,9 +128,10 @@ Tensor TemporalBlock::forward(const Tensor& features, bool for_backward) {
   const Context context = {
       .kernels = kernels_, .allocator = workspace_, .tape = for_backward ? &tape_ : nullptr};
   const Variable result = run_temporal_step(context, rows, weights, step);
-  trajectories_ = step.trajectories ? step.trajectories
-                                    : identity_trajectories(step.layout.batch, step.layout.frames,
-                                                            step.layout.patches);
+  trajectories_ =
+      step.alignment == AlignmentMethod::kNone
+          ? identity_trajectories(step.layout.batch, step.layout.frames, step.layout.patches)
+          : step.trajectories;
   if (for_backward) {
     input_ = rows;
     output_ = result;

@@ -5,7 +5,6 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
-#include <vector>
 
 #include "align/alignment.h"
 #include "model/parameters.h"
@@ -43,10 +42,9 @@ class TemporalBlock {
   /// gradient() then has those of the parameters. Once for each forward.
   Tensor backward(const Tensor& gradient);
 
-  /// `temporal_norm1.weight` and so on, as in a block of a checkpoint.
-  const std::vector<std::string>& parameter_names() const { return names_; }
-  /// A parameter, sharing its memory: writing to it changes the block.
-  Tensor parameter(const std::string& name) const { return parameters_.tensor(name); }
+  /// `temporal_norm1.weight` and so on, as in a block of a checkpoint. Writing to a tensor changes
+  /// the block.
+  const ParameterSet& parameters() const { return parameters_; }
   /// The gradient of a parameter, from the last backward().
   Tensor gradient(const std::string& name) const;
   /// Trajectories i32 `[B, T, N]` of the last forward(). ATA_UNSUPPORTED for `soft`.
@@ -58,7 +56,6 @@ class TemporalBlock {
   TemporalBlockOptions options_;
   const Kernels* kernels_;
   ParameterSet parameters_;
-  std::vector<std::string> names_;
   std::shared_ptr<Allocator> workspace_;
   AlignmentWorkspace alignment_workspace_;
   /// Of the last forward.

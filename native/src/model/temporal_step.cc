@@ -1,6 +1,5 @@
 #include "model/temporal_step.h"
 
-#include "ops/dropout.h"
 #include "ops/temporal_attention.h"
 
 namespace ata {
@@ -21,12 +20,7 @@ Variable branch(const Context& context, const Variable& x, const TemporalWeights
     return linear(context, y, chain_linear(context, weights.proj, weights.fc), output);
   }
   y = linear(context, y, weights.proj, {.out_dtype = step.compute});
-  if (training.dropout != 0.0f) {
-    y = dropout(context, y,
-                {.probability = training.dropout,
-                 .seed = training.seed,
-                 .stream = training.stream(step.block, DrawSite::kTemporalProjection)});
-  }
+  y = training.thinned(context, y, step.block, DrawSite::kTemporalProjection);
   return linear(context, y, weights.fc, output);
 }
 

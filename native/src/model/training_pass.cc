@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/random.h"
+#include "ops/dropout.h"
 
 namespace ata {
 
@@ -33,6 +34,13 @@ Tensor TrainingPass::branch_scale(int64_t block, int64_t depth, DrawSite site, i
     for (int64_t row = 0; row < rows.count(); ++row) values[row] *= given[row];
   }
   return rows;
+}
+
+Variable TrainingPass::thinned(const Context& context, const Variable& x, int64_t block,
+                               DrawSite site) const {
+  if (dropout == 0.0f) return x;
+  return ata::dropout(context, x,
+                      {.probability = dropout, .seed = seed, .stream = stream(block, site)});
 }
 
 }  // namespace ata

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "ops/context.h"
 #include "tensor/tensor.h"
 
 namespace ata {
@@ -46,6 +47,9 @@ struct TrainingPass {
   /// both row counts; a sample's rows follow one another.
   Tensor branch_scale(int64_t block, int64_t depth, DrawSite site, int64_t samples,
                       int64_t patch_rows, int64_t class_rows, const Tensor& scale = {}) const;
+
+  /// dropout(x), or x when nothing is dropped.
+  Variable thinned(const Context& context, const Variable& x, int64_t block, DrawSite site) const;
 };
 
 }  // namespace ata

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "model/precision.h"
 #include "ops/dropout.h"
 #include "ops/embedding.h"
 #include "ops/patches.h"
@@ -47,8 +48,7 @@ AlignmentOptions alignment_options(const ModelConfig& config, ata_precision prec
   options.iterations = config.iterations;
   options.grid_height = config.grid();
   options.grid_width = config.grid();
-  // Features computed in bf16 are far less exact than the fastest similarities.
-  if (precision == ATA_PRECISION_BF16) options.product = SimilarityProduct::kFastest;
+  options.product = similarity_product(precision);
   return options;
 }
 
@@ -61,7 +61,7 @@ VitForward::VitForward(const Context& context, const VitWeights& weights, const 
       memory_(memory),
       alignment_(alignment_options(config, precision)),
       training_(training),
-      compute_(precision == ATA_PRECISION_BF16 ? DType::kBF16 : DType::kF32) {}
+      compute_(compute_type(precision)) {}
 
 Variable VitForward::embed(const Variable& clip) {
   batch_ = clip.value().dim(0);
@@ -137,7 +137,8 @@ Variable VitForward::classify(const Variable& class_rows) {
     classes = mean_rows(context_, classes, config_.frames);
   }
   classes = norm(classes, weights_.norm, DType::kF32);
-  return linear(context_, thinned(classes, config_.depth, DrawSite::kHead), weights_.head);
+  return linear(context_, training_.thinned(context_, classes, config_.depth, DrawSite::kHead),
+                weights_.head);
 }
 
 Variable VitForward::class_rows(const Variable& tokens) const {
@@ -218,7 +219,7 @@ Variable VitForward::mlp_step(const Variable& tokens, int64_t index, const Tenso
   const BlockWeights& block = weights_.blocks[static_cast<size_t>(index)];
   Variable x = norm(tokens, block.norm2, compute_);
   x = linear(context_, x, block.fc1, {.out_dtype = compute_, .activation = Activation::kGelu});
-  x = thinned(x, index, DrawSite::kMlpHidden);
+  x = training_.thinned(context_, x, index, DrawSite::kMlpHidden);
   return add_branch(x, block.fc2, tokens, branch_scale(tokens, index, DrawSite::kMlpBranch), index,
                     DrawSite::kMlpOutput, known_result);
 }
@@ -236,14 +237,6 @@ Variable VitForward::add_branch(const Variable& x, const LinearWeights& weights,
                   .stream = training_.stream(index, dropout_site),
                   .residual = residual,
                   .row_scale = row_scale});
-}
-
-Variable VitForward::thinned(const Variable& x, int64_t index, DrawSite site) const {
-  if (training_.dropout == 0.0f) return x;
-  return dropout(context_, x,
-                 {.probability = training_.dropout,
-                  .seed = training_.seed,
-                  .stream = training_.stream(index, site)});
 }
 
 Tensor VitForward::branch_scale(const Variable& tokens, int64_t index, DrawSite site) const {

@@ -109,8 +109,6 @@ class VitForward {
   Variable add_branch(const Variable& x, const LinearWeights& weights, const Variable& residual,
                       const Tensor& row_scale, int64_t index, DrawSite dropout_site,
                       const Tensor& known_result = {}) const;
-  /// dropout(x), or x when nothing is dropped.
-  Variable thinned(const Variable& x, int64_t index, DrawSite site) const;
   /// Factors of the rows of a branch over all tokens, or over the class rows when `tokens` holds
   /// them alone; or empty: stochastic depth.
   Tensor branch_scale(const Variable& tokens, int64_t index, DrawSite site) const;

@@ -1,4 +1,3 @@
-using Ata.Bindings;
 using Xunit;
 
 namespace Ata.Tests;
@@ -93,7 +92,6 @@ public sealed class TemporalBlockTests
     public void ModelBlocksLendTheirWeights()
     {
         using var model = TinyModel.Create();
-        using var file = new TensorFile();
         string path = Path.GetTempFileName();
         try
         {

@@ -52,7 +52,7 @@ Tensor as_maps(const Tensor& features) {
 // Gives `temporal_fc` values, without which attention changes nothing.
 void wake(TemporalBlock& block) {
   for (const char* name : {"temporal_fc.weight", "temporal_fc.bias", "temporal_attn.qkv.bias"}) {
-    Tensor parameter = block.parameter(name);
+    Tensor parameter = block.parameters().tensor(name);
     const Tensor values = random_tensor(parameter.shape(), 12);
     std::copy_n(values.data<float>(), values.count(), parameter.data<float>());
   }
@@ -140,9 +140,9 @@ TEST(TemporalBlock, GradientsAreThoseOfTheForward) {
       const double expected = (values[0] - values[1]) / (2.0 * static_cast<double>(step));
       EXPECT_NEAR(dot(gradient, direction), expected, 2e-2 * (1.0 + std::abs(expected)));
     };
-    for (const std::string& name : block.parameter_names()) {
-      const Tensor gradient = block.gradient(name);
-      check(block.parameter(name), gradient, name);
+    for (size_t i = 0; i < block.parameters().count(); ++i) {
+      const std::string& name = block.parameters().name(i);
+      check(block.parameters().tensor(i), block.gradient(name), name);
     }
     // Trajectories are constants for the gradient: only where none depends on the features.
     if (method == AlignmentMethod::kNone || method == AlignmentMethod::kSoft) {
@@ -200,7 +200,7 @@ TEST(TemporalBlock, SaysWhatIsWrong) {
                [&] { block.backward(as_maps(some_features())); });
   block.backward(some_features());
   expect_error(ATA_INVALID_ARGUMENT, "no forward", [&] { block.backward(some_features()); });
-  expect_error(ATA_INVALID_ARGUMENT, "no parameter 'x'", [&] { block.parameter("x"); });
+  expect_error(ATA_INVALID_ARGUMENT, "no parameter 'x'", [&] { block.parameters().tensor("x"); });
   TemporalBlock soft(options_of(AlignmentMethod::kSoft));
   soft.forward(some_features(), false);
   expect_error(ATA_UNSUPPORTED, "soft", [&] { soft.trajectories(); });
