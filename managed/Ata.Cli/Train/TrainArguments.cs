@@ -114,6 +114,7 @@ internal static class TrainArguments
         options.Add(Options.PositiveReal("--stride", "Distance between frames, in frames. Default 4."), (c, v) => WithTraining(c, t => t with { Stride = v }));
         options.Add(Options.PositiveReal("--fps", "Rate that the stride counts in; each video's own if not given."), (c, v) => WithTraining(c, t => t with { FramesPerSecond = v }));
         options.Add("--segments", "One frame from each of equal segments of the whole video, instead of a stride.", c => WithTraining(c, t => t with { Spread = FrameSpread.Segments }));
+        options.Add("--balance-classes", "Draw every class equally often, instead of every video once in a pass.", c => WithTraining(c, t => t with { BalanceClasses = true }));
         options.Add(Options.Choice("--crop", "Part of the frames that training clips show. Default random.", s_crops), (c, v) => WithAugmentation(c, a => a with { Crop = v }));
         options.Add(Options.PositiveReal("--min-area", "Smallest random crop as a fraction of the frame. Default 0.5."), (c, v) => WithAugmentation(c, a => a with { MinArea = v }));
         options.Add(Options.NotNegativeReal("--flip", "Probability of mirroring a clip. Default 0.5."), (c, v) => WithAugmentation(c, a => a with { FlipProbability = v }));

@@ -40,6 +40,10 @@ public sealed record LoaderOptions
     /// <summary>Random changes of training clips. Evaluation takes only its <see cref="CropMode.Full"/>.</summary>
     public AugmentationOptions Augmentation { get; init; } = new();
 
+    /// <summary>Training: draw every class equally often, however many videos it has, instead of every video once in a
+    /// pass. A pass still has as many clips as there are videos.</summary>
+    public bool BalanceClasses { get; init; }
+
     /// <summary>Evaluation: clips over the time of each video.</summary>
     public int ClipViews { get; init; } = 1;
 

@@ -11,6 +11,7 @@ public sealed class VideoLoader : IDisposable
     private readonly LoaderOptions _options;
     private readonly IVideoDataset _dataset;
     private readonly ClipSampler _sampler;
+    private readonly PassOrder _order;
     private readonly int _views;
     private readonly ConcurrentBag<(AtaTensor Clips, AtaTensor Targets)> _pool = [];
     private readonly BatchPipeline<Job> _pipeline;
@@ -28,6 +29,7 @@ public sealed class VideoLoader : IDisposable
 
         _dataset = dataset;
         _options = options;
+        _order = new PassOrder(dataset, training && options.BalanceClasses);
         _sampler = new ClipSampler(dataset, options);
         _views = training ? 1 : options.ClipViews * options.CropViews;
         BatchesPerEpoch = training ? TrainingBatchesPerEpoch(dataset.Count, options.BatchSize) : (dataset.Count + options.BatchSize - 1) / options.BatchSize;
@@ -107,7 +109,7 @@ public sealed class VideoLoader : IDisposable
             if (batch / BatchesPerEpoch != epoch)
             {
                 epoch = batch / BatchesPerEpoch;
-                order = OrderOf(epoch);
+                order = _order.Draw(new SampleRandom(_options.Seed, (ulong)epoch, ulong.MaxValue));
             }
 
             long number = batch;
@@ -121,13 +123,6 @@ public sealed class VideoLoader : IDisposable
 
             yield return (() => Rent(number, perBatch, mixed: MixesTargets), jobs);
         }
-    }
-
-    private int[] OrderOf(long epoch)
-    {
-        int[] order = Enumerable.Range(0, _dataset.Count).ToArray();
-        new SampleRandom(_options.Seed, (ulong)epoch, ulong.MaxValue).Shuffle(order.AsSpan());
-        return order;
     }
 
     private IEnumerable<(Func<ClipBatch> Rent, IReadOnlyList<Job> Jobs)> EvaluationPlan()

@@ -47,6 +47,10 @@ public sealed record TrainerOptions
     /// <summary>Rate that the stride counts in; 0 for each video's own.</summary>
     public double FramesPerSecond { get; init; }
 
+    /// <summary>Draw every class equally often, however many training videos it has, instead of every video once in a
+    /// pass.</summary>
+    public bool BalanceClasses { get; init; }
+
     /// <summary>Random changes of training clips.</summary>
     public AugmentationOptions Augmentation { get; init; } = new();
 
@@ -150,6 +154,7 @@ public sealed record TrainerOptions
     /// <summary>How training clips are made for a model.</summary>
     internal LoaderOptions TrainingLoader(ModelConfig model, Action<BrokenVideo>? found) => Loader(model, found) with
     {
+        BalanceClasses = BalanceClasses,
         Augmentation = Augmentation,
     };
 

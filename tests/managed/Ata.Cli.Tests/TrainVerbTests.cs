@@ -75,8 +75,9 @@ public sealed class TrainVerbTests : IDisposable
         // The model of one run starts another, on other classes: the head is replaced.
         string other = Path.Combine(_folder, "other.csv");
         File.WriteAllLines(other, File.ReadAllLines(list).Select((line, i) => i == 0 ? line : string.Join(',', line.Split(',').Select((f, c) => c == 1 ? (i % 2 == 0 ? "x" : "y") : c == 0 ? Path.Combine("clips", f) : f))));
-        Succeed("train", "--data", other, "--out", In("second"), "--model", In("run/best.safetensors"), "--temporal", "divided", "--frames", "6", "--steps", "2", "--batch", "2");
+        Succeed("train", "--data", other, "--out", In("second"), "--model", In("run/best.safetensors"), "--temporal", "divided", "--frames", "6", "--steps", "2", "--batch", "2", "--balance-classes");
         Assert.Contains("\"divided\"", File.ReadAllText(In("second/run.json")));
+        Assert.Contains("\"balance_classes\": true", File.ReadAllText(In("second/run.json")));
     }
 
     [Fact]

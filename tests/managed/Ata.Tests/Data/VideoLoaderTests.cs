@@ -100,11 +100,14 @@ public sealed class VideoLoaderTests(TinyVideos videos) : IClassFixture<TinyVide
         Assert.Empty(one.Intersect(other));
     }
 
-    [Fact]
-    public async Task RunThatContinuesSeesTheSameBatches()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task RunThatContinuesSeesTheSameBatches(bool balanceClasses)
     {
-        List<string> all = await TakeAsync(VideoLoader.ForTraining(videos.Dataset, s_options), 6);
-        List<string> rest = await TakeAsync(VideoLoader.ForTraining(videos.Dataset, s_options, firstBatch: 3), 3);
+        LoaderOptions options = s_options with { BalanceClasses = balanceClasses };
+        List<string> all = await TakeAsync(VideoLoader.ForTraining(videos.Dataset, options), 6);
+        List<string> rest = await TakeAsync(VideoLoader.ForTraining(videos.Dataset, options, firstBatch: 3), 3);
 
         Assert.Equal(all.Skip(3), rest);
     }
@@ -130,6 +133,22 @@ public sealed class VideoLoaderTests(TinyVideos videos) : IClassFixture<TinyVide
         }
 
         Assert.NotEqual(epochs[0], epochs[1]);
+    }
+
+    [Fact]
+    public async Task BalanceDecidesWhatIsTrainedOnAndNotWhatIsEvaluated()
+    {
+        VideoItem[] uneven = [.. videos.Dataset.Items.Where(item => item.Label == "dim"), videos.Dataset[0]];
+        var dataset = new VideoDataset(uneven, videos.Dataset.Labels);
+        LoaderOptions options = s_options with { BatchSize = 7, BalanceClasses = true };
+        using VideoLoader training = VideoLoader.ForTraining(dataset, options);
+        using VideoLoader evaluation = VideoLoader.ForEvaluation(dataset, options);
+
+        using ClipBatch drawn = (await training.NextAsync())!;
+        using ClipBatch evaluated = (await evaluation.NextAsync())!;
+
+        Assert.InRange(drawn.Labels.Count(label => label == 0), 3, 4);
+        Assert.Equal(Enumerable.Range(0, 7), evaluated.Items);
     }
 
     [Fact]
