@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "model/tensor_source.h"
 #include "tensor/tensor.h"
 
 namespace ata {
@@ -20,7 +21,7 @@ namespace ata {
 /// Opening a file checks its whole header and reads no tensor; get() reads one. A file may come
 /// from anywhere: whatever is wrong with it ends in ATA_BAD_MODEL naming the file, the tensor and
 /// the fault. Reading from several threads at once is safe; changing the set is not.
-class TensorFile {
+class TensorFile : public TensorSource {
  public:
   /// An empty set.
   TensorFile() = default;
@@ -28,25 +29,25 @@ class TensorFile {
   explicit TensorFile(const std::string& path);
 
   /// The file's path; "" for a set that was not opened.
-  const std::string& path() const { return path_; }
-  size_t count() const { return entries_.size(); }
+  const std::string& path() const override { return path_; }
+  size_t count() const override { return entries_.size(); }
   /// Name of tensor `index`, in the order of the file, then of set().
-  const std::string& name(size_t index) const { return entries_[index].name; }
-  bool contains(const std::string& name) const { return index_.count(name) != 0; }
+  const std::string& name(size_t index) const override { return entries_[index].name; }
+  bool contains(const std::string& name) const override { return index_.count(name) != 0; }
   /// Extents of a tensor, any rank. Throws ATA_INVALID_ARGUMENT if there is none of that name.
-  const std::vector<int64_t>& dims(const std::string& name) const;
+  const std::vector<int64_t>& dims(const std::string& name) const override;
 
   /// Reads a tensor. F16 and F64 are converted to f32; element types that DType lacks, and ranks
   /// above Shape::kMaxRank, are ATA_BAD_MODEL. Throws ATA_INVALID_ARGUMENT for an unknown name.
   Tensor get(const std::string& name) const;
   /// As get(), converted to f32 from any floating-point type; ATA_BAD_MODEL for other types.
-  Tensor get_f32(const std::string& name) const;
+  Tensor get_f32(const std::string& name) const override;
 
   /// Adds or replaces a tensor; shares its memory.
   void set(const std::string& name, const Tensor& tensor);
 
   /// A metadata string, or null.
-  const std::string* metadata(const std::string& key) const;
+  const std::string* metadata(const std::string& key) const override;
   void set_metadata(const std::string& key, const std::string& value);
 
   /// Writes the set, atomically (AtomicFile). The bytes depend on the content alone: tensors are
