@@ -50,7 +50,7 @@ struct PluginLoad {
 std::string plugin_file_name(const std::string& name);
 
 /// Loads the plugin `name` ("ata_video"): first the file beside the library (or program) that
-/// contains this code, then by the system's search. The file must export `entry` and report
+/// contains this code, then by the system's search; never the one in the current directory. The file must export `entry` and report
 /// `api_version` and build_version(). A loaded plugin stays for the life of the process, because
 /// its code may be on the stack of any thread. Thread-safe; never throws except on lack of memory.
 PluginLoad load_plugin(const std::string& name, const char* entry, uint32_t api_version);
