@@ -7,17 +7,12 @@
 
 #include "align/value_survey.h"
 #include "base/error.h"
+#include "base/float_environment.h"
 #include "base/threads.h"
 #include "tensor/transpose.h"
 
 namespace ata {
 namespace {
-
-// A matching is proven when it is this close to the optimum, relative to its total.
-constexpr double kProvenGap = 1e-6;
-// Integers that resolve the total less finely than this may not be enough, as when a few
-// values far greater than the rest have taken their range. The dual gap then decides.
-constexpr double kCoarse = 1e-5;
 
 // A matrix with at least as many columns as rows.
 struct Oriented {
@@ -33,7 +28,14 @@ struct Scaling {
   FixedPointProblem problem;
   double sign;
   double unit;
+  double error;  // of an integer cost, at most, in units of the values
 };
+
+// The greatest magnitude of values that became integers when scaled from `low` to `high`, which
+// leave a little room at both ends.
+double greatest_within(double low, double high) {
+  return std::max(std::fabs(low), std::fabs(high)) + (high - low) / 256;
+}
 
 // Spreads values from `low` to `high` over the integers.
 Scaling scale_to_integers(const Oriented& matrix, double low, double high, bool maximize) {
@@ -52,6 +54,8 @@ Scaling scale_to_integers(const Oriented& matrix, double low, double high, bool 
   problem.scale = static_cast<float>(scaling.sign / scaling.unit);
   problem.offset = static_cast<float>(kMargin - problem.scale * (maximize ? high : low));
   scaling.unit = scaling.sign / problem.scale;
+  scaling.error = scaling.unit * fixed_point_rounding(matrix.columns, greatest_within(low, high) *
+                                                                          std::fabs(problem.scale));
   return scaling;
 }
 
@@ -86,13 +90,14 @@ const int32_t* quantise_prices(const double* prices, const Scaling& scaling,
                                AlignedBuffer<int32_t>& duals) {
   const int columns = scaling.problem.columns;
   duals.reserve(static_cast<size_t>(columns));
-  const double factor = scaling.sign / scaling.unit;
   const double limit = fixed_point_cost_limit(columns) / 2;
-  // Adding a constant to all duals changes nothing; the solver wants the greatest at 0.
+  // Adding a constant to all duals changes nothing; the solver wants the greatest at 0. (Differences
+  // may be infinite, but not undefined.)
   double greatest = -HUGE_VAL;
-  for (int j = 0; j < columns; ++j) greatest = std::max(greatest, prices[j] * factor);
+  for (int j = 0; j < columns; ++j) greatest = std::max(greatest, prices[j] * scaling.sign);
   for (int j = 0; j < columns; ++j) {
-    duals[j] = static_cast<int32_t>(std::lrint(std::max(-limit, prices[j] * factor - greatest)));
+    const double dual = (prices[j] * scaling.sign - greatest) / scaling.unit;
+    duals[j] = static_cast<int32_t>(std::lrint(std::max(-limit, dual)));
   }
   return duals.data();
 }
@@ -145,11 +150,13 @@ struct Job {
   double* column_duals;
   int64_t number;
   Scaling scaling = {};
+  double greatest = 0;  // magnitude of a finite value, or more
 };
 
 void scale(Job& job, const Oriented& matrix, double low, double high, double range) {
   job.scaling = scale_to_integers(matrix, low, high, job.options.maximize);
   job.scaling.unit *= range;
+  job.scaling.error *= range;
   if (job.column_duals != nullptr) {
     job.scaling.problem.initial_duals =
         quantise_prices(job.column_duals, job.scaling, job.workspace.initial_duals);
@@ -162,6 +169,7 @@ bool scale_by_guess(Job& job) {
   double high = 0;
   if (!guess_range(job.matrix, &low, &high) || !is_well_scaled(low, high)) return false;
   scale(job, job.matrix, low, high, 1);
+  job.greatest = greatest_within(low, high);
   return true;
 }
 
@@ -171,6 +179,7 @@ bool solve_by_survey(Job& job) {
   const Oriented& matrix = job.matrix;
   const int64_t count = static_cast<int64_t>(matrix.rows) * matrix.columns;
   const ValueSurvey survey = survey_values(matrix.values, count);
+  job.greatest = std::max(std::fabs(survey.min), std::fabs(survey.max));
   if (!survey.finite()) {
     check_values(matrix, job.options.maximize, job.number);
     return false;
@@ -180,7 +189,7 @@ bool solve_by_survey(Job& job) {
   if (is_well_scaled(low, high)) {
     scale(job, matrix, low, high, 1);
   } else {
-    // Exact in float64, and then from 0 to 1.
+    // From 0 to 1, rounded to float32 once (and hardly in float64 before).
     const double range = high > low ? high - low : 1;
     job.workspace.normalized.reserve(static_cast<size_t>(count));
     float* normalized = job.workspace.normalized.data();
@@ -188,6 +197,7 @@ bool solve_by_survey(Job& job) {
       normalized[k] = static_cast<float>((matrix.values[k] - low) / range);
     }
     scale(job, {normalized, matrix.rows, matrix.columns, matrix.transposed}, 0, 1, range);
+    job.scaling.error += 0x1p-24 * range;
   }
   if (solve_fixed_point(job.scaling.problem, job.workspace.fixed_point)) return true;
   fail(ATA_INTERNAL, "assignment problem ", job.number, ": a cost left the range of the integers");
@@ -209,28 +219,62 @@ struct MatchedSum {
   double magnitude = 0;  // of the absolute values
 };
 
-MatchedSum sum_matched(const Oriented& matrix, const int32_t* column_of_row) {
+MatchedSum sum_matched(const Float64Problem& problem, const int32_t* column_of_row) {
   MatchedSum sum;
-  for (int i = 0; i < matrix.rows; ++i) {
-    const double value = matrix.values[static_cast<int64_t>(i) * matrix.columns + column_of_row[i]];
+  for (int i = 0; i < problem.rows; ++i) {
+    const double value =
+        problem.values[static_cast<int64_t>(i) * problem.columns + column_of_row[i]];
     sum.total += value;
     sum.magnitude += std::fabs(value);
+  }
+  // What remains where most cancels out may be rounding alone.
+  if (problem.rows * sum.magnitude * 0x1p-53 > 0x1p-40 * std::fabs(sum.total)) {
+    sum.total = exact_sum(problem, column_of_row);
   }
   return sum;
 }
 
-// Repairs the integer solution, which is in the float64 workspace.
-void refine(const Float64Problem& exact, double range, double magnitude,
-            Float64Workspace& workspace) {
+// How far from the optimum the matching may be.
+double tolerance(const AssignmentOptions& options, const MatchedSum& sum) {
+  if (options.polish) return 0;
+  return AssignmentOptions::kTolerance *
+         (options.certify ? std::fabs(sum.total) : sum.magnitude);
+}
+
+// Repairs the integer solution, which is in the float64 workspace. Returns the greatest magnitude of
+// the duals that it began with.
+double refine(const Job& job, const Float64Problem& problem, double magnitude,
+              Float64Workspace& workspace) {
   // Duals of costs far beyond the values matched (1e9 for "rather not") have lost the digits that
   // matter, and columns that must stay free need a dual of 0.
+  const double range = job.scaling.unit * fixed_point_cost_limit(problem.columns);
   const bool duals_are_usable =
-      exact.rows == exact.columns && range * exact.rows <= 1e9 * magnitude;
-  if (duals_are_usable) {
-    refine_float64(exact, workspace);
-  } else {
-    solve_float64(exact, workspace);
+      problem.rows == problem.columns && range * problem.rows <= 1e9 * magnitude;
+  if (!duals_are_usable) {
+    solve_float64(problem, workspace);
+    return 0;
   }
+  double greatest_dual = 0;
+  for (int j = 0; j < problem.columns; ++j) {
+    greatest_dual = std::max(greatest_dual, std::fabs(workspace.column_dual[j]));
+  }
+  refine_float64(problem, exact_quantum(problem, job.greatest, greatest_dual, false), workspace);
+  return greatest_dual;
+}
+
+// Makes sure of the solution that float64 arithmetic found from duals of up to `greatest_dual`:
+// where it may be too far from the optimum, solves in integers as wide as it takes.
+void ensure(const Job& job, const Float64Problem& problem, double greatest_dual,
+            bool has_forbidden_pairs) {
+  AssignmentWorkspace& workspace = job.workspace;
+  const double quantum =
+      exact_quantum(problem, job.greatest, greatest_dual, has_forbidden_pairs);
+  const int64_t count = static_cast<int64_t>(problem.rows) * problem.columns;
+  if (are_multiples(problem.values, count, quantum)) return;
+  const double gap = dual_gap(problem, workspace.float64);
+  const MatchedSum sum = sum_matched(problem, workspace.float64.column_of_row.data());
+  if (gap <= tolerance(job.options, sum)) return;
+  solve_exactly(problem, gap, workspace.float64, workspace.exact);
 }
 
 // Checks the problem and lays it out with at least as many columns as rows.
@@ -268,25 +312,26 @@ double conclude(Job& job, bool in_integers) {
   MatchedSum sum;
   if (in_integers) {
     column_of_row = workspace.fixed_point.column_of_row.data();
-    sum = sum_matched(matrix, column_of_row);
-    // The total is off by at most this.
-    const double resolution = matrix.rows * scaling.unit;
-    const bool is_coarse = resolution > kCoarse * std::fabs(sum.total);
-    if (options.polish || options.certify || is_coarse || job.column_duals != nullptr) {
+    sum = sum_matched(exact, column_of_row);
+    // Of two matchings, the one found and the optimal one.
+    const double error = 2 * matrix.rows * scaling.error;
+    const double allowed = tolerance(options, sum);
+    const bool is_coarse = error > allowed;
+    if (options.certify || is_coarse || job.column_duals != nullptr) {
       widen_solution(scaling, workspace);
     }
     if (options.polish ||
-        ((options.certify || is_coarse) &&
-         dual_gap(exact, workspace.float64) > kProvenGap * std::fabs(sum.total))) {
-      refine(exact, scaling.unit * fixed_point_cost_limit(matrix.columns), sum.magnitude,
-             workspace.float64);
+        ((options.certify || is_coarse) && dual_gap(exact, workspace.float64) > allowed)) {
+      const double greatest_dual = refine(job, exact, sum.magnitude, workspace.float64);
+      ensure(job, exact, greatest_dual, false);
       column_of_row = workspace.float64.column_of_row.data();
-      sum = sum_matched(matrix, column_of_row);
+      sum = sum_matched(exact, column_of_row);
     }
   } else {
     solve_with_forbidden_pairs(exact, workspace, job.number);
+    ensure(job, exact, 0, true);
     column_of_row = workspace.float64.column_of_row.data();
-    sum = sum_matched(matrix, column_of_row);
+    sum = sum_matched(exact, column_of_row);
   }
 
   if (matrix.transposed) {
@@ -331,6 +376,7 @@ void AssignmentWorkspace::reserve(int rows, int columns) {
   const int greater = std::max(rows, columns);
   fixed_point.reserve(smaller, greater);
   float64.reserve(smaller, greater);
+  exact.reserve(smaller, greater);
   const size_t count = static_cast<size_t>(rows) * static_cast<size_t>(columns);
   transposed.reserve(count);
   normalized.reserve(count);
@@ -340,6 +386,7 @@ void AssignmentWorkspace::reserve(int rows, int columns) {
 double solve_assignment(const float* values, int rows, int columns,
                         const AssignmentOptions& options, AssignmentWorkspace& workspace,
                         int32_t* matching, double* column_duals, int64_t problem) {
+  const DefaultFloatEnvironment environment;
   Job job =
       make_job(values, rows, columns, options, workspace, matching, column_duals, problem, nullptr);
   return solve(job);
@@ -369,6 +416,7 @@ void solve_assignments(const float* values, int64_t count, int rows, int columns
                     next < count ? values + next * size : nullptr);
   };
   const auto solve_item = [&](int64_t item, int worker) {
+    const DefaultFloatEnvironment environment;
     // What comes next: workers keep step, more or less.
     if (item < pairs) {
       const int64_t index = 2 * item;

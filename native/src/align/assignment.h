@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "align/exact_solver.h"
 #include "align/fixed_point_solver.h"
 #include "align/float64_solver.h"
 
@@ -15,11 +16,14 @@ constexpr int kMaxAssignmentExtent = 4096;
 struct AssignmentOptions {
   /// Maximise the sum of the values (similarities), or minimise it (costs).
   bool maximize = true;
-  /// Make the matching optimal for the exact float32 values (float64 arithmetic), not only to about
-  /// 1e-7 of their range.
+  /// Make the matching optimal for the exact float32 values. Without, its total is within
+  /// kTolerance of the optimum, relative to the sum of the absolute values that it matches.
   bool polish = false;
-  /// Prove each result by its dual gap: within 1e-6 of the total, or solved again in float64.
+  /// Prove each result by its dual gap: within kTolerance of the optimum relative to the total
+  /// itself, or solved again.
   bool certify = false;
+
+  static constexpr double kTolerance = 1e-6;
 };
 
 /// Memory of one solver; grows to the largest problem seen. One thread at a time.
@@ -30,13 +34,16 @@ struct AssignmentWorkspace {
 
   FixedPointWorkspace fixed_point;
   Float64Workspace float64;
+  ExactWorkspace exact;
   AlignedBuffer<float> transposed;
   AlignedBuffer<float> normalized;
   AlignedBuffer<int32_t> initial_duals;
 };
 
 /// Solves one dense linear assignment problem: matches every row of the smaller side so that the
-/// sum of the matched values is greatest (or least).
+/// sum of the matched values is greatest (or least), up to what AssignmentOptions say. That holds
+/// for all finite values, few of which may be far greater than the others ("not this pair"), and
+/// for every floating-point mode of the calling thread: the default one is set meanwhile.
 ///
 /// @param values Row-major `[rows][columns]`, extents 1 to kMaxAssignmentExtent. -infinity when
 ///   maximising, +infinity when minimising, forbids a pair.
@@ -45,7 +52,7 @@ struct AssignmentWorkspace {
 ///   comes in is where the search starts: the prices of a similar problem, or zeros; any finite
 ///   prices lead to an optimal matching. What goes out are optimal prices: in each row, value minus
 ///   price is greatest (least, when minimising) at the matched column.
-/// @return The sum of the matched values.
+/// @return The sum of the matched values, to 1e-12 of itself.
 ///
 /// Throws ATA_INVALID_ARGUMENT on NaN or the opposite infinity and on prices that are not finite,
 /// ATA_INFEASIBLE when no complete matching avoids the forbidden pairs; `problem` is the number

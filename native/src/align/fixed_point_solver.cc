@@ -339,6 +339,19 @@ int32_t cost_limit(int columns) {
   return with_layout(columns, [](auto layout) { return kCostLimit<decltype(layout)>; });
 }
 
+// Whether MulAdd() rounds once: products are exact.
+#if defined(HWY_DISABLE_BMI2_FMA)
+constexpr bool kFusesProducts = HWY_ARCH_ARM_A64;
+#else
+constexpr bool kFusesProducts = HWY_ARCH_ARM_A64 || (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2);
+#endif
+
+double rounding(int columns, double product) {
+  // To an integer, or where float32 is coarser to half the last of the 24 bits of the greatest cost.
+  const double sum = std::max(0.5, cost_limit(columns) * 0x1p-25);
+  return kFusesProducts ? sum : sum + product * 0x1p-24;
+}
+
 bool solve(const FixedPointProblem& problem, FixedPointWorkspace& workspace) {
   return with_layout(problem.columns, [&](auto layout) {
     Solver<decltype(layout)> solver(problem, workspace);
@@ -388,10 +401,15 @@ HWY_EXPORT(solve);
 HWY_EXPORT(solve_pair);
 HWY_EXPORT(gain_in_turns);
 HWY_EXPORT(cost_limit);
+HWY_EXPORT(rounding);
 HWY_EXPORT(stride_of);
 
 int32_t fixed_point_cost_limit(int columns) {
   return HWY_DYNAMIC_DISPATCH(cost_limit)(columns);
+}
+
+double fixed_point_rounding(int columns, double product) {
+  return HWY_DYNAMIC_DISPATCH(rounding)(columns, product);
 }
 
 bool solve_fixed_point(const FixedPointProblem& problem, FixedPointWorkspace& workspace) {

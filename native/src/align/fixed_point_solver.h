@@ -49,6 +49,10 @@ struct FixedPointProblem {
 /// Largest integer cost for a problem of that many columns; one less than a power of two.
 int32_t fixed_point_cost_limit(int columns);
 
+/// By how much an integer cost may differ from value * scale + offset, where the offset is what was
+/// added to all alike, in units of the cost. `product` is the greatest magnitude of value * scale.
+double fixed_point_rounding(int columns, double product);
+
 /// Finds a matching of all rows that minimises the sum of the integer costs.
 ///
 /// Shortest augmenting paths after Jonker and Volgenant ("A shortest augmenting path algorithm for

@@ -1,6 +1,7 @@
 #include "align/float64_solver.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "align/simd.h"
@@ -194,17 +195,57 @@ bool solve_from_duals(const Float64Problem& problem, Float64Workspace& w, bool k
   return true;
 }
 
-double gap(const Float64Problem& problem, const Float64Workspace& w) {
+double gap(const Float64Problem& problem, Float64Workspace& w) {
   double sum = 0;
+  double magnitude = 0;  // of what was subtracted
   for (int i = 0; i < problem.rows; ++i) {
     const float* values = problem.values + static_cast<int64_t>(i) * problem.columns;
     int best = -1;
     const double least =
         least_reduced_cost(values, problem.sign, w.column_dual.data(), problem.columns, &best);
     const int j = w.column_of_row[i];
-    sum += reduced_cost(problem, i, j, w.column_dual[j]) - least;
+    const double own = reduced_cost(problem, i, j, w.column_dual[j]);
+    sum += own - least;
+    magnitude += std::fabs(own) + std::fabs(least);
+    w.row_dual[i] = least;
   }
-  return sum;
+  if (problem.rows < problem.columns) {
+    // Other matchings may have other columns: what they can gain on the duals of these.
+    std::fill_n(w.row_of_column.data(), problem.columns, -1);
+    for (int i = 0; i < problem.rows; ++i) w.row_of_column[w.column_of_row[i]] = i;
+    for (int j = 0; j < problem.columns; ++j) {
+      sum += std::max(w.row_of_column[j] < 0 ? -w.column_dual[j] : w.column_dual[j], 0.0);
+    }
+  }
+  // Each reduced cost was rounded by at most 2^-53 of itself, each of the sums of what is not
+  // negative by that for every term.
+  constexpr double kRounding = 0x1p-52;
+  return sum * (1 + kRounding * (problem.rows + problem.columns + 4)) + kRounding * magnitude;
+}
+
+void mark(const Float64Problem& problem, double gap, const Float64Workspace& w,
+          uint64_t* candidates) {
+  const Tag tag;
+  const int words = candidate_words(problem.columns);
+  for (int i = 0; i < problem.rows; ++i, candidates += words) {
+    const float* values = problem.values + static_cast<int64_t>(i) * problem.columns;
+    const double least = w.row_dual[i];
+    // Not less than the exact sum, with the rounding of `least` and of what it is compared to.
+    const double limit = least + gap + 0x1p-51 * (std::fabs(least) + gap);
+    const double* dual = w.column_dual.data();
+    const Doubles limits = hn::Set(tag, limit);
+    std::fill_n(candidates, words, 0);
+    int j = 0;
+    for (; j + kLanes <= problem.columns; j += kLanes) {
+      const Doubles x = hn::Sub(load_costs(values + j, problem.sign), hn::Load(tag, dual + j));
+      uint8_t bits[8] = {};
+      hn::StoreMaskBits(tag, hn::Le(x, limits), bits);
+      candidates[j / 64] |= uint64_t{bits[0]} << (j % 64);
+    }
+    for (; j < problem.columns; ++j) {
+      if (reduced_cost(problem, i, j, dual[j]) <= limit) candidates[j / 64] |= uint64_t{1} << (j % 64);
+    }
+  }
 }
 
 }  // namespace
@@ -217,6 +258,7 @@ namespace ata {
 
 HWY_EXPORT(solve_from_duals);
 HWY_EXPORT(gap);
+HWY_EXPORT(mark);
 
 bool solve_float64(const Float64Problem& problem, Float64Workspace& workspace) {
   workspace.reserve(problem.rows, problem.columns);
@@ -224,12 +266,34 @@ bool solve_float64(const Float64Problem& problem, Float64Workspace& workspace) {
   return HWY_DYNAMIC_DISPATCH(solve_from_duals)(problem, workspace, false);
 }
 
-bool refine_float64(const Float64Problem& problem, Float64Workspace& workspace) {
+bool refine_float64(const Float64Problem& problem, double quantum, Float64Workspace& workspace) {
+  if (quantum > 0) {
+    for (int j = 0; j < problem.columns; ++j) {
+      double& dual = workspace.column_dual[j];
+      dual = std::nearbyint(dual / quantum) * quantum;
+    }
+  }
   return HWY_DYNAMIC_DISPATCH(solve_from_duals)(problem, workspace, true);
 }
 
-double dual_gap(const Float64Problem& problem, const Float64Workspace& workspace) {
+double dual_gap(const Float64Problem& problem, Float64Workspace& workspace) {
   return HWY_DYNAMIC_DISPATCH(gap)(problem, workspace);
+}
+
+int candidate_words(int columns) { return (columns + 63) / 64; }
+
+void mark_candidates(const Float64Problem& problem, double gap, const Float64Workspace& workspace,
+                     uint64_t* candidates) {
+  HWY_DYNAMIC_DISPATCH(mark)(problem, gap, workspace, candidates);
+}
+
+double exact_quantum(const Float64Problem& problem, double greatest, double greatest_dual,
+                     bool has_forbidden_pairs) {
+  // Duals and distances are differences of two costs and a dual to begin with, or where pairs are
+  // forbidden of the costs of a path; sums of a few of them stay below 16 times that.
+  const double path = has_forbidden_pairs ? problem.rows + 1 : 1;
+  const double bound = 16 * (path * greatest + greatest_dual);
+  return bound > 0 ? std::ldexp(1.0, std::ilogb(bound) + 1 - 53) : 0;
 }
 
 void Float64Workspace::reserve(int rows, int columns) {

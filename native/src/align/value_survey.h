@@ -19,6 +19,10 @@ struct ValueSurvey {
 
 ValueSurvey survey_values(const float* values, int64_t count);
 
+/// Whether all values are multiples of `quantum`, a power of two; 0 and infinity are multiples of
+/// any. Finite values are less than 2^51 quanta.
+bool are_multiples(const float* values, int64_t count, double quantum);
+
 }  // namespace ata
 
 #endif  // ATA_ALIGN_VALUE_SURVEY_H_
