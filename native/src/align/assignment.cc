@@ -216,20 +216,35 @@ void widen_solution(const Scaling& scaling, AssignmentWorkspace& workspace) {
 
 struct MatchedSum {
   double total = 0;
-  double magnitude = 0;  // of the absolute values
+  double magnitude = 0;  // of the absolute values that are ordinary
 };
 
 MatchedSum sum_matched(const Float64Problem& problem, const int32_t* column_of_row) {
+  const auto value_of = [&](int i) -> double {
+    return problem.values[static_cast<int64_t>(i) * problem.columns + column_of_row[i]];
+  };
   MatchedSum sum;
+  double least = HUGE_VAL;
+  double greatest = 0;
   for (int i = 0; i < problem.rows; ++i) {
-    const double value =
-        problem.values[static_cast<int64_t>(i) * problem.columns + column_of_row[i]];
+    const double value = value_of(i);
+    const double magnitude = std::fabs(value);
     sum.total += value;
-    sum.magnitude += std::fabs(value);
+    sum.magnitude += magnitude;
+    least = std::min(least, magnitude);
+    greatest = std::max(greatest, magnitude);
   }
   // What remains where most cancels out may be rounding alone.
   if (problem.rows * sum.magnitude * 0x1p-53 > 0x1p-40 * std::fabs(sum.total)) {
     sum.total = exact_sum(problem, column_of_row);
+  }
+  const double limit = AssignmentOptions::kOrdinary * least;
+  if (greatest > limit) {
+    sum.magnitude = 0;
+    for (int i = 0; i < problem.rows; ++i) {
+      const double magnitude = std::fabs(value_of(i));
+      if (magnitude <= limit) sum.magnitude += magnitude;
+    }
   }
   return sum;
 }
@@ -237,8 +252,9 @@ MatchedSum sum_matched(const Float64Problem& problem, const int32_t* column_of_r
 // How far from the optimum the matching may be.
 double tolerance(const AssignmentOptions& options, const MatchedSum& sum) {
   if (options.polish) return 0;
-  return AssignmentOptions::kTolerance *
-         (options.certify ? std::fabs(sum.total) : sum.magnitude);
+  const double scale =
+      options.certify ? std::min(std::fabs(sum.total), sum.magnitude) : sum.magnitude;
+  return AssignmentOptions::kTolerance * scale;
 }
 
 // Repairs the integer solution, which is in the float64 workspace. Returns the greatest magnitude of

@@ -17,13 +17,16 @@ struct AssignmentOptions {
   /// Maximise the sum of the values (similarities), or minimise it (costs).
   bool maximize = true;
   /// Make the matching optimal for the exact float32 values. Without, its total is within
-  /// kTolerance of the optimum, relative to the sum of the absolute values that it matches.
+  /// kTolerance of the optimum, relative to the sum of the absolute values that it matches; and
+  /// those more than kOrdinary times the least of them do not count, so that a pair that had to be
+  /// matched in spite of a huge cost takes nothing from the accuracy of the others.
   bool polish = false;
-  /// Prove each result by its dual gap: within kTolerance of the optimum relative to the total
-  /// itself, or solved again.
+  /// Prove each result by its dual gap, and solve again where that fails: within kTolerance of the
+  /// optimum relative to the total, too.
   bool certify = false;
 
   static constexpr double kTolerance = 1e-6;
+  static constexpr double kOrdinary = 1000;
 };
 
 /// Memory of one solver; grows to the largest problem seen. One thread at a time.
