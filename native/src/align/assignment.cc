@@ -1,6 +1,8 @@
 #include "align/assignment.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -216,35 +218,91 @@ void widen_solution(const Scaling& scaling, AssignmentWorkspace& workspace) {
 
 struct MatchedSum {
   double total = 0;
-  double magnitude = 0;  // of the absolute values that are ordinary
+  double magnitude = 0;  // of the absolute values that count; see AssignmentOptions
 };
 
+float matched_value(const Float64Problem& problem, const int32_t* column_of_row, int row) {
+  return problem.values[static_cast<int64_t>(row) * problem.columns + column_of_row[row]];
+}
+
+// Sizes in powers of two; values that differ by kLeap are at least kLeapLevels apart, and 0 is that
+// far from all others.
+constexpr int kLeapLevels = 9;
+constexpr int kLevels = kLeapLevels + 128 - kLeastFloatExponent;
+static_assert(AssignmentOptions::kLeap >= 1 << kLeapLevels);
+
+int level_of(float value) {
+  const FloatParts parts = float_parts(value);
+  if (parts.mantissa == 0) return 0;
+  return kLeapLevels + parts.exponent - kLeastFloatExponent +
+         static_cast<int>(std::bit_width(parts.mantissa)) - 1;
+}
+
+// The sum of the absolute values matched below their first leap; `sum` where there is none.
+double magnitude_below_leap(const Float64Problem& problem, const int32_t* column_of_row,
+                            double sum) {
+  std::array<uint64_t, (kLevels + 63) / 64> seen = {};
+  for (int i = 0; i < problem.rows; ++i) {
+    const auto level = static_cast<size_t>(level_of(matched_value(problem, column_of_row, i)));
+    seen[level / 64] |= uint64_t{1} << (level % 64);
+  }
+  int last = kLevels;
+  for (size_t k = 0; k < seen.size(); ++k) {
+    for (uint64_t left = seen[k]; left != 0; left &= left - 1) {
+      const int level = static_cast<int>(64 * k) + std::countr_zero(left);
+      if (level - last < kLeapLevels) {
+        last = level;
+        continue;
+      }
+      sum = 0;
+      for (int i = 0; i < problem.rows; ++i) {
+        const float value = matched_value(problem, column_of_row, i);
+        if (level_of(value) <= last) sum += std::fabs(static_cast<double>(value));
+      }
+      return sum;
+    }
+  }
+  return sum;
+}
+
 MatchedSum sum_matched(const Float64Problem& problem, const int32_t* column_of_row) {
-  const auto value_of = [&](int i) -> double {
-    return problem.values[static_cast<int64_t>(i) * problem.columns + column_of_row[i]];
+  // Several at once: each addition waits for the one before.
+  struct Part {
+    double total = 0;
+    double magnitude = 0;
+    float least = HUGE_VALF;
+    float greatest = 0;
   };
+  constexpr int kParts = 4;
+  Part parts[kParts];
+  const auto add = [&](Part& part, int i) {
+    const float value = matched_value(problem, column_of_row, i);
+    const float magnitude = std::fabs(value);
+    part.total += value;
+    part.magnitude += magnitude;
+    part.least = std::min(part.least, magnitude);
+    part.greatest = std::max(part.greatest, magnitude);
+  };
+  int i = 0;
+  for (; i + kParts <= problem.rows; i += kParts) {
+    for (int k = 0; k < kParts; ++k) add(parts[k], i + k);
+  }
+  for (; i < problem.rows; ++i) add(parts[0], i);
   MatchedSum sum;
   double least = HUGE_VAL;
   double greatest = 0;
-  for (int i = 0; i < problem.rows; ++i) {
-    const double value = value_of(i);
-    const double magnitude = std::fabs(value);
-    sum.total += value;
-    sum.magnitude += magnitude;
-    least = std::min(least, magnitude);
-    greatest = std::max(greatest, magnitude);
+  for (const Part& part : parts) {
+    sum.total += part.total;
+    sum.magnitude += part.magnitude;
+    least = std::min<double>(least, part.least);
+    greatest = std::max<double>(greatest, part.greatest);
   }
   // What remains where most cancels out may be rounding alone.
   if (problem.rows * sum.magnitude * 0x1p-53 > 0x1p-40 * std::fabs(sum.total)) {
     sum.total = exact_sum(problem, column_of_row);
   }
-  const double limit = AssignmentOptions::kOrdinary * least;
-  if (greatest > limit) {
-    sum.magnitude = 0;
-    for (int i = 0; i < problem.rows; ++i) {
-      const double magnitude = std::fabs(value_of(i));
-      if (magnitude <= limit) sum.magnitude += magnitude;
-    }
+  if (greatest >= AssignmentOptions::kLeap * least) {
+    sum.magnitude = magnitude_below_leap(problem, column_of_row, sum.magnitude);
   }
   return sum;
 }

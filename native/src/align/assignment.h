@@ -17,16 +17,17 @@ struct AssignmentOptions {
   /// Maximise the sum of the values (similarities), or minimise it (costs).
   bool maximize = true;
   /// Make the matching optimal for the exact float32 values. Without, its total is within
-  /// kTolerance of the optimum, relative to the sum of the absolute values that it matches; and
-  /// those more than kOrdinary times the least of them do not count, so that a pair that had to be
-  /// matched in spite of a huge cost takes nothing from the accuracy of the others.
+  /// kTolerance of the optimum, relative to the sum of the absolute values that it matches. Where
+  /// these, in order of size, leap by kLeap or more at once, those above the first leap do not
+  /// count: a pair that had to be matched in spite of a huge cost takes nothing from the accuracy of
+  /// the others. (And of 0 and others, only 0 counts.)
   bool polish = false;
   /// Prove each result by its dual gap, and solve again where that fails: within kTolerance of the
   /// optimum relative to the total, too.
   bool certify = false;
 
   static constexpr double kTolerance = 1e-6;
-  static constexpr double kOrdinary = 1000;
+  static constexpr double kLeap = 1000;
 };
 
 /// Memory of one solver; grows to the largest problem seen. One thread at a time.

@@ -41,6 +41,13 @@ class ArgMin {
                             hn::Set(IndexTag(), first), where_);
     least_ = hn::Min(x, least_);
   }
+  HWY_INLINE void merge(const ArgMin& other) {
+    const auto earlier = hn::And(hn::Eq(other.least_, least_),
+                                 hn::RebindMask(Tag(), hn::Lt(other.where_, where_)));
+    const auto better = hn::Or(hn::Lt(other.least_, least_), earlier);
+    where_ = hn::IfThenElse(hn::RebindMask(IndexTag(), better), other.where_, where_);
+    least_ = hn::Min(other.least_, least_);
+  }
   double reduce(int* column) const {
     alignas(64) double value[kLanes];
     alignas(64) int64_t first[kLanes];
@@ -71,8 +78,16 @@ double reduced_cost(const Float64Problem& problem, int i, int j, double dual) {
 // Least of cost - dual over a row; `*column` is -1 when all pairs of the row are forbidden.
 double least_reduced_cost(const float* values, double sign, const double* dual, int columns,
                           int* column) {
+  // Two, as each waits for what it was shown before.
   ArgMin minimum;
+  ArgMin other;
   int j = 0;
+  for (; j + 2 * kLanes <= columns; j += 2 * kLanes) {
+    minimum.add(hn::Sub(load_costs(values + j, sign), hn::Load(Tag(), dual + j)), j);
+    const int next = j + kLanes;
+    other.add(hn::Sub(load_costs(values + next, sign), hn::Load(Tag(), dual + next)), next);
+  }
+  minimum.merge(other);
   for (; j + kLanes <= columns; j += kLanes) {
     minimum.add(hn::Sub(load_costs(values + j, sign), hn::Load(Tag(), dual + j)), j);
   }
@@ -267,12 +282,10 @@ bool solve_float64(const Float64Problem& problem, Float64Workspace& workspace) {
 }
 
 bool refine_float64(const Float64Problem& problem, double quantum, Float64Workspace& workspace) {
-  if (quantum > 0) {
-    for (int j = 0; j < problem.columns; ++j) {
-      double& dual = workspace.column_dual[j];
-      dual = std::nearbyint(dual / quantum) * quantum;
-    }
-  }
+  // A sum with this has no room for less than a quantum.
+  const double anchor = 0x1.8p+52 * quantum;
+  double* dual = workspace.column_dual.data();
+  for (int j = 0; j < problem.columns; ++j) dual[j] = (dual[j] + anchor) - anchor;
   return HWY_DYNAMIC_DISPATCH(solve_from_duals)(problem, workspace, true);
 }
 
