@@ -16,9 +16,10 @@ internal sealed record ModeResult(ulong Seed, string Mode, double Accuracy, doub
 /// <summary>Mutual information of neighbouring frames' patches, in nats.</summary>
 /// <param name="Seed">The seed.</param>
 /// <param name="Estimator">How it was estimated.</param>
-/// <param name="Before">Of patches at the same position.</param>
-/// <param name="After">Of patches on the same trajectory.</param>
-internal sealed record InformationResult(ulong Seed, string Estimator, double Before, double After);
+/// <param name="Before">Of patches at the same position; null when undefined.</param>
+/// <param name="After">Of patches on the same trajectory; null when undefined.</param>
+/// <param name="Undefined">Why the estimator is not defined for these patches, or null.</param>
+internal sealed record InformationResult(ulong Seed, string Estimator, double? Before, double? After, string? Undefined);
 
 /// <summary>
 /// The paper's protocol in small: an image model is trained on single frames; the temporal modules are plugged in at
@@ -126,8 +127,9 @@ internal sealed class TemporalComparison(
         using Trajectories trajectories = FrameAligner.Align(features);
         return Enum.GetValues<InformationEstimator>().Select(estimator =>
         {
-            (double before, double after) = MutualInformation.BetweenFrames(features, trajectories, new InformationOptions { Estimator = estimator });
-            return new InformationResult(seed, estimator.ToString(), before, after);
+            InformationJson result = AlignmentInformation.Of(
+                "last block", estimator.ToString(), features, trajectories, new InformationOptions { Estimator = estimator });
+            return new InformationResult(seed, result.Estimator, result.Before, result.After, result.Undefined);
         }).ToArray();
     }
 

@@ -132,6 +132,10 @@ internal static class AlignVerb
                 nats = loaded is not null && parse.GetValue(block) is null
                     ? AlignmentInformation.OfBlocks(loaded, sampled, options, projection, cancellationToken)
                     : AlignmentInformation.Of(kind, colors ?? features, trajectories, projection);
+                if (nats.All(result => result.Undefined is not null))
+                {
+                    throw new NotSupportedException(nats[0].Undefined);
+                }
             }
 
             Report(Summarize(clipPath, options.Method, kind, sampled, trajectories, grid, time, overlayPath, htmlPath, nats), parse.GetValue(json));

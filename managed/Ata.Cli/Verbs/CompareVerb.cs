@@ -85,6 +85,11 @@ internal static class CompareVerb
             text.Append(CultureInfo.InvariantCulture, $"| {string.Join(" | ", row)} |\n");
         }
 
+        foreach (string line in Undefined(information))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\n{line}\n");
+        }
+
         WholeFile.Write(Path.Combine(folder, "table.md"), text.ToString());
     }
 
@@ -104,6 +109,10 @@ internal static class CompareVerb
 
         Terminal.Output.Write(modes);
         Terminal.Output.Write(estimates);
+        foreach (string line in Undefined(information))
+        {
+            Terminal.Output.WriteLine(line);
+        }
     }
 
     private static IEnumerable<string[]> ModeRows(List<ModeResult> results) => results.GroupBy(r => r.Mode).Select(mode => new[]
@@ -117,9 +126,21 @@ internal static class CompareVerb
     private static IEnumerable<string[]> InformationRows(List<InformationResult> information) => information.GroupBy(r => r.Estimator).Select(estimator => new[]
     {
         estimator.Key,
-        Spread(estimator.Select(r => r.Before), "0.000") + " nats",
-        Spread(estimator.Select(r => r.After), "0.000") + " nats",
+        Nats(estimator.Select(r => r.Before)),
+        Nats(estimator.Select(r => r.After)),
     });
+
+    private static string Nats(IEnumerable<double?> estimates)
+    {
+        double?[] all = estimates.ToArray();
+        double[] defined = all.OfType<double>().ToArray();
+        string text = defined.Length > 0 ? Spread(defined, "0.000") + " nats" : "undefined";
+        return defined.Length is 0 || defined.Length == all.Length ? text : $"{text} ({all.Length - defined.Length} undefined)";
+    }
+
+    /// <summary>Why estimates are undefined, a line each.</summary>
+    private static IEnumerable<string> Undefined(List<InformationResult> information) =>
+        information.Where(r => r.Undefined is not null).Select(r => $"{r.Estimator}, seed {r.Seed}: {r.Undefined}");
 
     /// <summary>The mean, and the standard deviation where there are several seeds.</summary>
     private static string Spread(IEnumerable<double> values, string format)

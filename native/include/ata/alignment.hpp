@@ -37,7 +37,7 @@ struct Assignment {
   std::vector<double> totals;  ///< The sum of the matched values, one a problem.
 };
 
-/// Solves linear assignment problems f32 `[B, N, M]` or `[N, M]` exactly; see ata_assign().
+/// Solves linear assignment problems f32 `[B, N, M]` or `[N, M]`; see ata_assign() for how exactly.
 inline Assignment assign(const Tensor& values,
                          const ata_assign_options& options = defaults<ata_assign_options>()) {
   std::vector<double> totals(values.rank() == 3 ? static_cast<size_t>(values.shape()[0]) : 1);

@@ -399,11 +399,12 @@ typedef struct ata_assign_options {
   size_t struct_size;
   /** 1: maximise the total (similarities); 0: minimise it (costs). Default 1. */
   int32_t maximize;
-  /** 1: refine near-ties in float64 so that the matching is optimal for the exact float32 values,
-   *  not only to about 1e-7 of their range. Default 0. */
+  /** 1: the matching is optimal for the exact float32 values, whatever these are; 0: to the
+   *  accuracy that ata_assign() states. Default 0. */
   int32_t polish;
-  /** 1: prove each result by its dual gap, and solve again more precisely if the proof fails.
-   *  Default 0. */
+  /** 1: prove each result by its dual gap, in arithmetic that bounds its own rounding errors, and
+   *  solve again more precisely where the proof fails. The total is then within 1e-6 of the optimum
+   *  relative to itself, too. Default 0. */
   int32_t certify;
 } ata_assign_options;
 
@@ -411,7 +412,16 @@ typedef struct ata_assign_options {
 ATA_API(ata_status) ata_assign_options_init(ata_assign_options* options) ATA_NOEXCEPT;
 
 /**
- * Solves a batch of dense linear assignment problems exactly, in parallel over the problems.
+ * Solves a batch of dense linear assignment problems, in parallel over the problems.
+ *
+ * The total of a matching is within 1e-6 of the optimum, relative to the sum of the absolute values
+ * that it matches, for all finite values. Huge ones that stand for "not this pair" (1e9, FLT_MAX)
+ * cost the others no accuracy, not even where they have to be matched: when the absolute values
+ * matched, in order of size, leap by a factor of 1000 or more from one to the next, those above the
+ * first leap do not count. (From 0 to anything else is a leap, so that beside a 0 nothing counts, and
+ * the matching is optimal.) Results do not depend on the floating-point mode of the calling thread:
+ * denormal values count, too.
+ *
  * -infinity (when maximising; +infinity when minimising) forbids a pair; NaN is an error; when no
  * complete matching avoids the forbidden pairs the call fails with ::ATA_INFEASIBLE naming the
  * problem.
@@ -420,7 +430,7 @@ ATA_API(ata_status) ata_assign_options_init(ata_assign_options* options) ATA_NOE
  * @param options Options; NULL for the defaults.
  * @param matching Receives i32 `[B, N]` (or `[N]`): the column of each row, -1 for unmatched rows
  *   (N > M).
- * @param totals Receives `B` sums of the matched values, in float64, or NULL.
+ * @param totals Receives `B` sums of the matched values, each to 1e-12 of itself, or NULL.
  * @param totals_capacity Length of `totals`; at least B when it is not NULL.
  */
 ATA_API(ata_status)
@@ -465,7 +475,10 @@ ATA_API(ata_status) ata_online_aligner_reset(ata_online_aligner* aligner) ATA_NO
 ATA_ENUM(ata_mi_estimator){
     /** Closed form for jointly Gaussian variables, from their covariances. */
     ATA_MI_GAUSSIAN = 0,
-    /** k nearest neighbours (Kraskov, Stoegbauer, Grassberger, 2004). */
+    /** k nearest neighbours (Kraskov, Stoegbauer, Grassberger, 2004). For continuous values alone:
+     *  when more than one in a thousand samples is tied (as many others as neighbours are equal to
+     *  it, as patches of a black border are, or several are equally far from it, as rounded values
+     *  are) the call fails with ::ATA_INVALID_ARGUMENT, naming the ties. */
     ATA_MI_KSG = 1,
     /** Lower bound by contrast (van den Oord, Li, Vinyals, 2018), at most log of the batch. */
     ATA_MI_INFONCE = 2,
@@ -533,8 +546,8 @@ ata_assigner_create(const ata_assign_options* options, ata_assigner** assigner) 
 ATA_API(void) ata_assigner_release(ata_assigner* assigner) ATA_NOEXCEPT;
 
 /**
- * Solves a batch of problems of equal extents; what is said of the values and of errors at
- * ata_assign() holds here. All or nothing: when one problem fails, nothing is written for any. A
+ * Solves a batch of problems of equal extents; what is said of the values, of accuracy and of errors
+ * at ata_assign() holds here. All or nothing: when one problem fails, nothing is written for any. A
  * call allocates no memory when an earlier one had at least as many problems, rows and columns, and
  * no fewer threads.
  * @param assigner The assigner.

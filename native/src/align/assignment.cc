@@ -93,8 +93,8 @@ const int32_t* quantise_prices(const double* prices, const Scaling& scaling,
   const int columns = scaling.problem.columns;
   duals.reserve(static_cast<size_t>(columns));
   const double limit = fixed_point_cost_limit(columns) / 2;
-  // Adding a constant to all duals changes nothing; the solver wants the greatest at 0. (Differences
-  // may be infinite, but not undefined.)
+  // Adding a constant to all duals changes nothing; the solver wants the greatest at 0.
+  // (Differences may be infinite, but not undefined.)
   double greatest = -HUGE_VAL;
   for (int j = 0; j < columns; ++j) greatest = std::max(greatest, prices[j] * scaling.sign);
   for (int j = 0; j < columns; ++j) {
@@ -315,8 +315,8 @@ double tolerance(const AssignmentOptions& options, const MatchedSum& sum) {
   return AssignmentOptions::kTolerance * scale;
 }
 
-// Repairs the integer solution, which is in the float64 workspace. Returns the greatest magnitude of
-// the duals that it began with.
+// Repairs the integer solution, which is in the float64 workspace. Returns the greatest magnitude
+// of the duals that it began with.
 double refine(const Job& job, const Float64Problem& problem, double magnitude,
               Float64Workspace& workspace) {
   // Duals of costs far beyond the values matched (1e9 for "rather not") have lost the digits that
@@ -341,8 +341,7 @@ double refine(const Job& job, const Float64Problem& problem, double magnitude,
 void ensure(const Job& job, const Float64Problem& problem, double greatest_dual,
             bool has_forbidden_pairs) {
   AssignmentWorkspace& workspace = job.workspace;
-  const double quantum =
-      exact_quantum(problem, job.greatest, greatest_dual, has_forbidden_pairs);
+  const double quantum = exact_quantum(problem, job.greatest, greatest_dual, has_forbidden_pairs);
   const int64_t count = static_cast<int64_t>(problem.rows) * problem.columns;
   if (are_multiples(problem.values, count, quantum)) return;
   const double gap = dual_gap(problem, workspace.float64);

@@ -19,8 +19,8 @@ struct AssignmentOptions {
   /// Make the matching optimal for the exact float32 values. Without, its total is within
   /// kTolerance of the optimum, relative to the sum of the absolute values that it matches. Where
   /// these, in order of size, leap by kLeap or more at once, those above the first leap do not
-  /// count: a pair that had to be matched in spite of a huge cost takes nothing from the accuracy of
-  /// the others. (And of 0 and others, only 0 counts.)
+  /// count: a pair that had to be matched in spite of a huge cost takes nothing from the accuracy
+  /// of the others. (And of 0 and others, only 0 counts.)
   bool polish = false;
   /// Prove each result by its dual gap, and solve again where that fails: within kTolerance of the
   /// optimum relative to the total, too.

@@ -216,8 +216,8 @@ void solve_exactly(const Float64Problem& problem, double gap, Float64Workspace& 
   // and columns that a search reaches are joined to a free column by a path of costs, or were in
   // the search that reached them last, so that duals and distances stay below 6 (rows + 1) A + 4V,
   // and sums of a few of them below 32 (rows + 1) A. And a sign.
-  const int bits = range.greatest - range.exponent + 6 +
-                   std::bit_width(static_cast<unsigned>(problem.rows) + 1);
+  const int bits =
+      range.greatest - range.exponent + 6 + std::bit_width(static_cast<unsigned>(problem.rows) + 1);
   if (bits <= 2 * 64) {
     solve(workspace.two);
   } else if (bits <= 3 * 64) {
@@ -230,7 +230,8 @@ void solve_exactly(const Float64Problem& problem, double gap, Float64Workspace& 
 double exact_sum(const Float64Problem& problem, const int32_t* column_of_row) {
   WideInteger<5> sum;
   for (int i = 0; i < problem.rows; ++i) {
-    const float value = problem.values[static_cast<int64_t>(i) * problem.columns + column_of_row[i]];
+    const float value =
+        problem.values[static_cast<int64_t>(i) * problem.columns + column_of_row[i]];
     sum += WideInteger<5>(value, kLeastFloatExponent);
   }
   return sum.to_double(kLeastFloatExponent);

@@ -347,7 +347,8 @@ constexpr bool kFusesProducts = HWY_ARCH_ARM_A64 || (HWY_ARCH_X86 && HWY_TARGET 
 #endif
 
 double rounding(int columns, double product) {
-  // To an integer, or where float32 is coarser to half the last of the 24 bits of the greatest cost.
+  // To an integer, or where float32 is coarser to half the last of the 24 bits of the greatest
+  // cost.
   const double sum = std::max(0.5, cost_limit(columns) * 0x1p-25);
   return kFusesProducts ? sum : sum + product * 0x1p-24;
 }

@@ -42,8 +42,8 @@ class ArgMin {
     least_ = hn::Min(x, least_);
   }
   HWY_INLINE void merge(const ArgMin& other) {
-    const auto earlier = hn::And(hn::Eq(other.least_, least_),
-                                 hn::RebindMask(Tag(), hn::Lt(other.where_, where_)));
+    const auto earlier =
+        hn::And(hn::Eq(other.least_, least_), hn::RebindMask(Tag(), hn::Lt(other.where_, where_)));
     const auto better = hn::Or(hn::Lt(other.least_, least_), earlier);
     where_ = hn::IfThenElse(hn::RebindMask(IndexTag(), better), other.where_, where_);
     least_ = hn::Min(other.least_, least_);
@@ -258,7 +258,8 @@ void mark(const Float64Problem& problem, double gap, const Float64Workspace& w,
       candidates[j / 64] |= uint64_t{bits[0]} << (j % 64);
     }
     for (; j < problem.columns; ++j) {
-      if (reduced_cost(problem, i, j, dual[j]) <= limit) candidates[j / 64] |= uint64_t{1} << (j % 64);
+      if (reduced_cost(problem, i, j, dual[j]) <= limit)
+        candidates[j / 64] |= uint64_t{1} << (j % 64);
     }
   }
 }
@@ -293,7 +294,9 @@ double dual_gap(const Float64Problem& problem, Float64Workspace& workspace) {
   return HWY_DYNAMIC_DISPATCH(gap)(problem, workspace);
 }
 
-int candidate_words(int columns) { return (columns + 63) / 64; }
+int candidate_words(int columns) {
+  return (columns + 63) / 64;
+}
 
 void mark_candidates(const Float64Problem& problem, double gap, const Float64Workspace& workspace,
                      uint64_t* candidates) {

@@ -21,7 +21,8 @@ enum class InformationEstimator : int32_t {
   /// Unbiased on Gaussians and increasing maps of them; elsewhere what the samples have in common
   /// with a Gaussian is corrected, and dependence without correlation is not. Where no closed form
   /// exists (the covariance is singular: constant columns, copies, fewer samples than dimensions)
-  /// nothing is added.
+  /// nothing is added. Not defined for discrete or rounded values: more ties than one in a thousand
+  /// samples are refused.
   kNearestNeighbours = 1,
   /// InfoNCE lower bound (van den Oord, Li, Vinyals 2018), at most log(count / 2). The critic is
   /// the
@@ -45,8 +46,9 @@ struct InformationOptions {
 /// Estimates I(X; Y) in nats from paired samples: row i of `x` belongs to row i of `y`. Estimates
 /// scatter around the truth and may be slightly negative near 0. Constant columns carry no
 /// information and are not allowed: drop them first, as principal_components() does.
-/// Throws ATA_INVALID_ARGUMENT when there are too few samples for the dimensions, or on options out
-/// of range. The result does not depend on the number of threads.
+/// Throws ATA_INVALID_ARGUMENT when there are too few samples for the dimensions, when nearest
+/// neighbours find ties, or on options out of range. The result does not depend on the number of
+/// threads.
 double mutual_information(const SampleMatrix& x, const SampleMatrix& y,
                           const InformationOptions& options);
 

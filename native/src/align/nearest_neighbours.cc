@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <optional>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "align/gaussian_fit.h"
 #include "align/normal_scores.h"
 #include "align/simd.h"
+#include "base/error.h"
 #include "base/random.h"
 #include "base/threads.h"
 
@@ -29,6 +31,13 @@ struct Columns {
   int64_t padded;
   int64_t dimension;
   const float* values;
+};
+
+// Rows nearer to a row than its k-th neighbour in (x, y) is, in x and in y; and in either as far.
+struct NearCounts {
+  int64_t x;
+  int64_t y;
+  int64_t at_radius;
 };
 
 }  // namespace
@@ -54,10 +63,10 @@ HWY_INLINE hn::Vec<Tag> distance(Tag tag, const Columns& columns, int64_t i, int
   return greatest;
 }
 
-// How many rows are nearer to row i than its `neighbours`-th neighbour in (x, y) is, in x and in y.
-// `dx` and `dy` are scratch of x.padded floats, `nearest` of neighbours + 1.
-void count_near(const Columns& x, const Columns& y, int64_t i, int neighbours, float* dx, float* dy,
-                float* nearest, int64_t* near_x, int64_t* near_y) {
+// What the estimate takes of row i. `dx` and `dy` are scratch of x.padded floats, `nearest` of
+// neighbours + 1.
+NearCounts count_near(const Columns& x, const Columns& y, int64_t i, int neighbours, float* dx,
+                      float* dy, float* nearest) {
   const hn::ScalableTag<float> tag;
   const auto lanes = static_cast<int64_t>(hn::Lanes(tag));
   // Row i finds itself at distance 0, hence one more.
@@ -78,11 +87,17 @@ void count_near(const Columns& x, const Columns& y, int64_t i, int neighbours, f
     }
   }
   const auto limit = hn::Set(tag, radius);
-  *near_x = *near_y = radius > 0 ? -1 : 0;  // not itself
+  const int64_t itself = radius > 0 ? 1 : 0;
+  NearCounts counts = {-itself, -itself, 0};
   for (int64_t j = 0; j < x.padded; j += lanes) {
-    *near_x += static_cast<int64_t>(hn::CountTrue(tag, hn::Lt(hn::Load(tag, dx + j), limit)));
-    *near_y += static_cast<int64_t>(hn::CountTrue(tag, hn::Lt(hn::Load(tag, dy + j), limit)));
+    const auto in_x = hn::Load(tag, dx + j);
+    const auto in_y = hn::Load(tag, dy + j);
+    counts.x += static_cast<int64_t>(hn::CountTrue(tag, hn::Lt(in_x, limit)));
+    counts.y += static_cast<int64_t>(hn::CountTrue(tag, hn::Lt(in_y, limit)));
+    counts.at_radius += static_cast<int64_t>(hn::CountTrue(tag, hn::Eq(in_x, limit)) +
+                                             hn::CountTrue(tag, hn::Eq(in_y, limit)));
   }
+  return counts;
 }
 
 }  // namespace
@@ -99,6 +114,11 @@ namespace {
 
 // Gaussians that the correction averages over: its noise is 1/4 of the estimate's own in variance.
 constexpr uint64_t kSurrogates = 4;
+
+// More ties than that are refused. Each may add log(count) to its share of the estimate, so that
+// these amount to 0.01 nats, less than the estimate scatters; and distances of continuous values,
+// rounded to float32, coincide less often.
+constexpr double kTiedShare = 0.001;
 
 class ColumnStorage {
  public:
@@ -152,37 +172,47 @@ SampleMatrix gaussian_samples(const Cholesky& factor, int64_t count, int64_t dim
 
 }  // namespace
 
-double neighbour_information(const SampleMatrix& x, const SampleMatrix& y, int neighbours) {
+NeighbourInformation neighbour_information(const SampleMatrix& x, const SampleMatrix& y,
+                                           int neighbours) {
   const int64_t count = x.count;
   const ColumnStorage x_storage(x);
   const ColumnStorage y_storage(y);
   const auto padded = static_cast<size_t>(x_storage.columns().padded);
   std::vector<double> terms(static_cast<size_t>(count));
+  std::vector<uint8_t> tied(static_cast<size_t>(count));
   parallel_for(count, 16, [&](int64_t begin, int64_t end) {
     AlignedBuffer<float> scratch;
     scratch.reserve(2 * padded + static_cast<size_t>(neighbours) + 1);
     float* dx = scratch.data();
     for (int64_t i = begin; i < end; ++i) {
-      int64_t near_x = 0;
-      int64_t near_y = 0;
-      HWY_DYNAMIC_DISPATCH(count_near)
-      (x_storage.columns(), y_storage.columns(), i, neighbours, dx, dx + padded, dx + 2 * padded,
-       &near_x, &near_y);
+      const NearCounts near =
+          HWY_DYNAMIC_DISPATCH(count_near)(x_storage.columns(), y_storage.columns(), i, neighbours,
+                                           dx, dx + padded, dx + 2 * padded);
       terms[static_cast<size_t>(i)] =
-          digamma(static_cast<double>(near_x + 1)) + digamma(static_cast<double>(near_y + 1));
+          digamma(static_cast<double>(near.x + 1)) + digamma(static_cast<double>(near.y + 1));
+      // Of a continuous distribution one row is as far as the k-th neighbour, in x or in y: that
+      // neighbour; in both where y is a copy of x. (At distance 0 there is also the row itself.)
+      tied[static_cast<size_t>(i)] = near.at_radius > 2 ? 1 : 0;
     }
   });
   double sum = 0;
   for (const double term : terms) sum += term;
-  return digamma(neighbours) + digamma(static_cast<double>(count)) -
-         sum / static_cast<double>(count);
+  return {
+      digamma(neighbours) + digamma(static_cast<double>(count)) - sum / static_cast<double>(count),
+      std::accumulate(tied.begin(), tied.end(), int64_t{0})};
 }
 
 double corrected_neighbour_information(const SampleMatrix& x, const SampleMatrix& y,
                                        int neighbours) {
   const SampleMatrix x_scores = normal_scores(x);
   const SampleMatrix y_scores = normal_scores(y);
-  const double estimate = neighbour_information(x_scores, y_scores, neighbours);
+  const auto [estimate, tied] = neighbour_information(x_scores, y_scores, neighbours);
+  require(
+      tied <= kTiedShare * static_cast<double>(x.count), "mutual information: ", tied, " of ",
+      x.count,
+      " samples are tied (as many others are equal to them, or at equal distances), and nearest "
+      "neighbours estimate it for continuous values alone; use another estimator, or leave out "
+      "what repeats (still pictures, borders of one colour) or is rounded");
   const SampleMatrix covariance = moments(join(x_scores, y_scores)).covariance;
   const std::optional<Cholesky> factor = Cholesky::of(covariance);
   if (!factor) return estimate;
@@ -194,7 +224,8 @@ double corrected_neighbour_information(const SampleMatrix& x, const SampleMatrix
         normal_scores(gaussian_samples(*factor, x.count, covariance.count, stream));
     correction +=
         truth - neighbour_information(columns_of(surrogate, 0, x.dimension),
-                                      columns_of(surrogate, x.dimension, y.dimension), neighbours);
+                                      columns_of(surrogate, x.dimension, y.dimension), neighbours)
+                    .nats;
   }
   return estimate + correction / static_cast<double>(kSurrogates);
 }

@@ -20,7 +20,8 @@ inline FloatParts float_parts(float value) {
   std::memcpy(&bits, &value, sizeof bits);
   const auto field = static_cast<int>(bits >> 23 & 0xFF);
   const uint32_t fraction = bits & 0x7FFFFF;
-  return {field > 0 ? fraction | 0x800000 : fraction, (field > 0 ? field : 1) - 150, bits >> 31 != 0};
+  return {field > 0 ? fraction | 0x800000 : fraction, (field > 0 ? field : 1) - 150,
+          bits >> 31 != 0};
 }
 
 /// Exponent of the least positive float32.
@@ -112,8 +113,7 @@ class WideInteger {
     bool rest = next << shift != 0;
     for (size_t k = 0; k + 2 < top; ++k) rest = rest || magnitude.limbs_[k] != 0;
     const auto rounded = static_cast<double>(bits | (rest ? 1 : 0));
-    const double result =
-        std::ldexp(rounded, 64 * (static_cast<int>(top) - 1) - shift + exponent);
+    const double result = std::ldexp(rounded, 64 * (static_cast<int>(top) - 1) - shift + exponent);
     return negative ? -result : result;
   }
 

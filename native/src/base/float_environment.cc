@@ -15,12 +15,18 @@ namespace {
 #if defined(__SSE2__) || defined(_M_X64)
 constexpr uint64_t kDefault = 0x1F80;
 constexpr uint64_t kControl = 0xFFC0;
-uint64_t control_register() { return _mm_getcsr(); }
-void set_control_register(uint64_t value) { _mm_setcsr(static_cast<unsigned>(value)); }
+uint64_t control_register() {
+  return _mm_getcsr();
+}
+void set_control_register(uint64_t value) {
+  _mm_setcsr(static_cast<unsigned>(value));
+}
 #elif defined(_M_ARM64)
 constexpr uint64_t kDefault = 0;
 constexpr uint64_t kControl = ~uint64_t{0};
-uint64_t control_register() { return static_cast<uint64_t>(_ReadStatusReg(ARM64_FPCR)); }
+uint64_t control_register() {
+  return static_cast<uint64_t>(_ReadStatusReg(ARM64_FPCR));
+}
 void set_control_register(uint64_t value) {
   _WriteStatusReg(ARM64_FPCR, static_cast<__int64>(value));
 }
@@ -32,7 +38,9 @@ uint64_t control_register() {
   asm volatile("mrs %0, fpcr" : "=r"(value));
   return value;
 }
-void set_control_register(uint64_t value) { asm volatile("msr fpcr, %0" : : "r"(value)); }
+void set_control_register(uint64_t value) {
+  asm volatile("msr fpcr, %0" : : "r"(value));
+}
 #endif
 
 }  // namespace

@@ -83,6 +83,43 @@ public sealed partial class InformationTests(CliFiles files) : IClassFixture<Cli
     }
 
     [Fact]
+    public void Information_SaysWhatIsUndefinedAndWhy()
+    {
+        // Half of each frame is black: those patches are all equal.
+        string clip = files.In("border.mp4");
+        WriteMovingNoise(clip, black: 32);
+        string[] arguments =
+        [
+            "align", clip, "--frames", "5", "--stride", "1", "--size", "64", "--patch-size", "8", "--information", "--components", "2",
+        ];
+        JsonElement[] rows = [.. AtaProgram.Json([.. arguments, "--json"]).GetProperty("information").EnumerateArray()];
+        ProgramResult text = AtaProgram.Run(arguments);
+
+        Assert.Equal(Estimators, rows.Select(row => row.GetProperty("estimator").GetString()!));
+        Assert.False(rows[0].TryGetProperty("undefined", out _));
+        Assert.True(rows[0].GetProperty("after").GetDouble() > 0);
+        Assert.False(rows[1].TryGetProperty("before", out _));
+        Assert.False(rows[1].TryGetProperty("after", out _));
+        string reason = rows[1].GetProperty("undefined").GetString()!;
+        Assert.Matches(@"\d+ of 256 samples are tied", reason);
+        Assert.Equal(0, text.Code);
+        Assert.Contains($"ksg of patches: {reason}", text.Output);
+        Assert.Equal(2, Cell().Matches(text.Output).Count);
+    }
+
+    [Fact]
+    public void Information_OfAPictureWithoutAnythingIsAnError()
+    {
+        string clip = files.In("black.mp4");
+        WriteMovingNoise(clip, black: 64);
+        ProgramResult result = AtaProgram.Run(
+            "align", clip, "--frames", "5", "--stride", "1", "--size", "64", "--patch-size", "8", "--information");
+
+        Assert.Equal(1, result.Code);
+        Assert.StartsWith("error: mutual information", result.Error);
+    }
+
+    [Fact]
     public void Components_NeedInformation()
     {
         ProgramResult result = AtaProgram.Run("align", files.Clip, "--components", "4");
@@ -91,8 +128,9 @@ public sealed partial class InformationTests(CliFiles files) : IClassFixture<Cli
         Assert.Contains("--components needs --information", result.Error);
     }
 
-    // Noise of cells of 2 pixels, which moves to the right by 8 pixels a frame and comes back on the left.
-    private static void WriteMovingNoise(string path)
+    // Noise of cells of 2 pixels, which moves to the right by 8 pixels a frame and comes back on the left, under as many
+    // black lines.
+    private static void WriteMovingNoise(string path, int black = 0)
     {
         const int Size = 64;
         using VideoWriter writer = VideoWriter.Create(path, Size, Size, 10);
@@ -101,7 +139,7 @@ public sealed partial class InformationTests(CliFiles files) : IClassFixture<Cli
         var pixels = new byte[Size * Size * 3];
         for (int frame = 0; frame < 6; ++frame)
         {
-            for (int i = 0; i < Size * Size; ++i)
+            for (int i = black * Size; i < Size * Size; ++i)
             {
                 int x = (i + Size - (8 * frame)) % Size;
                 Array.Fill(pixels, cells[(i / Size / 2 * (Size / 2)) + (x / 2)], 3 * i, 3);

@@ -166,7 +166,7 @@ TEST(MutualInformation, HeavyTailsAloneAreNoInformation) {
 // Where the closed form is infinite or undefined, the count of neighbours stands as it is.
 TEST(MutualInformation, NearestNeighboursAreNotCorrectedWithoutACovariance) {
   const auto uncorrected = [](const Pairs& pairs) {
-    return neighbour_information(normal_scores(pairs.x), normal_scores(pairs.y), 3);
+    return neighbour_information(normal_scores(pairs.x), normal_scores(pairs.y), 3).nats;
   };
   Pairs copy = correlated(200, 2, 0, 16);
   copy.y = copy.x;
@@ -179,6 +179,53 @@ TEST(MutualInformation, NearestNeighboursAreNotCorrectedWithoutACovariance) {
     EXPECT_THROW(estimate(pairs, InformationEstimator::kGaussian), Error);
     EXPECT_THROW(estimate(pairs, InformationEstimator::kInfoNce), Error);
   }
+}
+
+// On values of which many are equal, nearest neighbours would find more information than the values
+// have entropy.
+TEST(MutualInformation, NearestNeighboursRefuseTies) {
+  const auto expect_refusal = [](const Pairs& pairs, const char* what) {
+    try {
+      const double nats = estimate(pairs, InformationEstimator::kNearestNeighbours);
+      ADD_FAILURE() << what << ": " << nats << " nats";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.status(), ATA_INVALID_ARGUMENT);
+      EXPECT_NE(std::string(error.what()).find("samples are tied"), std::string::npos)
+          << error.what();
+    }
+  };
+  std::mt19937 random(19);
+  for (const int64_t d : {1, 3}) {
+    for (const int levels : {2, 16, 256}) {  // independent and copied, of each side and of both
+      if (d > 1 && levels > 16) continue;    // so many cells that hardly two samples share one
+      Pairs discrete{{kCount, d, {}}, {kCount, d, {}}};
+      for (int64_t k = 0; k < kCount * d; ++k) {
+        discrete.x.values.push_back(static_cast<double>(random() % static_cast<unsigned>(levels)));
+        discrete.y.values.push_back(static_cast<double>(random() % static_cast<unsigned>(levels)));
+      }
+      expect_refusal(discrete, "independent");
+      discrete.y = discrete.x;
+      expect_refusal(discrete, "copied");
+    }
+    Pairs rounded = correlated(kCount, d, 0.6, 20);
+    for (double& x : rounded.x.values) x = std::round(8 * x);
+    for (double& y : rounded.y.values) y = std::round(8 * y);
+    expect_refusal(rounded, "rounded");
+    // One sample in a hundred in one place: a border of one colour.
+    Pairs border = correlated(1400, d, 0.6, 21);
+    for (int64_t i = 0; i < 1400; i += 100) {
+      std::fill_n(border.x.row(i), d, 0.0);
+      std::fill_n(border.y.row(i), d, 0.0);
+    }
+    expect_refusal(border, "border");
+    EXPECT_TRUE(std::isfinite(estimate(border, InformationEstimator::kGaussian)));
+  }
+  // One dimension of several may have them.
+  Pairs partly = correlated(1024, 2, 0.6, 22);
+  for (int64_t i = 0; i < 1024; ++i) partly.x.row(i)[1] = partly.x.row(i)[1] > 0 ? 1 : 0;
+  const double nats = estimate(partly, InformationEstimator::kNearestNeighbours);
+  EXPECT_GT(nats, truth(1, 0.6));
+  EXPECT_LT(nats, truth(2, 0.6));
 }
 
 // Invertible maps of one side change nothing for the Gaussian; noise columns add nothing.

@@ -58,7 +58,7 @@ TEST(NearestNeighbours, CountAsTheDefinitionDoes) {
       const SampleMatrix x = rough(count, d, random);
       const SampleMatrix y = rough(count, 2, random);
       for (const int neighbours : {1, 3, 5}) {
-        EXPECT_NEAR(neighbour_information(x, y, neighbours), naive(x, y, neighbours), 1e-12)
+        EXPECT_NEAR(neighbour_information(x, y, neighbours).nats, naive(x, y, neighbours), 1e-12)
             << count << ", " << d << ", " << neighbours;
       }
     }
