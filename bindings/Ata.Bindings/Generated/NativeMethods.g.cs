@@ -225,11 +225,18 @@ public static unsafe partial class NativeMethods
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_assign_options_init(ata_assign_options* options);
 
-    /// <summary>
-    /// Solves a batch of dense linear assignment problems exactly, in parallel over the problems. -infinity (when
-    /// maximising; +infinity when minimising) forbids a pair; NaN is an error; when no complete matching avoids
-    /// the forbidden pairs the call fails with <see cref="ata_status.ATA_INFEASIBLE"/> naming the problem.
-    /// </summary>
+    /// <summary>Solves a batch of dense linear assignment problems, in parallel over the problems.</summary>
+    /// <remarks>
+    /// <para>The total of a matching is within 1e-6 of the optimum, relative to the sum of the absolute values
+    /// that it matches, for all finite values. Huge ones that stand for "not this pair" (1e9, FLT_MAX) cost the
+    /// others no accuracy, not even where they have to be matched: when the absolute values matched, in order of
+    /// size, leap by a factor of 1000 or more from one to the next, those above the first leap do not count.
+    /// (From 0 to anything else is a leap, so that beside a 0 nothing counts, and the matching is optimal.)
+    /// Results do not depend on the floating-point mode of the calling thread: denormal values count, too.</para>
+    /// <para>-infinity (when maximising; +infinity when minimising) forbids a pair; NaN is an error; when no
+    /// complete matching avoids the forbidden pairs the call fails with <see cref="ata_status.ATA_INFEASIBLE"/>
+    /// naming the problem.</para>
+    /// </remarks>
     /// <param name="values">
     /// f32 <c>[B, N, M]</c> or <c>[N, M]</c>, extents 1 to 4096. Rectangular problems match every row of the
     /// smaller side.
@@ -238,7 +245,9 @@ public static unsafe partial class NativeMethods
     /// <param name="matching">
     /// Receives i32 <c>[B, N]</c> (or <c>[N]</c>): the column of each row, -1 for unmatched rows (N &gt; M).
     /// </param>
-    /// <param name="totals">Receives <c>B</c> sums of the matched values, in float64, or NULL.</param>
+    /// <param name="totals">
+    /// Receives <c>B</c> sums of the matched values, each to 1e-12 of itself, or NULL.
+    /// </param>
     /// <param name="totals_capacity">Length of <paramref name="totals"/>; at least B when it is not NULL.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_assign(ata_tensor* values, ata_assign_options* options, ata_tensor** matching, double* totals, nuint totals_capacity);
@@ -322,7 +331,7 @@ public static unsafe partial class NativeMethods
     public static extern void ata_assigner_release(ata_assigner* assigner);
 
     /// <summary>
-    /// Solves a batch of problems of equal extents; what is said of the values and of errors at
+    /// Solves a batch of problems of equal extents; what is said of the values, of accuracy and of errors at
     /// <see cref="NativeMethods.ata_assign"/> holds here. All or nothing: when one problem fails, nothing is
     /// written for any. A call allocates no memory when an earlier one had at least as many problems, rows and
     /// columns, and no fewer threads.

@@ -94,8 +94,8 @@ NearCounts count_near(const Columns& x, const Columns& y, int64_t i, int neighbo
     const auto in_y = hn::Load(tag, dy + j);
     counts.x += static_cast<int64_t>(hn::CountTrue(tag, hn::Lt(in_x, limit)));
     counts.y += static_cast<int64_t>(hn::CountTrue(tag, hn::Lt(in_y, limit)));
-    counts.at_radius += static_cast<int64_t>(hn::CountTrue(tag, hn::Eq(in_x, limit)) +
-                                             hn::CountTrue(tag, hn::Eq(in_y, limit)));
+    counts.at_radius +=
+        static_cast<int64_t>(hn::CountTrue(tag, hn::Or(hn::Eq(in_x, limit), hn::Eq(in_y, limit))));
   }
   return counts;
 }
@@ -115,9 +115,9 @@ namespace {
 // Gaussians that the correction averages over: its noise is 1/4 of the estimate's own in variance.
 constexpr uint64_t kSurrogates = 4;
 
-// More ties than that are refused. Each may add log(count) to its share of the estimate, so that
-// these amount to 0.01 nats, less than the estimate scatters; and distances of continuous values,
-// rounded to float32, coincide less often.
+// Ties of a greater share of the rows are refused, where they are of more than `neighbours` rows:
+// equal ones are, and distances of continuous values, rounded to float32, coincide now and then.
+// Each may add log(count) to its share of the estimate; these 0.01 nats, less than it scatters.
 constexpr double kTiedShare = 0.001;
 
 class ColumnStorage {
@@ -191,7 +191,7 @@ NeighbourInformation neighbour_information(const SampleMatrix& x, const SampleMa
       terms[static_cast<size_t>(i)] =
           digamma(static_cast<double>(near.x + 1)) + digamma(static_cast<double>(near.y + 1));
       // Of a continuous distribution one row is as far as the k-th neighbour, in x or in y: that
-      // neighbour; in both where y is a copy of x. (At distance 0 there is also the row itself.)
+      // neighbour. Normal scores are symmetric, so that there may be its mirror image, too.
       tied[static_cast<size_t>(i)] = near.at_radius > 2 ? 1 : 0;
     }
   });

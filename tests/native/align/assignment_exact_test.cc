@@ -238,7 +238,7 @@ TEST_P(ExactTargets, EveryFiniteProblemIsSolvedAsPromised) {
 TEST_P(ExactTargets, SoAreBatches) {
   Random random(2);
   set_thread_count(2);
-  for (int k = 0; k < 12 && !HasFailure(); ++k) {
+  for (int k = 0; k < 6 && !HasFailure(); ++k) {
     const int rows = random.integer(2, 5);
     const int columns = random.integer(2, 5);
     const bool maximize = k % 2 != 0;
