@@ -10,9 +10,9 @@ public enum InformationEstimator
     Gaussian = 0,
 
     /// <summary>k nearest neighbours (Kraskov, Stögbauer, Grassberger, 2004), corrected by what they miss on Gaussian
-    /// samples of the same covariance. For continuous values alone: when more than one in a thousand samples is tied (as
-    /// many others as neighbours are equal to it, as patches of a black border are, or several are equally far from it, as
-    /// rounded values are) the call throws <see cref="ArgumentException"/>, naming the ties.</summary>
+    /// samples of the same covariance. For continuous values alone: when more samples than neighbours, and more than
+    /// one in a thousand, are tied (as many others as neighbours are equal to them, as patches of a black border are, or
+    /// several are equally far from them, as rounded values are) the call throws <see cref="ArgumentException"/>, naming the ties.</summary>
     NearestNeighbours = 1,
 
     /// <summary>Lower bound by contrast, InfoNCE (van den Oord, Li, Vinyals, 2018).</summary>

@@ -418,9 +418,9 @@ ATA_API(ata_status) ata_assign_options_init(ata_assign_options* options) ATA_NOE
  * that it matches, for all finite values. Huge ones that stand for "not this pair" (1e9, FLT_MAX)
  * cost the others no accuracy, not even where they have to be matched: when the absolute values
  * matched, in order of size, leap by a factor of 1000 or more from one to the next, those above the
- * first leap do not count. (From 0 to anything else is a leap, so that beside a 0 nothing counts, and
- * the matching is optimal.) Results do not depend on the floating-point mode of the calling thread:
- * denormal values count, too.
+ * first leap do not count. (From 0 to anything else is a leap, so that beside a 0 nothing counts,
+ * and the matching is optimal.) Results do not depend on the floating-point mode of the calling
+ * thread: denormal values count, too.
  *
  * -infinity (when maximising; +infinity when minimising) forbids a pair; NaN is an error; when no
  * complete matching avoids the forbidden pairs the call fails with ::ATA_INFEASIBLE naming the
@@ -476,9 +476,10 @@ ATA_ENUM(ata_mi_estimator){
     /** Closed form for jointly Gaussian variables, from their covariances. */
     ATA_MI_GAUSSIAN = 0,
     /** k nearest neighbours (Kraskov, Stoegbauer, Grassberger, 2004). For continuous values alone:
-     *  when more than one in a thousand samples is tied (as many others as neighbours are equal to
-     *  it, as patches of a black border are, or several are equally far from it, as rounded values
-     *  are) the call fails with ::ATA_INVALID_ARGUMENT, naming the ties. */
+     *  when more samples than neighbours, and more than one in a thousand, are tied (as many others
+     *  as neighbours are equal to them, as patches of a black border are, or several are equally
+     * far from them, as rounded values are) the call fails with ::ATA_INVALID_ARGUMENT, naming the
+     *  ties. */
     ATA_MI_KSG = 1,
     /** Lower bound by contrast (van den Oord, Li, Vinyals, 2018), at most log of the batch. */
     ATA_MI_INFONCE = 2,
@@ -546,10 +547,10 @@ ata_assigner_create(const ata_assign_options* options, ata_assigner** assigner) 
 ATA_API(void) ata_assigner_release(ata_assigner* assigner) ATA_NOEXCEPT;
 
 /**
- * Solves a batch of problems of equal extents; what is said of the values, of accuracy and of errors
- * at ata_assign() holds here. All or nothing: when one problem fails, nothing is written for any. A
- * call allocates no memory when an earlier one had at least as many problems, rows and columns, and
- * no fewer threads.
+ * Solves a batch of problems of equal extents; what is said of the values, of accuracy and of
+ * errors at ata_assign() holds here. All or nothing: when one problem fails, nothing is written for
+ * any. A call allocates no memory when an earlier one had at least as many problems, rows and
+ * columns, and no fewer threads.
  * @param assigner The assigner.
  * @param values `count` x `rows` x `columns` values, row-major. May be NULL when `count` is 0.
  * @param values_length Length of `values`; must be `count` x `rows` x `columns`.

@@ -22,7 +22,7 @@ enum class InformationEstimator : int32_t {
   /// with a Gaussian is corrected, and dependence without correlation is not. Where no closed form
   /// exists (the covariance is singular: constant columns, copies, fewer samples than dimensions)
   /// nothing is added. Not defined for discrete or rounded values: more ties than one in a thousand
-  /// samples are refused.
+  /// samples (and more than neighbours) are refused.
   kNearestNeighbours = 1,
   /// InfoNCE lower bound (van den Oord, Li, Vinyals 2018), at most log(count / 2). The critic is
   /// the

@@ -207,9 +207,9 @@ double corrected_neighbour_information(const SampleMatrix& x, const SampleMatrix
   const SampleMatrix x_scores = normal_scores(x);
   const SampleMatrix y_scores = normal_scores(y);
   const auto [estimate, tied] = neighbour_information(x_scores, y_scores, neighbours);
+  const double bearable = std::max<double>(neighbours, kTiedShare * static_cast<double>(x.count));
   require(
-      tied <= kTiedShare * static_cast<double>(x.count), "mutual information: ", tied, " of ",
-      x.count,
+      static_cast<double>(tied) <= bearable, "mutual information: ", tied, " of ", x.count,
       " samples are tied (as many others are equal to them, or at equal distances), and nearest "
       "neighbours estimate it for continuous values alone; use another estimator, or leave out "
       "what repeats (still pictures, borders of one colour) or is rounded");

@@ -20,8 +20,8 @@ NeighbourInformation neighbour_information(const SampleMatrix& x, const SampleMa
                                            int neighbours);
 
 /// The same in nats on normal scores, with a Gaussian of the same covariance as control variate;
-/// see InformationEstimator::kNearestNeighbours. Throws ATA_INVALID_ARGUMENT when more than one in
-/// a thousand rows has ties.
+/// see InformationEstimator::kNearestNeighbours. Throws ATA_INVALID_ARGUMENT when more rows
+/// than `neighbours` and more than one in a thousand have ties.
 double corrected_neighbour_information(const SampleMatrix& x, const SampleMatrix& y,
                                        int neighbours);
 
