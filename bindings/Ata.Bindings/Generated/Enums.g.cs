@@ -92,10 +92,10 @@ public enum ata_mi_estimator : int
     /// <summary>Closed form for jointly Gaussian variables, from their covariances.</summary>
     ATA_MI_GAUSSIAN = 0,
     /// <summary>
-    /// k nearest neighbours (Kraskov, Stoegbauer, Grassberger, 2004). For continuous values alone: when more than
-    /// one in a thousand samples is tied (as many others as neighbours are equal to it, as patches of a black
-    /// border are, or several are equally far from it, as rounded values are) the call fails with
-    /// <see cref="ata_status.ATA_INVALID_ARGUMENT"/>, naming the ties.
+    /// k nearest neighbours (Kraskov, Stoegbauer, Grassberger, 2004). For continuous values alone: when more
+    /// samples than neighbours, and more than one in a thousand, are tied (as many others as neighbours are equal
+    /// to them, as patches of a black border are, or several are equally far from them, as rounded values are)
+    /// the call fails with <see cref="ata_status.ATA_INVALID_ARGUMENT"/>, naming the ties.
     /// </summary>
     ATA_MI_KSG = 1,
     /// <summary>Lower bound by contrast (van den Oord, Li, Vinyals, 2018), at most log of the batch.</summary>
