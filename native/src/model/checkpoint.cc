@@ -3,7 +3,6 @@
 #include <unordered_set>
 
 #include "base/error.h"
-#include "base/log.h"
 
 namespace ata {
 namespace {
@@ -51,17 +50,12 @@ void Checkpoint::check_tensors() const {
            dims_to_string(dims), ", but the configuration calls for ", info.shape.to_string());
     }
   }
-  std::string first_unknown;
-  size_t unknown = 0;
+  // What the model would compute without such a tensor is not what whoever wrote it meant.
   for (size_t i = 0; i < file_.count(); ++i) {
     if (known.count(file_.name(i)) != 0) continue;
-    if (unknown++ == 0) first_unknown = file_.name(i);
-  }
-  if (unknown > 0) {
-    log(ATA_LOG_WARNING, concat("'", path(), "': ", unknown,
-                                " tensors do not belong to the model and are ignored; the first is "
-                                "'",
-                                first_unknown, "'"));
+    fail(ATA_BAD_MODEL, "'", path(), "': the model has no tensor '", file_.name(i),
+         "'; if it can do without, leave it out with: ata import ", path(),
+         " OUT.safetensors --ignore '", file_.name(i), "'");
   }
 }
 
