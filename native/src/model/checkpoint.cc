@@ -4,17 +4,12 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "model/containers/element_types.h"
 
 namespace ata {
 namespace {
 
 constexpr char kConfigKey[] = "config";
-
-std::string dims_to_string(const std::vector<int64_t>& dims) {
-  std::string text = "[";
-  for (size_t i = 0; i < dims.size(); ++i) text += (i ? ", " : "") + std::to_string(dims[i]);
-  return text + "]";
-}
 
 }  // namespace
 
