@@ -71,7 +71,7 @@ class Pickle {
   std::string name(Id id) const;
   /// Of kInstance and kCall the arguments, often a tuple; of kPersistent the identity.
   Id argument(Id id) const { return static_cast<Id>(nodes_[id].b); }
-  /// Of kCall: the function, a kGlobal.
+  /// Of kCall and kInstance: the function or class, usually a kGlobal.
   Id callee(Id id) const { return static_cast<Id>(nodes_[id].b >> 32); }
   /// Of kCall: whether the pickle gives the result a state afterwards.
   bool has_state(Id id) const { return nodes_[id].flag; }

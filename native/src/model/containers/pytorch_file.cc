@@ -343,7 +343,7 @@ class PyTorchFile::Reader {
   void require_inert(const Pickle& pickle, Id value, const std::string& name) const {
     const bool is_call = pickle.is(value, Kind::kCall);
     if (!is_call && !pickle.is(value, Kind::kInstance)) return;
-    const std::string type = pickle.name(value);
+    const std::string type = type_name(pickle, value);
     const std::string_view view = type;
     if (is_call) {
       for (const std::string_view harmless :
@@ -355,15 +355,14 @@ class PyTorchFile::Reader {
       return;
     }
     bad_tensor(name, "would need '", printable(refused_name(pickle, value)),
-               "' called, and nothing that a file names is; in Python, save the model's "
+               "' called, but nothing is called that a file names; in Python, save the model's "
                "state_dict() as plain tensors");
   }
 
   // The innermost of a tensor's wrappers, which is what cannot be done without.
   static std::string refused_name(const Pickle& pickle, Id value) {
-    for (int i = 0; i < 8 && pickle.is(value, Kind::kCall); ++i) {
-      if (pickle.has_state(value)) return "torch.Tensor.__setstate__";
-      const std::string function = pickle.name(value);
+    std::string function = type_name(pickle, value);
+    for (int i = 0; i < kMaxWrappers && pickle.is(value, Kind::kCall); ++i) {
       const std::span<const Id> values = pickle.items(pickle.argument(value));
       if (function == "torch._tensor._rebuild_from_type_v2" && values.size() > 1 &&
           pickle.is(values[1], Kind::kGlobal)) {
@@ -371,10 +370,13 @@ class PyTorchFile::Reader {
       }
       const bool is_parameter = function.starts_with("torch._utils._rebuild_parameter") ||
                                 function == "torch.nn.parameter.Parameter";
-      if (!is_parameter || values.empty() || !pickle.is(values[0], Kind::kCall)) return function;
+      if (!is_parameter || values.empty() || !pickle.is(values[0], Kind::kCall)) break;
       value = values[0];
+      function = type_name(pickle, value);
     }
-    return pickle.name(value);
+    // A tensor's own call is refused only where a state is given to it.
+    return function.starts_with("torch._utils._rebuild_tensor") ? "torch.Tensor.__setstate__"
+                                                                : function;
   }
 
   std::vector<int64_t> extents(const Pickle& pickle, Id id) const {

@@ -13,8 +13,6 @@ namespace {
 using Id = Pickle::Id;
 using Kind = Pickle::Kind;
 
-// Wrappers around wrappers are seen in files; more of them than this are not.
-constexpr int kMaxWrappers = 8;
 constexpr size_t kMaxShown = 80;
 constexpr size_t kMaxLines = 100;
 constexpr size_t kMaxKeyBytes = 1000;
@@ -272,6 +270,19 @@ std::optional<TensorCall> tensor_call(const Pickle& pickle, Id value) {
   return std::nullopt;
 }
 
+std::string type_name(const Pickle& pickle, Id value) {
+  // Before PyTorch 1.6 a class of a whole model came with its source: ("module", class, ...).
+  const Id type = pickle.callee(value);
+  if (pickle.is(type, Kind::kPersistent)) {
+    const Id identity = pickle.argument(type);
+    if (pickle.is(identity, Kind::kTuple) && pickle.items(identity).size() > 1 &&
+        pickle.is(pickle.items(identity)[1], Kind::kGlobal)) {
+      return pickle.name(pickle.items(identity)[1]);
+    }
+  }
+  return pickle.name(value);
+}
+
 std::string printable(std::string_view text) {
   const bool shortened = text.size() > kMaxShown;
   const std::string json = nlohmann::json(std::string(text.substr(0, kMaxShown)))
@@ -309,10 +320,10 @@ std::string describe(const Pickle& pickle, Id value) {
     case Kind::kGlobal:
       return printable(pickle.name(value));
     case Kind::kInstance:
-      return concat("an object of class ", printable(pickle.name(value)));
+      return concat("an object of class ", printable(type_name(pickle, value)));
     case Kind::kCall:
       if (tensor_call(pickle, value)) return "a tensor";
-      return concat("an object that ", printable(pickle.name(value)), " makes");
+      return concat("an object that ", printable(type_name(pickle, value)), " makes");
     case Kind::kPersistent:
       return "a storage";
   }

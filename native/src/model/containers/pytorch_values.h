@@ -21,6 +21,12 @@ struct TensorCall {
 /// Nothing if the value is no such call.
 std::optional<TensorCall> tensor_call(const Pickle& pickle, Pickle::Id value);
 
+/// Tensors may be wrapped so often, as parameters and with attributes.
+inline constexpr int kMaxWrappers = 8;
+
+/// The class of an object, or the function that a call calls.
+std::string type_name(const Pickle& pickle, Pickle::Id value);
+
 /// Text from a file as it may be shown: without control characters, valid UTF-8, not long.
 std::string printable(std::string_view text);
 
