@@ -76,10 +76,13 @@ bool starts_with_ignoring_case(std::string_view text, std::string_view start) {
          });
 }
 
+// Shorter files say too little about themselves.
+constexpr size_t kShortestText = 8;
+
 bool is_text(std::string_view bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](char c) {
-    return static_cast<unsigned char>(c) >= 0x20 || std::strchr("\t\r\n\f", c) != nullptr;
-  });
+  return bytes.size() >= kShortestText && std::all_of(bytes.begin(), bytes.end(), [](char c) {
+           return (c >= 0x20 && c < 0x7f) || c == '\t' || c == '\r' || c == '\n' || c == '\f';
+         });
 }
 
 std::string read_beginning(const InputFile& file, size_t size) {
@@ -99,13 +102,13 @@ FileKind recognise_text(const InputFile& file, std::string_view bytes) {
   if (starts_with_ignoring_case(text, "<?xml") || starts_with_ignoring_case(text, "<error")) {
     return other("an XML document, often a server's error message", kDownload);
   }
-  if (!text.empty() && (text[0] == '{' || text[0] == '[')) {
+  if (text.starts_with('{') || text.starts_with("[{") || text.starts_with("[\"")) {
     if (read_beginning(file, kIndexBeginning).find("\"weight_map\"") != std::string::npos) {
       return {Container::kShardIndex, "an index of shards", ""};
     }
     return other("JSON, not weights", "name the checkpoint beside it");
   }
-  return other("a text file", "name a checkpoint");
+  return is_text(bytes) ? other("a text file", "name a checkpoint") : FileKind();
 }
 
 // The table of contents of a zip archive tells what made it.
@@ -184,11 +187,10 @@ FileKind recognise(const InputFile& file) {
       return other("the index of a TensorFlow checkpoint", kOtherFormat);
     }
   }
-  if (is_text(view)) return recognise_text(file, view);
   if (is_protobuf_model(view)) {
     return other("a model of ONNX or TensorFlow (a protocol buffer)", kOtherFormat);
   }
-  return {};
+  return recognise_text(file, view);
 }
 
 }  // namespace ata
