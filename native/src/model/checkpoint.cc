@@ -3,17 +3,12 @@
 #include <unordered_set>
 
 #include "base/error.h"
+#include "model/containers/element_types.h"
 
 namespace ata {
 namespace {
 
 constexpr char kConfigKey[] = "config";
-
-std::string dims_to_string(const std::vector<int64_t>& dims) {
-  std::string text = "[";
-  for (size_t i = 0; i < dims.size(); ++i) text += (i ? ", " : "") + std::to_string(dims[i]);
-  return text + "]";
-}
 
 }  // namespace
 
@@ -22,8 +17,9 @@ Checkpoint::Checkpoint(const std::string& path) : file_(path) {
   const std::string* json = file_.metadata(kConfigKey);
   if (json == nullptr) {
     fail(ATA_BAD_MODEL, origin,
-         " has no model configuration (metadata 'config'); if it is a timm, CLIP or TimeSformer "
-         "checkpoint, convert it with: ata import ",
+         " has no model configuration (metadata 'config'); if it is a checkpoint of another "
+         "project, "
+         "convert it with: ata import ",
          path, " OUT.safetensors");
   }
   config_ = ModelConfig::from_json(*json, origin);

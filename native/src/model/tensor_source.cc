@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "model/containers/file_kind.h"
+#include "model/containers/pytorch_file.h"
 #include "model/containers/sharded_file.h"
 #include "model/safetensors.h"
 
@@ -56,10 +57,20 @@ std::unique_ptr<TensorSource> open_tensor_source(const std::string& path, const 
   const FileKind kind = recognise(InputFile(path));
   require(key.empty() || kind.is_pytorch(), "key '", key, "' is for the dictionaries of a PyTorch ",
           "file, but '", path, "' is ", kind.what.empty() ? "none" : kind.what);
-  if (kind.container == FileKind::Container::kShardIndex)
-    return std::make_unique<ShardedFile>(path);
-  // What is wrong with a damaged file is best said by the reader.
-  return std::make_unique<TensorFile>(path);
+  switch (kind.container) {
+    case FileKind::Container::kPyTorchZip:
+    case FileKind::Container::kPyTorchLegacy:
+      return std::make_unique<PyTorchFile>(path, key);
+    case FileKind::Container::kShardIndex:
+      return std::make_unique<ShardedFile>(path);
+    case FileKind::Container::kOther:
+      fail(ATA_BAD_MODEL, "'", path, "' is ", kind.what, "; ", kind.remedy);
+    case FileKind::Container::kSafetensors:
+    // What is wrong with a damaged file is best said by its reader.
+    case FileKind::Container::kUnknown:
+      return std::make_unique<TensorFile>(path);
+  }
+  fail(ATA_INTERNAL, "a file of no kind");
 }
 
 }  // namespace ata

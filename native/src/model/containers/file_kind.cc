@@ -4,10 +4,11 @@
 #include <array>
 #include <cctype>
 #include <cstring>
+#include <optional>
 #include <string_view>
-#include <vector>
 
 #include "base/error.h"
+#include "model/containers/zip_archive.h"
 
 namespace ata {
 namespace {
@@ -25,6 +26,7 @@ constexpr char kUnpack[] = "unpack it and import the checkpoint in it";
 constexpr char kExport[] =
     "save the model's state_dict() with torch.save() or safetensors.torch.save_file() and import "
     "that";
+constexpr char kOtherFormat[] = "import this model's weights for PyTorch or in safetensors";
 constexpr char kDownload[] = "download the file again";
 
 struct Signature {
@@ -41,10 +43,8 @@ constexpr Signature kSignatures[] = {
     {0, "tjgg"sv, "a GGML file (llama.cpp)", "import the checkpoint that it was made from"},
     {0, "lmgg"sv, "a GGML file (llama.cpp)", "import the checkpoint that it was made from"},
     {0, "\x93NUMPY"sv, "a NumPy array (.npy)", kExport},
-    {0, "\x89HDF\r\n\x1a\n"sv, "an HDF5 file, as Keras and TensorFlow write",
-     "import PyTorch's or safetensors' weights of this model"},
-    {4, "TFL3"sv, "a TensorFlow Lite model",
-     "import PyTorch's or safetensors' weights of this model"},
+    {0, "\x89HDF\r\n\x1a\n"sv, "an HDF5 file, as Keras and TensorFlow write", kOtherFormat},
+    {4, "TFL3"sv, "a TensorFlow Lite model", kOtherFormat},
     {257, "ustar"sv, "a tar archive", kUnpack},
     {0, "\x1f\x8b"sv, "compressed by gzip", kUnpack},
     {0, "BZh"sv, "compressed by bzip2", kUnpack},
@@ -76,10 +76,13 @@ bool starts_with_ignoring_case(std::string_view text, std::string_view start) {
          });
 }
 
+// Shorter files say too little about themselves.
+constexpr size_t kShortestText = 8;
+
 bool is_text(std::string_view bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](char c) {
-    return static_cast<unsigned char>(c) >= 0x20 || std::strchr("\t\r\n\f", c) != nullptr;
-  });
+  return bytes.size() >= kShortestText && std::all_of(bytes.begin(), bytes.end(), [](char c) {
+           return (c >= 0x20 && c < 0x7f) || c == '\t' || c == '\r' || c == '\n' || c == '\f';
+         });
 }
 
 std::string read_beginning(const InputFile& file, size_t size) {
@@ -99,13 +102,47 @@ FileKind recognise_text(const InputFile& file, std::string_view bytes) {
   if (starts_with_ignoring_case(text, "<?xml") || starts_with_ignoring_case(text, "<error")) {
     return other("an XML document, often a server's error message", kDownload);
   }
-  if (!text.empty() && (text[0] == '{' || text[0] == '[')) {
+  if (text.starts_with('{') || text.starts_with("[{") || text.starts_with("[\"")) {
     if (read_beginning(file, kIndexBeginning).find("\"weight_map\"") != std::string::npos) {
       return {Container::kShardIndex, "an index of shards", ""};
     }
     return other("JSON, not weights", "name the checkpoint beside it");
   }
-  return other("a text file", "name a checkpoint");
+  return is_text(bytes) ? other("a text file", "name a checkpoint") : FileKind();
+}
+
+// The table of contents of a zip archive tells what made it.
+FileKind recognise_zip(const InputFile& file) {
+  std::optional<ZipArchive> archive;
+  try {
+    archive.emplace(file);
+  } catch (const Error& error) {
+    if (error.status() != ATA_BAD_MODEL) throw;
+    return other(concat("a damaged zip archive, such as torch.save() writes (", error.what(), ")"),
+                 kDownload);
+  }
+  bool has_pickle = false;
+  bool has_code = false;
+  bool has_arrays = false;
+  bool has_keras = false;
+  for (const ZipArchive::Entry& entry : archive->entries()) {
+    const std::string_view name = entry.name;
+    const size_t slash = name.find('/');
+    const std::string_view inner = slash == name.npos ? std::string_view() : name.substr(slash + 1);
+    has_pickle |= inner == "data.pkl";
+    has_code |= inner == "constants.pkl" || inner.starts_with("code/");
+    has_arrays |= name.ends_with(".npy");
+    has_keras |= name.ends_with(".weights.h5");
+  }
+  if (has_code) {
+    return other("a TorchScript archive, which is a program and not weights",
+                 "in Python, save its weights: "
+                 "torch.save(torch.jit.load(FILE).state_dict(), \"weights.pt\")");
+  }
+  if (has_pickle) return {Container::kPyTorchZip, "a file of PyTorch", ""};
+  if (has_arrays) return other("a NumPy archive (.npz)", kExport);
+  if (has_keras) return other("a model of Keras", kOtherFormat);
+  return other("a zip archive that torch.save() did not write", kUnpack);
 }
 
 // A protocol buffer that begins with a small version number and then a text or message.
@@ -126,6 +163,7 @@ FileKind recognise(const InputFile& file) {
       return other(signature.what, signature.remedy);
     }
   }
+  if (view.starts_with("PK\3\4") || view.starts_with("PK\5\6")) return recognise_zip(file);
   if (view.size() > 8 && view[8] == '{') {
     uint64_t header_size = 0;
     std::memcpy(&header_size, view.data(), sizeof(header_size));
@@ -146,16 +184,13 @@ FileKind recognise(const InputFile& file) {
   if (file.size() >= end.size()) {
     file.read(file.size() - end.size(), end.data(), end.size());
     if (std::string_view(end.data(), end.size()) == kTableEnd) {
-      return other("the index of a TensorFlow checkpoint",
-                   "import PyTorch's or safetensors' weights of this model");
+      return other("the index of a TensorFlow checkpoint", kOtherFormat);
     }
   }
-  if (is_text(view)) return recognise_text(file, view);
   if (is_protobuf_model(view)) {
-    return other("a model of ONNX or TensorFlow (a protocol buffer)",
-                 "import PyTorch's or safetensors' weights of this model");
+    return other("a model of ONNX or TensorFlow (a protocol buffer)", kOtherFormat);
   }
-  return {};
+  return recognise_text(file, view);
 }
 
 }  // namespace ata

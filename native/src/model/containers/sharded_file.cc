@@ -67,13 +67,16 @@ std::map<std::string, std::vector<std::string>> read_index(const std::string& pa
 
 ShardedFile::ShardedFile(const std::string& index_path) : path_(index_path) {
   const std::filesystem::path folder = native_path(index_path).parent_path();
-  for (const auto& [file_name, names] : read_index(index_path)) {
-    const std::string shard_path = utf8_path(folder / native_path(file_name));
+  const std::map<std::string, std::vector<std::string>> shards = read_index(index_path);
+  for (const auto& [file_name, names] : shards) {
     std::error_code code;
-    if (!std::filesystem::exists(native_path(shard_path), code)) {
-      fail(ATA_NOT_FOUND, "'", index_path, "' needs the shard '", shard_path,
-           "', which is missing; download it too");
+    if (!std::filesystem::exists(folder / native_path(file_name), code)) {
+      fail(ATA_NOT_FOUND, "'", index_path, "' needs the shard '", file_name,
+           "' beside it, which is missing; download it too");
     }
+  }
+  for (const auto& [file_name, names] : shards) {
+    const std::string shard_path = utf8_path(folder / native_path(file_name));
     const FileKind kind = recognise(InputFile(shard_path));
     if (kind.container == FileKind::Container::kShardIndex) {
       bad(index_path, "'", file_name, "' is an index itself");

@@ -2,15 +2,18 @@
 
 #include <algorithm>
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <span>
+
+#include "model/containers/element_types.h"
 
 namespace ata {
 namespace {
 
-std::string text_of(std::span<const int64_t> dims) {
-  std::string text = "[";
-  for (size_t i = 0; i < dims.size(); ++i) text += (i ? ", " : "") + std::to_string(dims[i]);
-  return text + "]";
+// Others write a `config` too. A damaged one of ours must not pass for one of theirs.
+bool is_of_another_project(const std::string& config) {
+  const auto json = nlohmann::json::parse(config, nullptr, /*allow_exceptions=*/false);
+  return json.is_object() && !json.contains("temporal") && !json.contains("frames");
 }
 
 std::vector<int64_t> essential_dims(const std::string& ours, std::span<const int64_t> dims) {
@@ -27,7 +30,8 @@ std::vector<int64_t> essential_dims(const std::string& ours, std::span<const int
 ForeignCheckpoint::ForeignCheckpoint(const std::string& path, const std::string& key,
                                      ata_source source, const std::vector<std::string>& ignore)
     : source_(open_tensor_source(path, key)) {
-  if (const std::string* json = source_->metadata("config")) {
+  const std::string* json = source_->metadata("config");
+  if (json != nullptr && !is_of_another_project(*json)) {
     // Its names are timm's and TimeSformer's.
     if (source != ATA_SOURCE_AUTO && source != ATA_SOURCE_TIMM &&
         source != ATA_SOURCE_TIMESFORMER) {
@@ -51,8 +55,8 @@ std::vector<int64_t> ForeignCheckpoint::dims(const std::string& ours) const {
     }
     // The parts are as long as each other: queries, keys and values.
     if (extents != essential_dims(ours, source_->dims(parts[0])) || extents.empty()) {
-      bad("'", parts[0], "' has shape ", text_of(source_->dims(parts[0])), " and '", part, "' ",
-          text_of(source_->dims(part)), "; they must be the same");
+      bad("'", parts[0], "' has shape ", dims_to_string(source_->dims(parts[0])), " and '", part,
+          "' ", dims_to_string(source_->dims(part)), "; they must be the same");
     }
     result[0] += extents[0];
   }
@@ -65,8 +69,8 @@ Tensor ForeignCheckpoint::read(const ParameterInfo& info) const {
   std::vector<int64_t> expected = essential_dims(info.name, info.shape.dims());
   if (actual != expected) {
     if (!expected.empty()) expected[0] /= static_cast<int64_t>(parts.size());
-    bad("tensor '", parts[0], "' has shape ", text_of(source_->dims(parts[0])),
-        "; the others call for ", text_of(expected));
+    bad("tensor '", parts[0], "' has shape ", dims_to_string(source_->dims(parts[0])),
+        "; the others call for ", dims_to_string(expected));
   }
   Tensor result(info.shape, DType::kF32);
   char* out = static_cast<char*>(result.raw());
