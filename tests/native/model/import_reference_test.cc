@@ -113,6 +113,10 @@ ImportOptions options_of(const Reference& reference) {
   options.heads = reference.heads;
   options.key = reference.key;
   const bool is_video = std::string(reference.folder).find("timesformer") != std::string::npos;
+  // A TimeSformer of images alone has timm's names.
+  if (std::string(reference.folder) == "timesformer_space_only") {
+    options.source = ATA_SOURCE_TIMESFORMER;
+  }
   if (is_video) {
     options.frames = static_cast<int32_t>(references().dims("clip")[1]);
   } else {

@@ -67,7 +67,7 @@ const Family& ata_family() {
                       {{"norm_pre.weight", "norm_pre.weight"}, {"norm_pre.bias", "norm_pre.bias"}}),
       .head_names = {},
       .anchors = {},
-      .required = {"patch_embed.proj.bias", "blocks.#.attn.qkv.bias", "head.weight"},
+      .required = {"patch_embed.proj.bias", "blocks.#.attn.qkv.bias"},
       .marks = {},
       .harmless = {},
       .configs = {},
