@@ -181,7 +181,7 @@ TEST_P(ImportReferenceTest, ComputesWhatTheOriginalComputed) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, ImportReferenceTest, testing::ValuesIn(kReferences),
-                         [](const auto& info) { return std::string(info.param.folder); });
+                         [](const auto& tried) { return std::string(tried.param.folder); });
 
 struct Refusal {
   const char* path;

@@ -260,7 +260,8 @@ class Deduction {
     ModelConfig& config = result_.config;
     const bool has_head = names_.contains("head.weight");
     const int32_t stored = has_head ? extent("head.weight", 0, 2) : 0;
-    config.classes = options_.classes > 0 ? options_.classes : has_head ? stored : kDefaultClasses;
+    const int32_t usual = own_ ? published_.classes->value : kDefaultClasses;
+    config.classes = options_.classes > 0 ? options_.classes : has_head ? stored : usual;
     result_.keeps_head = has_head && stored == config.classes;
     if (has_head && extent("head.weight", 1, 2) != config.dim) {
       file_.bad("'", names_.original("head.weight"), "' takes ", extent("head.weight", 1, 2),

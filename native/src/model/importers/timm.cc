@@ -91,6 +91,9 @@ const Family& timm_family() {
              {"decoder_pred.*", kDecoder},
              {"head.mlp.*", kProjection},
              {"head.last_layer.*", kProjection},
+             // The original's file has the network under `backbone.` and this beside it.
+             {"head.mlp.*", kProjection, Place::kAround},
+             {"head.last_layer.*", kProjection, Place::kAround},
              {"head.proj.weight", "the projection into CLIP's joint space", Place::kAround}}) {
       result->harmless.push_back(harmless);
     }
