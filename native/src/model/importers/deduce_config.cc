@@ -166,7 +166,7 @@ class Deduction {
   template <typename T, typename Text>
   std::optional<T> choose(const char* field, const std::optional<T>& option,
                           const std::optional<Stated<T>>& published, const std::optional<T>& known,
-                          const Text& text) {
+                          const std::string& known_of, const Text& text) {
     if (option) {
       if (published && text(published->value) != text(*option)) {
         note(ATA_IMPORT_FOUND, field,
@@ -182,7 +182,7 @@ class Deduction {
       return published->value;
     }
     if (known) {
-      note(ATA_IMPORT_ASSUMED, field, concat(text(*known), ", as all of ", facts_.known_of));
+      note(ATA_IMPORT_ASSUMED, field, concat(text(*known), ", as all of ", known_of));
     }
     return known;
   }
@@ -192,7 +192,7 @@ class Deduction {
     std::optional<int32_t> option;
     if (options_.heads > 0) option = options_.heads;
     std::optional<int32_t> heads =
-        choose<int32_t>("heads", option, published_.heads, std::nullopt, text);
+        choose<int32_t>("heads", option, published_.heads, std::nullopt, "", text);
     const int32_t dim = result_.config.dim;
     if (!heads) {
       for (const auto& [width, count] : kHeadsOfWidth) {
@@ -215,7 +215,7 @@ class Deduction {
   void choose_arithmetic() {
     const auto activation = choose<ata_activation>(
         "activation", options_.activation, published_.activation, facts_.activation,
-        [](ata_activation value) { return std::string(activation_name(value)); });
+        facts_.known_of, [](ata_activation value) { return std::string(activation_name(value)); });
     if (activation) {
       result_.config.activation = *activation;
     } else {
@@ -228,9 +228,10 @@ class Deduction {
   }
 
   void choose_normalization() {
-    const auto chosen =
-        choose<Normalization>("normalization", options_.normalization, published_.normalization,
-                              facts_.normalization, text_of);
+    const auto chosen = choose<Normalization>(
+        "normalization", options_.normalization, published_.normalization, facts_.normalization,
+        facts_.normalization_known_of.empty() ? facts_.known_of : facts_.normalization_known_of,
+        text_of);
     if (!chosen) {
       questions_.push_back(concat("how its pixels are normalised, for no tensor tells (",
                                   facts_.normalization_question,

@@ -51,8 +51,10 @@ struct FamilyFacts {
   std::optional<ata_activation> activation;
   std::optional<float> norm_eps;
   std::optional<Normalization> normalization;
-  /// Of which models this is known, for whoever reads the note.
+  /// Of which models this is known, for whoever reads the note; and of which the normalisation,
+  /// where that are others.
   std::string known_of;
+  std::string normalization_known_of;
   /// The mode of a network of videos; none for one of images.
   std::optional<ata_temporal_mode> temporal;
   /// How to ask for the activation, and for the normalisation.

@@ -12,7 +12,8 @@ FamilyFacts facts(const Translation&) {
   FamilyFacts facts;
   facts.norm_eps = 1e-5f;
   facts.normalization = kClip;
-  facts.known_of = "CLIP (a few of OpenCLIP's have mean and std 0.5)";
+  facts.known_of = "CLIP";
+  facts.normalization_known_of = "OpenAI's and most of OpenCLIP's, of which a few have 0.5";
   facts.activation_question =
       "OpenAI's models have quick_gelu, most of LAION's gelu; hidden_act of its config.json says "
       "it";

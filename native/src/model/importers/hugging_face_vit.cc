@@ -20,7 +20,7 @@ FamilyFacts facts(const Translation& names) {
       "0.485,0.456,0.406 and 0.229,0.224,0.225";
   if (names.left_out("decoder.decoder_*")) {
     facts.normalization = kImageNet;
-    facts.known_of = "MAE";
+    facts.normalization_known_of = "MAE";
   }
   return facts;
 }

@@ -16,7 +16,8 @@ FamilyFacts facts(const Translation& names) {
   FamilyFacts facts;
   facts.norm_eps = 1e-5f;
   facts.normalization = kClip;
-  facts.known_of = "CLIP (a few of OpenCLIP's have mean and std 0.5)";
+  facts.known_of = "CLIP";
+  facts.normalization_known_of = "OpenAI's and most of OpenCLIP's, of which a few have 0.5";
   if (names.left_out("input_resolution")) facts.activation = ATA_ACTIVATION_QUICK_GELU;
   facts.activation_question =
       "OpenAI's models and OpenCLIP's called quickgelu have quick_gelu, OpenCLIP's others gelu";

@@ -28,7 +28,7 @@ FamilyFacts facts(const Translation& names) {
   const bool deit3 = names.contains("blocks.0.ls1.gamma") && names.lacks_class_position();
   if (pretrained || deit3) {
     facts.normalization = kImageNet;
-    facts.known_of = pretrained ? "DINO and MAE" : "DeiT-3";
+    facts.normalization_known_of = pretrained ? "DINO and MAE" : "DeiT-3";
   }
   return facts;
 }
