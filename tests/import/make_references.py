@@ -390,18 +390,29 @@ TIMESFORMER_NAMES = (
 
 
 def make_timesformer(mode, clip, labels):
-    """In both projects' names. transformers' network is the official one's port."""
+    """In both projects' names. transformers' network is the official one's port, but for the mean
+    over frames of `space_only`, which it leaves out and which is done here as the official code does
+    it: of the tokens, before the last norm.
+    """
     config = transformers.TimesformerConfig(
         hidden_size=WIDTH, num_hidden_layers=DEPTH, num_attention_heads=HEADS,
         intermediate_size=2 * WIDTH, num_frames=FRAMES, attention_type=mode, **IMAGE, **labels)
     model = randomise(transformers.TimesformerForVideoClassification(config),
                       35 + len(mode))
     frames = clip.transpose(0, 1)[None]
-    features, result = class_token(model.timesformer.layernorm, lambda: model(frames))
+    norm = model.timesformer.layernorm
+    seen = []
+    hook = norm.register_forward_hook(lambda m, args, output: seen.append(args[0]))
+    features, result = class_token(norm, lambda: model(frames))
+    hook.remove()
+    logits = result.logits
+    if mode == "space_only":
+        features = norm(seen[-1].mean(0))[0]
+        logits = model.classifier(features)
     short = mode.removesuffix("_space_time")
     name = f"hf_timesformer_{short}"
     save_hugging_face(name, model, processor("VideoMAEImageProcessor", [0.45] * 3, [0.225] * 3))
-    refer(name, features, result.logits)
+    refer(name, features, logits)
 
     state = collections.OrderedDict()
     for key, value in half(model.state_dict()).items():
@@ -412,7 +423,7 @@ def make_timesformer(mode, clip, labels):
     torch.save({"epoch": 14, "model_state": state, "optimizer_state": {"state": {}, "param_groups": []},
                 "cfg": "TRAIN:\n  DATASET: kinetics\n"}, folder(name) / "TimeSformer.pyth",
                _use_new_zipfile_serialization=mode != "joint_space_time")
-    refer(name, features, result.logits)
+    refer(name, features, logits)
 
 
 def open_clip_model(seed, quick_gelu=False, layers=DEPTH, **vision):

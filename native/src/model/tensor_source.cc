@@ -15,12 +15,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The checkpoint of a folder, by the names that Hugging Face's libraries write, in the order in
-// which they look for them; else the only index of shards.
+// The checkpoint of a folder, by the names that Hugging Face's libraries and OpenCLIP write,
+// safetensors first; else the only index of shards.
 std::string checkpoint_in_folder(const std::string& folder) {
   std::error_code code;
-  for (const char* name : {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
-                           "pytorch_model.bin.index.json"}) {
+  for (const char* name :
+       {"model.safetensors", "model.safetensors.index.json", "open_clip_model.safetensors",
+        "pytorch_model.bin", "pytorch_model.bin.index.json", "open_clip_pytorch_model.bin"}) {
     const fs::path file = native_path(folder) / name;
     if (fs::is_regular_file(file, code)) return utf8_path(file);
   }
@@ -60,7 +61,7 @@ std::unique_ptr<TensorSource> open_tensor_source(const std::string& path, const 
   switch (kind.container) {
     case FileKind::Container::kPyTorchZip:
     case FileKind::Container::kPyTorchLegacy:
-      return std::make_unique<PyTorchFile>(path, key);
+      return std::make_unique<PyTorchFile>(path, kind.container, key);
     case FileKind::Container::kShardIndex:
       return std::make_unique<ShardedFile>(path);
     case FileKind::Container::kOther:

@@ -123,6 +123,8 @@ TEST_F(TensorSourceTest, AFolderStandsForTheCheckpointInIt) {
   EXPECT_MENTIONS(rejection(folder, ATA_NOT_FOUND), "model.safetensors");
   fs::copy_file(pytorch_data("weights_zip_2.pt"), path("pytorch_model.bin"));
   EXPECT_EQ(open_tensor_source(folder, "")->path(), path("pytorch_model.bin"));
+  save("open_clip_model.safetensors", {"x"});
+  EXPECT_EQ(open_tensor_source(folder, "")->path(), path("open_clip_model.safetensors"));
   save("model.safetensors", {"x"});
   EXPECT_EQ(open_tensor_source(folder, "")->path(), path("model.safetensors"));
   EXPECT_MENTIONS(rejection(path("nothing"), ATA_NOT_FOUND), "nothing");

@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "model/containers/element_types.h"
-#include "model/containers/file_kind.h"
 #include "model/containers/pickle.h"
 #include "model/containers/pytorch_values.h"
 #include "model/containers/zip_archive.h"
@@ -478,9 +477,11 @@ class PyTorchFile::Reader {
   uint64_t rest_ = 0;
 };
 
-PyTorchFile::PyTorchFile(const std::string& path, const std::string& key) : file_(path) {
+PyTorchFile::PyTorchFile(const std::string& path, FileKind::Container format,
+                         const std::string& key)
+    : file_(path) {
   Reader reader(this, key);
-  if (recognise(file_).container == FileKind::Container::kPyTorchZip) {
+  if (format == FileKind::Container::kPyTorchZip) {
     reader.read_zip();
   } else {
     reader.read_legacy();

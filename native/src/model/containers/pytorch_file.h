@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "model/containers/file_kind.h"
 #include "model/tensor_source.h"
 
 namespace ata {
@@ -16,8 +17,8 @@ namespace ata {
 /// and are read one by one.
 class PyTorchFile : public TensorSource {
  public:
-  /// `key` as of open_tensor_source(). The file must be of one of PyTorch's kinds (recognise()).
-  PyTorchFile(const std::string& path, const std::string& key);
+  /// `format` is one of PyTorch's two, as recognise() told it; `key` as of open_tensor_source().
+  PyTorchFile(const std::string& path, FileKind::Container format, const std::string& key);
 
   const std::string& path() const override { return file_.path(); }
   size_t count() const override { return tensors_.size(); }
