@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iterator>
 
+#include "model/containers/element_types.h"
 #include "model/importers/published_config.h"
 
 namespace ata {
@@ -94,8 +95,9 @@ class Deduction {
     const std::vector<int64_t> dims = file_.dims(ours);
     const bool empty = std::any_of(dims.begin(), dims.end(), [](int64_t d) { return d < 1; });
     if (dims.size() != rank || dims[axis] > INT32_MAX || empty) {
-      file_.bad("tensor '", names_.original(ours), "' has ", dims.size(), " axes",
-                empty ? ", one of them empty" : "", "; it must have ", rank);
+      const std::string& original = names_.parts(ours)[0];
+      file_.bad("tensor '", original, "' has shape ", dims_to_string(file_.source().dims(original)),
+                "; it must have ", rank, " axes, none of them empty");
     }
     return static_cast<int32_t>(dims[axis]);
   }

@@ -253,9 +253,8 @@ void read_hugging_face(const Section& file, const Family& family, PublishedConfi
   config->activation =
       activation_of(network, "hidden_act", network.text("hidden_act").value_or(known->activation));
   set_eps(network, "layer_norm_eps", known->norm_eps, &config->norm_eps);
-  if (const auto bias = network.flag("qkv_bias")) {
-    config->qkv_bias = Stated<bool>{*bias, network.where("qkv_bias")};
-  }
+  config->qkv_bias =
+      Stated<bool>{network.flag("qkv_bias").value_or(true), network.where("qkv_bias")};
   if (type == "timesformer") {
     config->frames = network.count("num_frames");
     const std::string mode = network.text("attention_type").value_or("divided_space_time");
