@@ -22,7 +22,19 @@ internal sealed record ModelJson(
     int Frames,
     int Classes,
     string Temporal,
-    string Alignment);
+    string Alignment,
+    string Activation,
+    float NormEps,
+    IReadOnlyList<float> Mean,
+    IReadOnlyList<float> Std,
+    IReadOnlyList<ImportNoteJson>? Found = null,
+    IReadOnlyList<ImportNoteJson>? Assumed = null,
+    IReadOnlyList<ImportNoteJson>? Converted = null,
+    IReadOnlyList<ImportNoteJson>? New = null,
+    IReadOnlyList<ImportNoteJson>? Ignored = null);
+
+/// <summary>What is to be said of one thing about an import.</summary>
+internal sealed record ImportNoteJson(string Subject, string Text);
 
 /// <summary>A clip that was sampled.</summary>
 internal sealed record SampleJson(

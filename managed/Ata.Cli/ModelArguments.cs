@@ -23,11 +23,14 @@ internal sealed class ModelArguments
 
     private readonly Option<int?> _imageSize = Options.Positive("--image-size", "Frame size in pixels; the model's if not given.");
 
+    private readonly Option<PositionInterpolation?> _positions = Options.Choice(
+        "--interpolation", "How positions are interpolated to --image-size: nearest (the default), or bicubic as in timm.", Names.Positions);
+
     /// <summary>Adds the options to a verb.</summary>
     public ModelArguments(Command command, bool modelRequired = true)
     {
         Path = Options.Path("--model", "Checkpoint (safetensors with a configuration).", modelRequired);
-        foreach (Option option in (Option[])[Path, _device, _precision, _temporal, _alignment, _frames, _imageSize])
+        foreach (Option option in (Option[])[Path, _device, _precision, _temporal, _alignment, _frames, _imageSize, _positions])
         {
             command.Add(option);
         }
@@ -45,6 +48,7 @@ internal sealed class ModelArguments
         Alignment = parse.GetValue(_alignment),
         Frames = parse.GetValue(_frames),
         ImageSize = parse.GetValue(_imageSize),
+        BicubicPositions = parse.GetValue(_positions) == PositionInterpolation.Bicubic,
         Trainable = trainable,
     };
 }

@@ -40,7 +40,32 @@ internal static class Names
         ["timm"] = CheckpointSource.Timm,
         ["clip"] = CheckpointSource.Clip,
         ["timesformer"] = CheckpointSource.TimeSformer,
+        ["dinov2"] = CheckpointSource.DinoV2,
+        ["hf_vit"] = CheckpointSource.HuggingFaceVit,
     };
+
+    public static readonly IReadOnlyDictionary<string, Activation> Activation = new Dictionary<string, Activation>
+    {
+        ["gelu"] = Ata.Activation.Gelu,
+        ["quick_gelu"] = Ata.Activation.QuickGelu,
+        ["gelu_tanh"] = Ata.Activation.GeluTanh,
+    };
+
+    public static readonly IReadOnlyDictionary<string, PositionInterpolation> Positions = new Dictionary<string, PositionInterpolation>
+    {
+        ["bicubic"] = PositionInterpolation.Bicubic,
+        ["nearest"] = PositionInterpolation.Nearest,
+    };
+
+    /// <summary>Means and deviations that published models are normalised with.</summary>
+    public static readonly IReadOnlyDictionary<string, (ChannelValues Mean, ChannelValues Std)> Normalization =
+        new Dictionary<string, (ChannelValues Mean, ChannelValues Std)>
+        {
+            ["half"] = (ChannelValues.Uniform(0.5f), ChannelValues.Uniform(0.5f)),
+            ["imagenet"] = (new(0.485f, 0.456f, 0.406f), new(0.229f, 0.224f, 0.225f)),
+            ["clip"] = (new(0.48145466f, 0.4578275f, 0.40821073f), new(0.26862954f, 0.26130258f, 0.27577711f)),
+            ["timesformer"] = (ChannelValues.Uniform(0.45f), ChannelValues.Uniform(0.225f)),
+        };
 
     public static readonly IReadOnlyDictionary<string, ShortVideoPolicy> ShortVideo = new Dictionary<string, ShortVideoPolicy>
     {

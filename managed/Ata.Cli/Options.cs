@@ -68,6 +68,35 @@ internal static class Options
             },
         };
 
+    /// <summary>One number for all colour channels, or one for each.</summary>
+    public static Option<ChannelValues?> Channels(string name, string description, bool positive) => new(name)
+    {
+        Description = description,
+        HelpName = "r,g,b",
+        CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            string[] parts = text.Split(',', StringSplitOptions.TrimEntries);
+            var values = new float[3];
+            bool valid = parts.Length is 1 or 3;
+            for (int i = 0; i < 3 && valid; ++i)
+            {
+                valid = float.TryParse(parts[i % parts.Length], NumberStyles.Float, CultureInfo.InvariantCulture, out values[i])
+                    && float.IsFinite(values[i])
+                    && (!positive || values[i] > 0);
+            }
+
+            if (valid)
+            {
+                return new ChannelValues(values[0], values[1], values[2]);
+            }
+
+            result.AddError(
+                $"{name} is '{text}'; it must be one number{(positive ? " above 0" : string.Empty)}, or three with commas, such as 0.485,0.456,0.406.");
+            return null;
+        },
+    };
+
     /// <summary>Views of a video: clips in time x crops.</summary>
     public static Option<(int Clips, int Crops)?> Views(string name, string description) => new(name)
     {

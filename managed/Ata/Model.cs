@@ -14,6 +14,7 @@ public sealed unsafe class Model : IDisposable
     private readonly ModelHandle _handle;
     private IReadOnlyList<string>? _labels;
     private IReadOnlyList<string>? _parameterNames;
+    private IReadOnlyList<ImportNote>? _importNotes;
 
     /// <summary>Takes ownership of a native model.</summary>
     internal Model(ata_model* pointer, Precision precision = Precision.Float32)
@@ -30,7 +31,8 @@ public sealed unsafe class Model : IDisposable
         }
 
         Config = ModelConfig.FromNative(&config);
-        _handle = new ModelHandle(pointer, Config.ParameterCount * (precision == Precision.BFloat16 ? 2 : 4));
+        ParameterCount = NativeMethods.ata_model_value_count(pointer);
+        _handle = new ModelHandle(pointer, ParameterCount * (precision == Precision.BFloat16 ? 2 : 4));
     }
 
     /// <summary>The configuration that the model runs with.</summary>
@@ -41,6 +43,14 @@ public sealed unsafe class Model : IDisposable
 
     /// <summary>The names of the parameter tensors, as in the checkpoint.</summary>
     public IReadOnlyList<string> ParameterNames => _parameterNames ??= ReadParameterNames();
+
+    /// <summary>How many values the parameter tensors hold together. It may be more than the temporal mode needs, for a
+    /// checkpoint keeps what other modes read.</summary>
+    public long ParameterCount { get; }
+
+    /// <summary>What became of the file that <see cref="Import"/> read: what was found, assumed, converted, made new and
+    /// left out. Empty for a model that was not imported.</summary>
+    public IReadOnlyList<ImportNote> ImportNotes => _importNotes ??= ReadImportNotes();
 
     internal ModelHandle Handle => _handle;
 
@@ -83,15 +93,23 @@ public sealed unsafe class Model : IDisposable
         return new Model(model);
     }
 
-    /// <summary>Reads a foreign checkpoint that is stored as safetensors. The result is trainable.</summary>
-    /// <param name="path">File to read.</param>
+    /// <summary>Reads a foreign checkpoint: safetensors, shards with their index, a PyTorch file (of which nothing is
+    /// executed), or the folder of one. The model computes what the original computed; <see cref="ImportNotes"/> tells
+    /// what became of the file. The result is trainable.</summary>
+    /// <param name="path">File or folder to read.</param>
     /// <param name="options">Options; null for the defaults.</param>
-    /// <exception cref="AtaModelException">The file is malformed, or not of a kind that is known.</exception>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
+    /// <exception cref="AtaModelException">The file is malformed, is not of a kind that is known, has a tensor that is
+    /// unknown, lacks one, is contradicted by a configuration file, or must be told more about.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, or names what the file does not have.</exception>
     public static Model Import(string path, ImportOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        options ??= new ImportOptions();
         using var text = new Utf8Text(path, stackalloc byte[Utf8Text.BufferSize]);
-        ata_import_options native = (options ?? new ImportOptions()).ToNative();
+        using var key = new Utf8Text(options.Key, stackalloc byte[Utf8Text.BufferSize], nameof(options));
+        using var ignore = new Utf8Texts(options.Ignore, "Pattern", nameof(options));
+        ata_import_options native = options.ToNative(key.Pointer, ignore.Pointer);
         ata_model* model;
         NativeStatus.Check(NativeMethods.ata_model_import(text.Pointer, &native, &model), path);
         return new Model(model);
@@ -114,34 +132,8 @@ public sealed unsafe class Model : IDisposable
     {
         ArgumentNullException.ThrowIfNull(labels);
         using Lease<ata_model> lease = _handle.Lease();
-        var texts = new nint[labels.Count];
-        try
-        {
-            for (int i = 0; i < texts.Length; ++i)
-            {
-                string label = labels[i];
-                if (label is null || label.Contains('\0'))
-                {
-                    throw new ArgumentException($"Label {i} is null or contains a zero character.", nameof(labels));
-                }
-
-                texts[i] = Marshal.StringToCoTaskMemUTF8(label);
-            }
-
-            fixed (nint* pointers = texts)
-            {
-                NativeStatus.Check(
-                    NativeMethods.ata_model_set_labels(lease.Pointer, (byte**)pointers, (nuint)texts.Length));
-            }
-        }
-        finally
-        {
-            foreach (nint text in texts)
-            {
-                Marshal.FreeCoTaskMem(text);
-            }
-        }
-
+        using var texts = new Utf8Texts(labels, "Label", nameof(labels));
+        NativeStatus.Check(NativeMethods.ata_model_set_labels(lease.Pointer, texts.Pointer, (nuint)labels.Count));
         _labels = null;
     }
 
@@ -168,6 +160,18 @@ public sealed unsafe class Model : IDisposable
         }
 
         return labels;
+    }
+
+    private ImportNote[] ReadImportNotes()
+    {
+        using Lease<ata_model> lease = _handle.Lease();
+        var notes = new ImportNote[checked((int)NativeMethods.ata_model_import_note_count(lease.Pointer))];
+        for (int i = 0; i < notes.Length; ++i)
+        {
+            notes[i] = ImportNote.Read(lease.Pointer, (nuint)i);
+        }
+
+        return notes;
     }
 
     private string[] ReadParameterNames()

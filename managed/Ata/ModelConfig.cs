@@ -19,6 +19,19 @@ public enum TemporalMode
     SpaceOnly = 3,
 }
 
+/// <summary>What follows the first layer of a model's MLPs.</summary>
+public enum Activation
+{
+    /// <summary>GELU by the error function.</summary>
+    Gelu = 0,
+
+    /// <summary>x sigmoid(1.702 x), of OpenAI's CLIP.</summary>
+    QuickGelu = 1,
+
+    /// <summary>GELU's approximation by the hyperbolic tangent.</summary>
+    GeluTanh = 2,
+}
+
 /// <summary>One value for each colour channel.</summary>
 /// <param name="Red">Red.</param>
 /// <param name="Green">Green.</param>
@@ -91,24 +104,33 @@ public sealed record ModelConfig
     /// <summary>Standard deviation that clips are normalised with.</summary>
     public ChannelValues Std { get; init; } = ChannelValues.Uniform(0.225f);
 
+    /// <summary>Activation of the MLPs.</summary>
+    public Activation Activation { get; init; } = Activation.Gelu;
+
+    /// <summary>Added to the variance in layer norms, 1e-15 to 1.</summary>
+    public float NormEps { get; init; } = 1e-6f;
+
     /// <summary>Patches of a frame, N.</summary>
     public int Patches => ImageSize / PatchSize * (ImageSize / PatchSize);
 
     /// <summary>Values of one clip <c>[3, T, H, W]</c>.</summary>
     internal long ClipLength => 3L * Frames * ImageSize * ImageSize;
 
-    /// <summary>Number of parameters.</summary>
+    /// <summary>Number of parameters that a new model of this configuration has. A checkpoint may hold more, which other
+    /// modes read: see <see cref="Model.ParameterCount"/>.</summary>
     public long ParameterCount
     {
         get
         {
             long width = Dim;
-            long hidden = (long)(Dim * (double)MlpRatio);
+            long hidden = (long)Math.Round(Dim * (double)MlpRatio);
+            bool times = Temporal != TemporalMode.SpaceOnly;
+            bool temporalStep = Temporal is TemporalMode.Ata or TemporalMode.Divided;
             long attention = (4 * width * width) + (4 * width);
-            long temporal = attention + (width * width) + width;
+            long temporal = temporalStep ? attention + (width * width) + width + (2 * width) : 0;
             long mlp = (2 * width * hidden) + hidden + width;
-            long norms = 6 * width;
-            long embeddings = width * ((3L * PatchSize * PatchSize) + 1 + 1 + (Patches + 1) + Frames);
+            long norms = 4 * width;
+            long embeddings = width * ((3L * PatchSize * PatchSize) + 1 + 1 + (Patches + 1) + (times ? Frames : 0));
             return embeddings + (Depth * (attention + temporal + mlp + norms)) + (2 * width) + (Classes * (width + 1));
         }
     }
@@ -143,6 +165,8 @@ public sealed record ModelConfig
         Iterations = config->iterations,
         Mean = ChannelValues.Read(config->mean),
         Std = ChannelValues.Read(config->std),
+        Activation = (Activation)config->activation,
+        NormEps = config->norm_eps,
     };
 
     internal unsafe ata_model_config ToNative()
@@ -164,6 +188,8 @@ public sealed record ModelConfig
             window_radius = WindowRadius,
             temperature = Temperature,
             iterations = Iterations,
+            activation = (ata_activation)Activation,
+            norm_eps = NormEps,
         };
         Mean.Write(config.mean);
         Std.Write(config.std);

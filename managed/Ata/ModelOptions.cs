@@ -47,7 +47,7 @@ public sealed record ModelOptions
     /// <summary>Frame size in pixels; null for the checkpoint's. The spatial embedding is interpolated.</summary>
     public int? ImageSize { get; init; }
 
-    /// <summary>Interpolates the spatial embedding bicubically instead of by nearest neighbour.</summary>
+    /// <summary>Interpolates the spatial embedding bicubically, as timm does, instead of by nearest neighbour.</summary>
     public bool BicubicPositions { get; init; }
 
     /// <summary>Keeps what gradients and saving need; otherwise weights are kept only in the form that inference
@@ -70,61 +70,5 @@ public sealed record ModelOptions
         image_size = OptionValue.PositiveOrZero(ImageSize),
         bicubic_positions = BicubicPositions ? 1 : 0,
         trainable = Trainable ? 1 : 0,
-    };
-}
-
-/// <summary>Origin of a foreign checkpoint.</summary>
-public enum CheckpointSource
-{
-    /// <summary>Recognised by the tensors' names.</summary>
-    Auto = 0,
-
-    /// <summary>timm's VisionTransformer.</summary>
-    Timm = 1,
-
-    /// <summary>The visual tower of CLIP.</summary>
-    Clip = 2,
-
-    /// <summary>TimeSformer.</summary>
-    TimeSformer = 3,
-}
-
-/// <summary>How to import a foreign checkpoint.</summary>
-public sealed record ImportOptions
-{
-    /// <summary>Origin.</summary>
-    public CheckpointSource Source { get; init; } = CheckpointSource.Auto;
-
-    /// <summary>Frames of a clip; null for the checkpoint's, else 8.</summary>
-    public int? Frames { get; init; }
-
-    /// <summary>Temporal mode.</summary>
-    public TemporalMode Temporal { get; init; } = TemporalMode.Ata;
-
-    /// <summary>Number of classes; null for as many as the checkpoint's head has, or 400 without one. A head of another
-    /// size is replaced by a new one.</summary>
-    public int? Classes { get; init; }
-
-    /// <summary>Attention heads; null for one for every 64 channels. No checkpoint records them.</summary>
-    public int? Heads { get; init; }
-
-    /// <summary>Seed of what must be initialised.</summary>
-    public ulong Seed { get; init; }
-
-    /// <summary>Whether a time embedding that the checkpoint lacks is random, as a new model's, so that in fine-tuning
-    /// attention over time tells before from after at once. Otherwise it is zero, which leaves an image model as it
-    /// was.</summary>
-    public bool RandomTimes { get; init; }
-
-    internal unsafe ata_import_options ToNative() => new()
-    {
-        struct_size = (nuint)sizeof(ata_import_options),
-        source = (ata_source)Source,
-        frames = OptionValue.PositiveOrZero(Frames),
-        temporal = (ata_temporal_mode)Temporal,
-        classes = OptionValue.PositiveOrZero(Classes),
-        heads = OptionValue.PositiveOrZero(Heads),
-        seed = Seed,
-        random_times = RandomTimes ? 1 : 0,
     };
 }

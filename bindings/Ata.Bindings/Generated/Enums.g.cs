@@ -126,17 +126,58 @@ public enum ata_precision : int
     ATA_PRECISION_BF16 = 1,
 }
 
+/// <summary>What follows the first layer of a model's MLPs.</summary>
+public enum ata_activation : int
+{
+    /// <summary>GELU by the error function.</summary>
+    ATA_ACTIVATION_GELU = 0,
+    /// <summary>x sigmoid(1.702 x), of OpenAI's CLIP.</summary>
+    ATA_ACTIVATION_QUICK_GELU = 1,
+    /// <summary>GELU's approximation by the hyperbolic tangent.</summary>
+    ATA_ACTIVATION_GELU_TANH = 2,
+}
+
 /// <summary>Origin of a foreign checkpoint.</summary>
 public enum ata_source : int
 {
     /// <summary>Recognise by the tensors' names.</summary>
     ATA_SOURCE_AUTO = 0,
-    /// <summary>timm's VisionTransformer.</summary>
+    /// <summary>timm's VisionTransformer: AugReg, DINO, MAE, DeiT, DeiT-3, DINOv2, CLIP.</summary>
     ATA_SOURCE_TIMM = 1,
-    /// <summary>The visual tower of CLIP.</summary>
+    /// <summary>The visual tower of CLIP, under the names of OpenAI (and OpenCLIP) or Hugging Face.</summary>
     ATA_SOURCE_CLIP = 2,
-    /// <summary>TimeSformer.</summary>
+    /// <summary>TimeSformer, under its own names or Hugging Face's.</summary>
     ATA_SOURCE_TIMESFORMER = 3,
+    /// <summary>DINOv2, under its own names or Hugging Face's.</summary>
+    ATA_SOURCE_DINOV2 = 4,
+    /// <summary>Hugging Face's ViT, which DeiT and MAE are there too.</summary>
+    ATA_SOURCE_HUGGING_FACE_VIT = 5,
+}
+
+/// <summary>How a spatial embedding is interpolated to another grid of patches.</summary>
+public enum ata_positions : int
+{
+    /// <summary>As the original's own code does it: nearest for TimeSformer, else bicubic.</summary>
+    ATA_POSITIONS_AUTO = 0,
+    /// <summary>The nearest position.</summary>
+    ATA_POSITIONS_NEAREST = 1,
+    /// <summary>Bicubically, as timm does (with antialiasing).</summary>
+    ATA_POSITIONS_BICUBIC = 2,
+}
+
+/// <summary>What a note about an import is about.</summary>
+public enum ata_import_note_kind : int
+{
+    /// <summary>Something that the file, or a configuration file beside it, says.</summary>
+    ATA_IMPORT_FOUND = 0,
+    /// <summary>Something that nobody said, taken from what models of the family share.</summary>
+    ATA_IMPORT_ASSUMED = 1,
+    /// <summary>Weights that were converted.</summary>
+    ATA_IMPORT_CONVERTED = 2,
+    /// <summary>Weights that the file does not have; they need training.</summary>
+    ATA_IMPORT_NEW = 3,
+    /// <summary>A tensor, or another object of the file, that was left out.</summary>
+    ATA_IMPORT_IGNORED = 4,
 }
 
 /// <summary>Update rules.</summary>

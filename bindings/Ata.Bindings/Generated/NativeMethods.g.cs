@@ -411,15 +411,41 @@ public static unsafe partial class NativeMethods
     public static extern ata_status ata_import_options_init(ata_import_options* options);
 
     /// <summary>
-    /// Reads a foreign checkpoint stored as safetensors. Image weights fill <c>attn</c>, <c>norm1</c>, ...;
-    /// <c>temporal_attn</c> and <c>temporal_norm1</c> start as copies and <c>temporal_fc</c> at zero. The result
-    /// is trainable.
+    /// Reads a foreign checkpoint: safetensors, shards with their index, a PyTorch file (of which nothing is
+    /// executed), or the folder of one. The model computes what the original computed. Image weights fill
+    /// <c>attn</c>, <c>norm1</c>, ...; where the temporal mode needs more than the file has, <c>temporal_attn</c>
+    /// and <c>temporal_norm1</c> start as copies and <c>temporal_fc</c> at zero. The result is trainable, and
+    /// <see cref="NativeMethods.ata_model_import_note"/> tells what became of the file.
     /// </summary>
-    /// <param name="path">File to read.</param>
+    /// <remarks>
+    /// Every tensor of the file is accounted for: one that is neither used nor known to do without (such as a
+    /// text tower), a missing one, and one that configuration files contradict are
+    /// <see cref="ata_status.ATA_BAD_MODEL"/>.
+    /// </remarks>
+    /// <param name="path">File or folder to read.</param>
     /// <param name="options">Options; NULL for the defaults.</param>
     /// <param name="model">Receives the handle.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_model_import(byte* path, ata_import_options* options, ata_model** model);
+
+    /// <summary>How many notes its import left; 0 for a model that was not imported, and for NULL.</summary>
+    /// <param name="model">The model.</param>
+    /// <returns>How many notes its import left; 0 for a model that was not imported, and for NULL.</returns>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern nuint ata_model_import_note_count(ata_model* model);
+
+    /// <summary>
+    /// Reads a note about a model's import: how each thing that is not simply the file's came about.
+    /// </summary>
+    /// <param name="model">The model.</param>
+    /// <param name="index">0 to count - 1.</param>
+    /// <param name="kind">Receives its kind.</param>
+    /// <param name="subject">
+    /// Receives the field, the weights or the tensor that it is about, valid while the handle lives.
+    /// </param>
+    /// <param name="text">Receives what is to be said of it, valid while the handle lives.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_model_import_note(ata_model* model, nuint index, ata_import_note_kind* kind, byte** subject, byte** text);
 
     /// <summary>Writes a trainable model's checkpoint; <paramref name="path"/> is never half-written.</summary>
     /// <param name="model">The model.</param>
@@ -459,6 +485,12 @@ public static unsafe partial class NativeMethods
     /// <returns>How many parameter tensors it has; 0 for NULL.</returns>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern nuint ata_model_parameter_count(ata_model* model);
+
+    /// <summary>How many values its parameter tensors hold together; 0 for NULL.</summary>
+    /// <param name="model">The model.</param>
+    /// <returns>How many values its parameter tensors hold together; 0 for NULL.</returns>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern long ata_model_value_count(ata_model* model);
 
     /// <summary>Names a parameter tensor.</summary>
     /// <param name="model">The model.</param>

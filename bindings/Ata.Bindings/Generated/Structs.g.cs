@@ -254,6 +254,12 @@ public unsafe partial struct ata_model_config
 
     /// <summary>Per-channel standard deviation that clips are normalised with.</summary>
     public fixed float std[3];
+
+    /// <summary>Activation of the MLPs.</summary>
+    public ata_activation activation;
+
+    /// <summary>Added to the variance in layer norms, 1e-15 to 1; most models have 1e-6.</summary>
+    public float norm_eps;
 }
 
 /// <summary>How to load a model.</summary>
@@ -293,7 +299,9 @@ public unsafe partial struct ata_model_options
     /// <summary>Frame size in pixels, or 0 for the checkpoint's; embeddings are interpolated.</summary>
     public int image_size;
 
-    /// <summary>1: interpolate the spatial embedding bicubically instead of by nearest neighbour.</summary>
+    /// <summary>
+    /// 1: interpolate the spatial embedding bicubically, as timm does, instead of by nearest neighbour.
+    /// </summary>
     public int bicubic_positions;
 
     /// <summary>
@@ -304,7 +312,12 @@ public unsafe partial struct ata_model_options
     public int trainable;
 }
 
-/// <summary>How to import a foreign checkpoint.</summary>
+/// <summary>
+/// How to import a foreign checkpoint. What is left at its default is read from the configuration files
+/// beside the checkpoint (<c>config.json</c> of Hugging Face or timm, <c>open_clip_config.json</c>,
+/// <c>preprocessor_config.json</c>), else taken from what all models of the family share. What nobody says is
+/// an error that names the field.
+/// </summary>
 [StructLayout(LayoutKind.Sequential)]
 public unsafe partial struct ata_import_options
 {
@@ -317,8 +330,11 @@ public unsafe partial struct ata_import_options
     /// <summary>Frames of a clip, or 0: the checkpoint's, else 8.</summary>
     public int frames;
 
-    /// <summary>Temporal mode. Default <see cref="ata_temporal_mode.ATA_TEMPORAL_ATA"/>.</summary>
-    public ata_temporal_mode temporal;
+    /// <summary>
+    /// An <see cref="ata_temporal_mode"/>, or -1 (the default): the one that the checkpoint's network has;
+    /// <c>ata</c> for a network of images.
+    /// </summary>
+    public int temporal;
 
     /// <summary>
     /// Classes, or 0: as many as the checkpoint's head, or 400 if it has none. A head of another size is replaced
@@ -326,7 +342,7 @@ public unsafe partial struct ata_import_options
     /// </summary>
     public int classes;
 
-    /// <summary>Attention heads, or 0: dim / 64. No checkpoint records them.</summary>
+    /// <summary>Attention heads, or 0. No tensor tells.</summary>
     public int heads;
 
     /// <summary>Seed of what must be initialised.</summary>
@@ -338,6 +354,47 @@ public unsafe partial struct ata_import_options
     /// model as it was.
     /// </summary>
     public int random_times;
+
+    /// <summary>
+    /// Height and width of a frame in pixels, or 0: what the spatial embedding was made for. It is interpolated
+    /// to another size.
+    /// </summary>
+    public int image_size;
+
+    /// <summary>How. Default <see cref="ata_positions.ATA_POSITIONS_AUTO"/>.</summary>
+    public ata_positions positions;
+
+    /// <summary>An <see cref="ata_activation"/>, or -1 (the default).</summary>
+    public int activation;
+
+    /// <summary>See ata_model_config<c>norm_eps</c>; 0 (the default).</summary>
+    public float norm_eps;
+
+    /// <summary>Per-channel mean that the original's pixels were normalised with; see <c>std</c>.</summary>
+    public fixed float mean[3];
+
+    /// <summary>
+    /// Per-channel standard deviation; all zero (the default): neither it nor <c>mean</c> is given.
+    /// </summary>
+    public fixed float std[3];
+
+    /// <summary>
+    /// Where the weights are among the nested dictionaries of a PyTorch file, such as "model_state"; NULL (the
+    /// default): under the usual keys.
+    /// </summary>
+    public byte* key;
+
+    /// <summary>
+    /// Patterns of tensor names, with <c>*</c> and <c>?</c>: such tensors are left out, whatever they do. NULL
+    /// for none.
+    /// </summary>
+    public byte** ignore;
+
+    /// <summary>Their number.</summary>
+    public nuint ignore_count;
+
+    /// <summary>Nonzero: the configuration files beside the checkpoint are not read.</summary>
+    public int tensors_only;
 }
 
 /// <summary>Parameters of a temporal block.</summary>

@@ -78,10 +78,8 @@ internal sealed class TemporalComparison(
         ModelHead.Replace(new RunDirectory(run).FinalModel, plugged, train.Labels, seed);
         using Model video = Model.Import(plugged, new ImportOptions
         {
-            Source = CheckpointSource.TimeSformer,
             Temporal = TemporalMode.Ata,
             Frames = config.Frames,
-            Heads = config.Heads,
             Seed = seed,
             RandomTimes = true,
         });

@@ -599,6 +599,16 @@ ATA_ENUM(ata_precision){
     ATA_PRECISION_BF16 = 1,
 };
 
+/** What follows the first layer of a model's MLPs. */
+ATA_ENUM(ata_activation){
+    /** GELU by the error function. */
+    ATA_ACTIVATION_GELU = 0,
+    /** x sigmoid(1.702 x), of OpenAI's CLIP. */
+    ATA_ACTIVATION_QUICK_GELU = 1,
+    /** GELU's approximation by the hyperbolic tangent. */
+    ATA_ACTIVATION_GELU_TANH = 2,
+};
+
 /** A model's configuration, as in a checkpoint's `config`. */
 typedef struct ata_model_config {
   /** sizeof(ata_model_config). */
@@ -636,6 +646,10 @@ typedef struct ata_model_config {
   float mean[3];
   /** Per-channel standard deviation that clips are normalised with. */
   float std[3];
+  /** Activation of the MLPs. */
+  ata_activation activation;
+  /** Added to the variance in layer norms, 1e-15 to 1; most models have 1e-6. */
+  float norm_eps;
 } ata_model_config;
 
 /**
@@ -671,7 +685,8 @@ typedef struct ata_model_options {
   int32_t frames;
   /** Frame size in pixels, or 0 for the checkpoint's; embeddings are interpolated. */
   int32_t image_size;
-  /** 1: interpolate the spatial embedding bicubically instead of by nearest neighbour. */
+  /** 1: interpolate the spatial embedding bicubically, as timm does, instead of by nearest
+   *  neighbour. */
   int32_t bicubic_positions;
   /** 1: keep what ata_session_gradients() and ata_model_save() need; 0 (the default): weights are
    *  kept only in the form that inference reads. */
@@ -708,15 +723,32 @@ ata_model_create(const ata_model_config* config, uint64_t seed, ata_model** mode
 ATA_ENUM(ata_source){
     /** Recognise by the tensors' names. */
     ATA_SOURCE_AUTO = 0,
-    /** timm's VisionTransformer. */
+    /** timm's VisionTransformer: AugReg, DINO, MAE, DeiT, DeiT-3, DINOv2, CLIP. */
     ATA_SOURCE_TIMM = 1,
-    /** The visual tower of CLIP. */
+    /** The visual tower of CLIP, under the names of OpenAI (and OpenCLIP) or Hugging Face. */
     ATA_SOURCE_CLIP = 2,
-    /** TimeSformer. */
+    /** TimeSformer, under its own names or Hugging Face's. */
     ATA_SOURCE_TIMESFORMER = 3,
+    /** DINOv2, under its own names or Hugging Face's. */
+    ATA_SOURCE_DINOV2 = 4,
+    /** Hugging Face's ViT, which DeiT and MAE are there too. */
+    ATA_SOURCE_HUGGING_FACE_VIT = 5,
 };
 
-/** How to import a foreign checkpoint. */
+/** How a spatial embedding is interpolated to another grid of patches. */
+ATA_ENUM(ata_positions){
+    /** As the original's own code does it: nearest for TimeSformer, else bicubic. */
+    ATA_POSITIONS_AUTO = 0,
+    /** The nearest position. */
+    ATA_POSITIONS_NEAREST = 1,
+    /** Bicubically, as timm does (with antialiasing). */
+    ATA_POSITIONS_BICUBIC = 2,
+};
+
+/** How to import a foreign checkpoint. What is left at its default is read from the configuration
+ *  files beside the checkpoint (`config.json` of Hugging Face or timm, `open_clip_config.json`,
+ *  `preprocessor_config.json`), else taken from what all models of the family share. What nobody
+ *  says is an error that names the field. */
 typedef struct ata_import_options {
   /** sizeof(ata_import_options). */
   size_t struct_size;
@@ -724,12 +756,13 @@ typedef struct ata_import_options {
   ata_source source;
   /** Frames of a clip, or 0: the checkpoint's, else 8. */
   int32_t frames;
-  /** Temporal mode. Default ::ATA_TEMPORAL_ATA. */
-  ata_temporal_mode temporal;
+  /** An ::ata_temporal_mode, or -1 (the default): the one that the checkpoint's network has; `ata`
+   *  for a network of images. */
+  int32_t temporal;
   /** Classes, or 0: as many as the checkpoint's head, or 400 if it has none. A head of another size
    *  is replaced by a new one. */
   int32_t classes;
-  /** Attention heads, or 0: dim / 64. No checkpoint records them. */
+  /** Attention heads, or 0. No tensor tells. */
   int32_t heads;
   /** Seed of what must be initialised. */
   uint64_t seed;
@@ -737,22 +770,82 @@ typedef struct ata_import_options {
    *  fine-tuning attention over time tells before from after at once; 0 (the default): it is zero,
    *  which leaves an image model as it was. */
   int32_t random_times;
+  /** Height and width of a frame in pixels, or 0: what the spatial embedding was made for. It is
+   *  interpolated to another size. */
+  int32_t image_size;
+  /** How. Default ::ATA_POSITIONS_AUTO. */
+  ata_positions positions;
+  /** An ::ata_activation, or -1 (the default). */
+  int32_t activation;
+  /** See ata_model_config::norm_eps; 0 (the default). */
+  float norm_eps;
+  /** Per-channel mean that the original's pixels were normalised with; see `std`. */
+  float mean[3];
+  /** Per-channel standard deviation; all zero (the default): neither it nor `mean` is given. */
+  float std[3];
+  /** Where the weights are among the nested dictionaries of a PyTorch file, such as "model_state";
+   *  NULL (the default): under the usual keys. */
+  const char* key;
+  /** Patterns of tensor names, with `*` and `?`: such tensors are left out, whatever they do.
+   *  NULL for none. */
+  const char* const* ignore;
+  /** Their number. */
+  size_t ignore_count;
+  /** Nonzero: the configuration files beside the checkpoint are not read. */
+  int32_t tensors_only;
 } ata_import_options;
 
 /** Fills in the defaults. @param options Receives them. */
 ATA_API(ata_status) ata_import_options_init(ata_import_options* options) ATA_NOEXCEPT;
 
 /**
- * Reads a foreign checkpoint stored as safetensors. Image weights fill `attn`, `norm1`, ...;
+ * Reads a foreign checkpoint: safetensors, shards with their index, a PyTorch file (of which
+ * nothing is executed), or the folder of one. The model computes what the original computed.
+ * Image weights fill `attn`, `norm1`, ...; where the temporal mode needs more than the file has,
  * `temporal_attn` and `temporal_norm1` start as copies and `temporal_fc` at zero. The result is
- * trainable.
- * @param path File to read.
+ * trainable, and ata_model_import_note() tells what became of the file.
+ *
+ * Every tensor of the file is accounted for: one that is neither used nor known to do without
+ * (such as a text tower), a missing one, and one that configuration files contradict are
+ * ::ATA_BAD_MODEL.
+ * @param path File or folder to read.
  * @param options Options; NULL for the defaults.
  * @param model Receives the handle.
  */
 ATA_API(ata_status)
 ata_model_import(const char* path, const ata_import_options* options,
                  ata_model** model) ATA_NOEXCEPT;
+
+/** What a note about an import is about. */
+ATA_ENUM(ata_import_note_kind){
+    /** Something that the file, or a configuration file beside it, says. */
+    ATA_IMPORT_FOUND = 0,
+    /** Something that nobody said, taken from what models of the family share. */
+    ATA_IMPORT_ASSUMED = 1,
+    /** Weights that were converted. */
+    ATA_IMPORT_CONVERTED = 2,
+    /** Weights that the file does not have; they need training. */
+    ATA_IMPORT_NEW = 3,
+    /** A tensor, or another object of the file, that was left out. */
+    ATA_IMPORT_IGNORED = 4,
+};
+
+/** @param model The model. @return How many notes its import left; 0 for a model that was not
+ *  imported, and for NULL. */
+ATA_API(size_t) ata_model_import_note_count(const ata_model* model) ATA_NOEXCEPT;
+
+/**
+ * Reads a note about a model's import: how each thing that is not simply the file's came about.
+ * @param model The model.
+ * @param index 0 to count - 1.
+ * @param kind Receives its kind.
+ * @param subject Receives the field, the weights or the tensor that it is about, valid while the
+ *   handle lives.
+ * @param text Receives what is to be said of it, valid while the handle lives.
+ */
+ATA_API(ata_status)
+ata_model_import_note(const ata_model* model, size_t index, ata_import_note_kind* kind,
+                      const char** subject, const char** text) ATA_NOEXCEPT;
 
 /**
  * Writes a trainable model's checkpoint; `path` is never half-written.
@@ -792,6 +885,10 @@ ata_model_set_labels(ata_model* model, const char* const* labels, size_t count) 
 
 /** @param model The model. @return How many parameter tensors it has; 0 for NULL. */
 ATA_API(size_t) ata_model_parameter_count(const ata_model* model) ATA_NOEXCEPT;
+
+/** @param model The model. @return How many values its parameter tensors hold together; 0 for
+ *  NULL. */
+ATA_API(int64_t) ata_model_value_count(const ata_model* model) ATA_NOEXCEPT;
 
 /**
  * Names a parameter tensor.

@@ -44,7 +44,8 @@ class Model {
         [&](ata_model** out) { return ata_model_create(&config, seed, out); }));
   }
 
-  /// Reads a checkpoint of timm, CLIP or TimeSformer; see ata_model_import().
+  /// Reads a checkpoint of another project; see ata_model_import(). import_notes() then tells what
+  /// became of the file.
   static Model import_from(const std::string& path,
                            const ata_import_options& options = defaults<ata_import_options>()) {
     return Model(detail::make<ata_model>(
@@ -86,6 +87,29 @@ class Model {
       const char* name = nullptr;
       detail::check(ata_model_parameter_name(handle_.get(), i, &name));
       result[i] = name;
+    }
+    return result;
+  }
+
+  /// How many values the parameter tensors hold together.
+  int64_t value_count() const noexcept { return ata_model_value_count(handle_.get()); }
+
+  /// Something to know about how the model was imported; see ata_model_import_note().
+  struct ImportNote {
+    ata_import_note_kind kind;
+    std::string subject;  ///< The field, the weights or the tensor.
+    std::string text;
+  };
+
+  /// What became of the imported file; empty for a model that was not imported.
+  std::vector<ImportNote> import_notes() const {
+    std::vector<ImportNote> result(ata_model_import_note_count(handle_.get()));
+    for (size_t i = 0; i < result.size(); ++i) {
+      const char* subject = nullptr;
+      const char* text = nullptr;
+      detail::check(ata_model_import_note(handle_.get(), i, &result[i].kind, &subject, &text));
+      result[i].subject = subject;
+      result[i].text = text;
     }
     return result;
   }

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "model/importers/import_note.h"
 #include "model/model.h"
 #include "model/session.h"
 
@@ -10,6 +11,8 @@
 
 struct ata_model {
   std::shared_ptr<ata::Model> model;
+  /// Of an imported model.
+  ata::ImportNotes notes = {};
 };
 
 struct ata_session {

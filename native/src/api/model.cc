@@ -1,6 +1,7 @@
 #include "model/model.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "api/boundary.h"
 #include "api/handles.h"
@@ -75,7 +76,10 @@ ata_status ata_model_create(const ata_model_config* config, uint64_t seed,
 }
 
 ata_status ata_import_options_init(ata_import_options* options) noexcept {
-  return init_options(options, ata_import_options{}, "ata_import_options");
+  ata_import_options defaults = {};
+  defaults.temporal = -1;
+  defaults.activation = -1;
+  return init_options(options, defaults, "ata_import_options");
 }
 
 ata_status ata_model_import(const char* path, const ata_import_options* options,
@@ -85,7 +89,28 @@ ata_status ata_model_import(const char* path, const ata_import_options* options,
     require_pointer(model, "model");
     const ata_import_options checked =
         options_or_default(options, ata_import_options_init, "ata_import_options");
-    *model = new ata_model{ata::import_checkpoint(path, ata::ImportOptions::from_c(checked))};
+    ata::ImportedModel imported = ata::import_checkpoint(path, ata::ImportOptions::from_c(checked));
+    *model = new ata_model{std::move(imported.model), std::move(imported.notes)};
+  });
+}
+
+size_t ata_model_import_note_count(const ata_model* model) noexcept {
+  return model ? model->notes.size() : 0;
+}
+
+ata_status ata_model_import_note(const ata_model* model, size_t index, ata_import_note_kind* kind,
+                                 const char** subject, const char** text) noexcept {
+  return guard([&] {
+    require_pointer(model, "model");
+    require_pointer(kind, "kind");
+    require_pointer(subject, "subject");
+    require_pointer(text, "text");
+    ata::require(index < model->notes.size(), "index is ", index, "; the model has ",
+                 model->notes.size(), " notes");
+    const ata::ImportNote& note = model->notes[index];
+    *kind = note.kind;
+    *subject = note.subject.c_str();
+    *text = note.text.c_str();
   });
 }
 
@@ -137,6 +162,10 @@ ata_status ata_model_set_labels(ata_model* model, const char* const* labels,
 
 size_t ata_model_parameter_count(const ata_model* model) noexcept {
   return model ? model->model->parameter_names().size() : 0;
+}
+
+int64_t ata_model_value_count(const ata_model* model) noexcept {
+  return model ? model->model->value_count() : 0;
 }
 
 ata_status ata_model_parameter_name(const ata_model* model, size_t index,

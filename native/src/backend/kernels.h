@@ -29,8 +29,19 @@ enum class Coverage {
   kOutOfRange,
 };
 
+/// What follows a linear layer, element by element.
+enum class Activation {
+  kNone,
+  /// x times the normal distribution function of x, by erf.
+  kGelu,
+  /// x sigmoid(1.702 x): OpenAI's CLIP.
+  kQuickGelu,
+  /// 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
+  kGeluTanh,
+};
+
 /// Version of the table below, checked when a plugin is loaded.
-constexpr uint32_t kKernelsVersion = 2;
+constexpr uint32_t kKernelsVersion = 3;
 
 /// The operations of one device: the table every backend fills. Entries check nothing; the ops in
 /// native/src/ops check shapes and types first, and document what is computed. The entry order is
@@ -73,10 +84,10 @@ struct Kernels {
 
   /// Packs f32 `[out, in]` for products in `dtype`. Throws ATA_UNSUPPORTED when the device cannot.
   std::shared_ptr<const PackedMatrix> (*pack_linear)(const Tensor& weight, DType dtype);
-  /// y (+)= x W^T + bias, then GELU when `gelu`. The product is computed in x's type. W is `packed`
-  /// or, when that is null, f32 `weight`. `accumulate` (f32 y only, without gelu): `+=`.
+  /// y (+)= x W^T + bias, then `activation`. The product is computed in x's type. W is `packed` or,
+  /// when that is null, f32 `weight`. `accumulate` (f32 y only, without activation): `+=`.
   void (*linear)(const Tensor& x, const Tensor& weight, const PackedMatrix* packed,
-                 const Tensor& bias, bool gelu, bool accumulate, Tensor& y,
+                 const Tensor& bias, Activation activation, bool accumulate, Tensor& y,
                  const std::shared_ptr<Allocator>& scratch);
   /// f32 dx = dy W, computed in dy's type: bf16 stands for an f32 gradient that was rounded, and W
   /// is rounded too.
@@ -87,10 +98,10 @@ struct Kernels {
                                  Tensor& dweight, const std::shared_ptr<Allocator>& scratch);
   /// dbias += column sums of dy.
   void (*linear_bias_gradient)(const Tensor& dy, Tensor& dbias);
-  /// y = GELU(x), the erf form; one type.
-  void (*gelu)(const Tensor& x, Tensor& y);
-  /// f32 dx = GELU'(x) dy; dx may be dy.
-  void (*gelu_gradient)(const Tensor& x, const Tensor& dy, Tensor& dx);
+  /// y = activation(x), not kNone; one type.
+  void (*activate)(const Tensor& x, Activation activation, Tensor& y);
+  /// f32 dx = activation'(x) dy; dx may be dy.
+  void (*activate_gradient)(const Tensor& x, Activation activation, const Tensor& dy, Tensor& dx);
 
   // --- Layer norm -----------------------------------------------------------------------------
 

@@ -3,18 +3,12 @@
 #include <unordered_set>
 
 #include "base/error.h"
-#include "base/log.h"
+#include "model/containers/element_types.h"
 
 namespace ata {
 namespace {
 
 constexpr char kConfigKey[] = "config";
-
-std::string dims_to_string(const std::vector<int64_t>& dims) {
-  std::string text = "[";
-  for (size_t i = 0; i < dims.size(); ++i) text += (i ? ", " : "") + std::to_string(dims[i]);
-  return text + "]";
-}
 
 }  // namespace
 
@@ -23,8 +17,9 @@ Checkpoint::Checkpoint(const std::string& path) : file_(path) {
   const std::string* json = file_.metadata(kConfigKey);
   if (json == nullptr) {
     fail(ATA_BAD_MODEL, origin,
-         " has no model configuration (metadata 'config'); if it is a timm, CLIP or TimeSformer "
-         "checkpoint, convert it with: ata import ",
+         " has no model configuration (metadata 'config'); if it is a checkpoint of another "
+         "project, "
+         "convert it with: ata import ",
          path, " OUT.safetensors");
   }
   config_ = ModelConfig::from_json(*json, origin);
@@ -51,17 +46,12 @@ void Checkpoint::check_tensors() const {
            dims_to_string(dims), ", but the configuration calls for ", info.shape.to_string());
     }
   }
-  std::string first_unknown;
-  size_t unknown = 0;
+  // What the model would compute without such a tensor is not what whoever wrote it meant.
   for (size_t i = 0; i < file_.count(); ++i) {
     if (known.count(file_.name(i)) != 0) continue;
-    if (unknown++ == 0) first_unknown = file_.name(i);
-  }
-  if (unknown > 0) {
-    log(ATA_LOG_WARNING, concat("'", path(), "': ", unknown,
-                                " tensors do not belong to the model and are ignored; the first is "
-                                "'",
-                                first_unknown, "'"));
+    fail(ATA_BAD_MODEL, "'", path(), "': the model has no tensor '", file_.name(i),
+         "'; if it can do without, leave it out with: ata import ", path(),
+         " OUT.safetensors --ignore '", file_.name(i), "'");
   }
 }
 

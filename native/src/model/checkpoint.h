@@ -14,8 +14,8 @@ namespace ata {
 /// configuration: all there, of the right shapes. Their values are read one by one, on demand.
 class Checkpoint {
  public:
-  /// Throws ATA_NOT_FOUND, ATA_IO_ERROR, or ATA_BAD_MODEL naming the file and the tensor. Tensors
-  /// that the model does not have are logged as a warning.
+  /// Throws ATA_NOT_FOUND, ATA_IO_ERROR, or ATA_BAD_MODEL naming the file and the tensor: also one
+  /// that the model does not have, for without it another network might come out.
   explicit Checkpoint(const std::string& path);
 
   const std::string& path() const { return file_.path(); }

@@ -8,7 +8,6 @@
 #include <set>
 
 #include "base/error.h"
-#include "base/log.h"
 
 namespace ata {
 namespace {
@@ -16,6 +15,8 @@ namespace {
 // In the order of the C API's enumerations.
 constexpr const char* kTemporalModes[] = {"ata", "divided", "joint", "space_only"};
 constexpr const char* kAlignments[] = {"exact", "none", "nearest", "window", "sinkhorn", "soft"};
+
+constexpr const char* kActivations[] = {"gelu", "quick_gelu", "gelu_tanh"};
 
 struct Architecture {
   const char* name;
@@ -37,6 +38,8 @@ constexpr int32_t kMaxFrames = 8192;
 constexpr int32_t kMaxClasses = 1'000'000;
 constexpr int32_t kMaxIterations = 1'000'000;
 constexpr double kMaxMlpRatio = 64.0;
+constexpr float kMinNormEps = 1e-15f;
+constexpr float kMaxNormEps = 1.0f;
 
 template <size_t count>
 int32_t index_of(const char* const (&names)[count], const std::string& name) {
@@ -123,12 +126,11 @@ class Fields {
     *values = field->get<std::vector<std::string>>();
   }
 
-  // A misspelt optional field would otherwise go unnoticed.
-  void warn_of_unknown() const {
+  // A misspelt optional field, or one of a later version, says how to compute.
+  void check_unknown() const {
     for (const auto& [name, value] : json_.items()) {
       if (known_.count(name) == 0) {
-        log(ATA_LOG_WARNING,
-            concat(origin_, ": unknown field '", name, "' of the model configuration is ignored"));
+        bad("has '", name, "', which this version does not know");
       }
     }
   }
@@ -179,6 +181,12 @@ const char* temporal_mode_name(ata_temporal_mode mode) {
   return kTemporalModes[mode];
 }
 
+const char* activation_name(ata_activation activation) {
+  require(activation >= 0 && activation < static_cast<int32_t>(std::size(kActivations)),
+          "activation ", static_cast<int32_t>(activation), " is not one of ata_activation");
+  return kActivations[activation];
+}
+
 const char* alignment_name(ata_alignment alignment) {
   require(alignment >= 0 && alignment < static_cast<int32_t>(std::size(kAlignments)), "alignment ",
           static_cast<int32_t>(alignment), " is not one of ata_alignment");
@@ -211,6 +219,9 @@ void ModelConfig::validate(ata_status status, const std::string& origin) const {
   const double hidden = static_cast<double>(dim) * mlp_ratio;
   check(hidden_dim() >= 1 && std::abs(hidden - std::round(hidden)) < 1e-3 * hidden, "mlp_ratio ",
         mlp_ratio, " x dim ", dim, " is not a whole number");
+  activation_name(activation);
+  check(norm_eps >= kMinNormEps && norm_eps <= kMaxNormEps, "norm_eps is ", norm_eps,
+        "; it must be ", kMinNormEps, " to ", kMaxNormEps);
   temporal_mode_name(temporal);
   alignment_name(alignment);
   check_range("align_every", align_every, kMaxDepth);
@@ -245,6 +256,8 @@ std::string ModelConfig::to_json() const {
                                  {"std", {decimal(std[0]), decimal(std[1]), decimal(std[2])}}};
   // What a checkpoint says only when it differs from the usual.
   const ModelConfig usual;
+  if (activation != usual.activation) json["activation"] = activation_name(activation);
+  if (norm_eps != usual.norm_eps) json["norm_eps"] = decimal(norm_eps);
   if (align_every != usual.align_every) json["align_every"] = align_every;
   if (window_radius != usual.window_radius) json["window_radius"] = window_radius;
   if (temperature != usual.temperature) json["temperature"] = decimal(temperature);
@@ -275,6 +288,10 @@ ModelConfig ModelConfig::from_json(const std::string& text, const std::string& o
   if (fields.find("alignment") != nullptr) {
     config.alignment = static_cast<ata_alignment>(fields.choice("alignment", kAlignments));
   }
+  if (fields.find("activation") != nullptr) {
+    config.activation = static_cast<ata_activation>(fields.choice("activation", kActivations));
+  }
+  fields.optional("norm_eps", &config.norm_eps);
   fields.optional("align_every", &config.align_every);
   fields.optional("window_radius", &config.window_radius);
   fields.optional("temperature", &config.temperature);
@@ -282,7 +299,7 @@ ModelConfig ModelConfig::from_json(const std::string& text, const std::string& o
   fields.optional_channels("mean", config.mean);
   fields.optional_channels("std", config.std);
   fields.optional("labels", &config.labels);
-  fields.warn_of_unknown();
+  fields.check_unknown();
   config.validate(ATA_BAD_MODEL, origin);
   return config;
 }
@@ -322,6 +339,8 @@ ata_model_config ModelConfig::to_c() const {
   result.iterations = iterations;
   std::copy(std::begin(mean), std::end(mean), result.mean);
   std::copy(std::begin(std), std::end(std), result.std);
+  result.activation = activation;
+  result.norm_eps = norm_eps;
   return result;
 }
 
@@ -343,6 +362,8 @@ ModelConfig ModelConfig::from_c(const ata_model_config& config) {
   result.iterations = config.iterations;
   std::copy(std::begin(config.mean), std::end(config.mean), result.mean);
   std::copy(std::begin(config.std), std::end(config.std), result.std);
+  result.activation = config.activation;
+  result.norm_eps = config.norm_eps;
   result.validate(ATA_INVALID_ARGUMENT, "model configuration");
   return result;
 }

@@ -22,6 +22,10 @@ struct ModelConfig {
   /// Number of blocks.
   int32_t depth = 12;
   int32_t heads = 12;
+  /// Between the two layers of the MLP.
+  ata_activation activation = ATA_ACTIVATION_GELU;
+  /// Added to the variance in every layer norm.
+  float norm_eps = 1e-6f;
   /// Hidden width of the MLP over `dim`; `hidden_dim()` must come out integral.
   float mlp_ratio = 4.0f;
   int32_t frames = 8;
@@ -64,6 +68,8 @@ struct ModelConfig {
 
 /// "ata", "divided", "joint" or "space_only".
 const char* temporal_mode_name(ata_temporal_mode mode);
+/// "gelu", "quick_gelu" or "gelu_tanh".
+const char* activation_name(ata_activation activation);
 /// "exact", "none", "nearest", "window", "sinkhorn" or "soft".
 const char* alignment_name(ata_alignment alignment);
 

@@ -3,158 +3,17 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <optional>
+#include <filesystem>
+#include <iterator>
 
 #include "base/error.h"
-#include "base/log.h"
-#include "model/foreign_names.h"
-#include "model/safetensors.h"
+#include "base/file.h"
+#include "model/importers/deduce_config.h"
+#include "model/importers/foreign_checkpoint.h"
 #include "ops/embedding.h"
 
 namespace ata {
 namespace {
-
-constexpr int32_t kDefaultFrames = 8;
-constexpr int32_t kDefaultClasses = 400;
-
-// OpenAI's normalisation of images for CLIP.
-constexpr float kClipMean[3] = {0.48145466f, 0.4578275f, 0.40821073f};
-constexpr float kClipStd[3] = {0.26862954f, 0.26130258f, 0.27577711f};
-
-std::string to_string(std::span<const int64_t> dims) {
-  return Shape(dims).to_string();
-}
-
-// The extents of a parameter without the leading ones that checkpoints disagree about.
-std::vector<int64_t> essential_dims(const std::string& name, std::span<const int64_t> dims) {
-  const size_t rank = name == "cls_token"                           ? 1
-                      : name == "pos_embed" || name == "time_embed" ? 2
-                                                                    : dims.size();
-  std::vector<int64_t> result(dims.begin(), dims.end());
-  while (result.size() > rank && result.front() == 1) result.erase(result.begin());
-  return result;
-}
-
-// A foreign checkpoint seen under the reference model's names.
-class ForeignFile {
- public:
-  ForeignFile(const std::string& path, ata_source source) : file_(path) {
-    std::vector<std::string> names;
-    for (size_t i = 0; i < file_.count(); ++i) names.push_back(file_.name(i));
-    translation_ = translate_names(names, source, concat("'", path, "'"));
-    if (const std::string* json = file_.metadata("config")) {
-      config_ = ModelConfig::from_json(*json, concat("'", path, "'"));
-    }
-  }
-
-  template <typename... Args>
-  [[noreturn]] void bad(const Args&... args) const {
-    fail(ATA_BAD_MODEL, "'", file_.path(), "' cannot be imported: ", args...);
-  }
-
-  const std::string& path() const { return file_.path(); }
-  ata_source source() const { return translation_.source; }
-  /// The configuration, if the file is Ata's own.
-  const std::optional<ModelConfig>& config() const { return config_; }
-  bool contains(const std::string& name) const { return translation_.parts.count(name) != 0; }
-
-  /// essential_dims() of all parts together. Throws when the tensor is missing.
-  std::vector<int64_t> dims(const std::string& name) const {
-    const auto found = translation_.parts.find(name);
-    if (found == translation_.parts.end()) bad("tensor '", name, "' is missing");
-    std::vector<int64_t> result;
-    for (const std::string& part : found->second) {
-      if (part.empty()) bad("a part of tensor '", name, "' is missing");
-      const std::vector<int64_t> extents = essential_dims(name, file_.dims(part));
-      if (result.empty()) {
-        result = extents;
-        continue;
-      }
-      if (extents.size() != result.size() || extents[0] > INT32_MAX ||
-          !std::equal(extents.begin() + 1, extents.end(), result.begin() + 1)) {
-        bad("the parts of tensor '", name, "' differ in shape");
-      }
-      result[0] += extents[0];
-    }
-    return result;
-  }
-
-  Tensor read(const ParameterInfo& info) const {
-    if (dims(info.name) != essential_dims(info.name, info.shape.dims())) {
-      bad("tensor '", info.name, "' has shape ", to_string(dims(info.name)), ", not ",
-          info.shape.to_string());
-    }
-    Tensor result(info.shape, DType::kF32);
-    char* out = static_cast<char*>(result.raw());
-    for (const std::string& part : translation_.parts.at(info.name)) {
-      const Tensor piece = file_.get_f32(part);
-      check_finite(piece, part, concat("'", file_.path(), "'"));
-      std::memcpy(out, piece.raw(), piece.bytes());
-      out += piece.bytes();
-    }
-    return result;
-  }
-
- private:
-  TensorFile file_;
-  Translation translation_;
-  std::optional<ModelConfig> config_;
-};
-
-// What the tensors' shapes and the options say about the model.
-ModelConfig deduce_config(const ForeignFile& file, const ImportOptions& options) {
-  ModelConfig config;
-  if (file.config()) {
-    config = *file.config();
-    config.labels.clear();
-  } else if (file.source() == ATA_SOURCE_CLIP) {
-    std::copy(std::begin(kClipMean), std::end(kClipMean), config.mean);
-    std::copy(std::begin(kClipStd), std::end(kClipStd), config.std);
-  }
-  const auto extent = [&](const std::string& name, size_t axis, size_t rank) {
-    const std::vector<int64_t> dims = file.dims(name);
-    if (dims.size() != rank || dims[axis] > INT32_MAX) {
-      file.bad("tensor '", name, "' has an unexpected shape");
-    }
-    return static_cast<int32_t>(dims[axis]);
-  };
-  config.dim = extent("patch_embed.proj.weight", 0, 4);
-  config.patch_size = extent("patch_embed.proj.weight", 2, 4);
-  const int64_t positions = extent("pos_embed", 0, 2) - 1;
-  const int64_t grid = std::llround(std::sqrt(static_cast<double>(positions)));
-  if (positions < 1 || grid * grid != positions) {
-    file.bad("'pos_embed' has ", positions + 1,
-             " positions, which is not a class token and a square grid of patches");
-  }
-  if (grid * config.patch_size > INT32_MAX) file.bad("'pos_embed' has too many positions");
-  config.image_size = static_cast<int32_t>(grid) * config.patch_size;
-  config.depth = 0;
-  while (file.contains(concat("blocks.", config.depth, ".norm1.weight"))) ++config.depth;
-  if (config.depth == 0) file.bad("tensor 'blocks.0.norm1.weight' is missing");
-  config.mlp_ratio =
-      static_cast<float>(extent("blocks.0.mlp.fc1.weight", 0, 2)) / static_cast<float>(config.dim);
-  if (options.heads > 0) {
-    config.heads = options.heads;
-  } else if (!file.config()) {
-    if (config.dim % kHeadDim != 0) {
-      file.bad("its width ", config.dim, " is not a multiple of ", kHeadDim,
-               "; say how many attention heads it has (--heads)");
-    }
-    config.heads = config.dim / kHeadDim;
-  }
-  config.frames = options.frames > 0            ? options.frames
-                  : file.contains("time_embed") ? extent("time_embed", 0, 2)
-                                                : kDefaultFrames;
-  config.classes = options.classes > 0            ? options.classes
-                   : file.contains("head.weight") ? extent("head.weight", 0, 2)
-                                                  : kDefaultClasses;
-  config.temporal = options.temporal;
-  config.validate(ATA_BAD_MODEL, concat("'", file.path(), "' cannot be imported"));
-  if (file.config() && file.config()->labels.size() == static_cast<size_t>(config.classes)) {
-    config.labels = file.config()->labels;
-  }
-  return config;
-}
 
 bool starts_with(const std::string& text, const std::string& start) {
   return text.compare(0, start.size(), start) == 0;
@@ -171,126 +30,234 @@ std::string image_counterpart(const std::string& name) {
   return "";
 }
 
-// Multiplies the rows of a layer's weight, or its bias, by the LayerScale that follows it.
-void fold_layer_scale(const ForeignFile& file, const ParameterInfo& info, Tensor* tensor) {
-  for (const auto& [layer, scale] :
-       {std::pair<std::string, std::string>{"attn.proj", "ls1.gamma"}, {"mlp.fc2", "ls2.gamma"}}) {
-    const size_t at = info.name.find("." + layer + ".");
-    if (at == std::string::npos || info.name.find("temporal") != std::string::npos) continue;
-    const std::string name = info.name.substr(0, at + 1) + scale;
-    if (!file.contains(name)) continue;
-    const int64_t rows = tensor->dim(0);
-    const int64_t columns = tensor->count() / rows;
-    const Tensor gamma = file.read({name, Shape{rows}});
-    for (int64_t i = 0; i < tensor->count(); ++i) {
-      tensor->data<float>()[i] *= gamma.data<float>()[i / columns];
-    }
-  }
-}
-
-bool head_fits(const ForeignFile& file, const ModelConfig& config) {
-  return file.contains("head.weight") && file.contains("head.bias") &&
-         file.dims("head.weight") == std::vector<int64_t>{config.classes, config.dim};
-}
-
+// Makes each parameter of the model from what the file has.
 class Importer {
  public:
-  Importer(const ForeignFile& file, const ModelConfig& config, const ImportOptions& options)
-      : file_(file), config_(config), options_(options) {}
+  Importer(const ForeignCheckpoint& file, const Deduced& deduced, const ImportOptions& options)
+      : file_(file),
+        names_(file.names()),
+        deduced_(deduced),
+        config_(deduced.config),
+        options_(options) {}
 
   Tensor parameter(const ParameterInfo& info) const {
-    if (starts_with(info.name, "head.")) return head(info);
+    if (starts_with(info.name, "head.") && !deduced_.keeps_head) {
+      return initial_parameter(info, config_.dim, options_.seed);
+    }
+    if (info.name == "pos_embed") return positions(info);
     if (info.name == "time_embed") return times(info);
-    if (!file_.contains(info.name)) {
+    if (!names_.contains(info.name)) {
       const std::string image = image_counterpart(info.name);
-      if (!image.empty()) return parameter({image, info.shape});
-      const bool optional_bias = ends_in(info.name, "attn.qkv.bias") ||
-                                 info.name == "patch_embed.proj.bias" ||
-                                 info.name.find("temporal_fc.") != std::string::npos;
-      if (optional_bias) return Tensor::zeros(info.shape, DType::kF32);
+      // What the translation found complete lacks no more than biases that the network has not, and
+      // the last layer of a temporal step.
+      return image.empty() || !names_.contains(image) ? Tensor::zeros(info.shape, DType::kF32)
+                                                      : parameter({image, info.shape});
     }
     Tensor tensor = file_.read(info);
-    fold_layer_scale(file_, info, &tensor);
+    fold_layer_scale(info, &tensor);
     return tensor;
   }
 
- private:
-  static bool ends_in(const std::string& text, const std::string& end) {
-    return text.size() >= end.size() &&
-           text.compare(text.size() - end.size(), end.size(), end) == 0;
+  // What became of the file's weights.
+  void report(const ParameterGroups& groups, ImportNotes* notes) const {
+    const auto note = [&](ata_import_note_kind kind, const char* subject, const std::string& text) {
+      notes->push_back({kind, subject, text});
+    };
+    if (names_.contains("blocks.0.ls1.gamma")) {
+      note(ATA_IMPORT_CONVERTED, "layer scales", "multiplied into the layers before them");
+    }
+    if (names_.lacks_class_position()) {
+      note(ATA_IMPORT_CONVERTED, "pos_embed",
+           "the class token gets position zero, for the original gives it none");
+    }
+    for (const char* bias : {"patch_embed.proj.bias", "blocks.0.attn.qkv.bias"}) {
+      if (!names_.contains(bias)) {
+        note(ATA_IMPORT_CONVERTED, bias[0] == 'p' ? bias : "attn.qkv.bias",
+             "zero, for the original has none");
+      }
+    }
+    if (config_.grid() != deduced_.grid) {
+      note(ATA_IMPORT_CONVERTED, "pos_embed",
+           concat("interpolated ", bicubic() ? "bicubically" : "by the nearest", " from ",
+                  deduced_.grid, " x ", deduced_.grid, " patches to ", config_.grid(), " x ",
+                  config_.grid()));
+    }
+    if (names_.contains("time_embed")) {
+      const int64_t stored = file_.dims("time_embed")[0];
+      if (stored != config_.frames) {
+        note(ATA_IMPORT_CONVERTED, "time_embed",
+             concat("interpolated by the nearest from ", stored, " frames to ", config_.frames));
+      }
+    } else if (groups.time) {
+      note(
+          ATA_IMPORT_NEW, "time_embed",
+          options_.random_times ? "random" : "zero, which leaves frames as the original sees them");
+    }
+    if (groups.temporal && !names_.contains("blocks.0.temporal_attn.qkv.weight")) {
+      note(ATA_IMPORT_NEW, "attention over time",
+           concat("for mode ", temporal_mode_name(config_.temporal),
+                  "; a copy of that over space, of no effect until trained (temporal_fc is zero)"));
+    }
   }
 
-  Tensor head(const ParameterInfo& info) const {
-    return head_fits(file_, config_) ? file_.read(info)
-                                     : initial_parameter(info, config_.dim, options_.seed);
+ private:
+  // Multiplies the rows of a layer's weight, or its bias, by the LayerScale that follows it.
+  void fold_layer_scale(const ParameterInfo& info, Tensor* tensor) const {
+    for (const auto& [layer, scale] :
+         {std::pair<std::string, std::string>{"attn.proj", "ls1.gamma"},
+          {"mlp.fc2", "ls2.gamma"}}) {
+      const size_t at = info.name.find("." + layer + ".");
+      if (at == std::string::npos) continue;
+      const std::string name = info.name.substr(0, at + 1) + scale;
+      if (!names_.contains(name)) continue;
+      const int64_t rows = tensor->dim(0);
+      const int64_t columns = tensor->count() / rows;
+      const Tensor gamma = file_.read({name, Shape{rows}});
+      for (int64_t i = 0; i < tensor->count(); ++i) {
+        tensor->data<float>()[i] *= gamma.data<float>()[i / columns];
+      }
+    }
+  }
+
+  bool bicubic() const {
+    if (options_.positions != ATA_POSITIONS_AUTO) {
+      return options_.positions == ATA_POSITIONS_BICUBIC;
+    }
+    return !names_.family().facts(names_).temporal && !file_.own_config();
+  }
+
+  Tensor positions(const ParameterInfo& info) const {
+    const int64_t dim = config_.dim;
+    const int64_t patches = int64_t{deduced_.grid} * deduced_.grid;
+    Tensor stored = Tensor::zeros({1, patches + 1, dim}, DType::kF32);
+    if (names_.lacks_class_position()) {
+      const Tensor read = file_.read({info.name, {1, patches, dim}});
+      std::memcpy(stored.data<float>() + dim, read.raw(), read.bytes());
+    } else {
+      stored = file_.read({info.name, {1, patches + 1, dim}});
+    }
+    return resample_positions(context(), Variable(stored), deduced_.grid, deduced_.grid,
+                              config_.grid(), config_.grid(),
+                              bicubic() ? Resampling::kBicubic : Resampling::kNearest)
+        .value();
   }
 
   Tensor times(const ParameterInfo& info) const {
-    if (!file_.contains("time_embed")) {
+    if (!names_.contains("time_embed")) {
       return options_.random_times ? initial_parameter(info, config_.dim, options_.seed)
                                    : Tensor::zeros(info.shape, DType::kF32);
     }
-    const std::vector<int64_t> dims = file_.dims("time_embed");
-    if (dims.size() != 2) file_.bad("tensor 'time_embed' has an unexpected shape");
-    const Context context{.kernels = &cpu_kernels(), .allocator = heap_allocator()};
-    const Variable stored(file_.read({"time_embed", {1, dims[0], config_.dim}}));
-    return resample_times(context, stored, config_.frames).value();
+    const Variable stored(
+        file_.read({"time_embed", {1, file_.dims("time_embed")[0], config_.dim}}));
+    return resample_times(context(), stored, config_.frames).value();
   }
 
-  const ForeignFile& file_;
+  static Context context() { return {.kernels = &cpu_kernels(), .allocator = heap_allocator()}; }
+
+  const ForeignCheckpoint& file_;
+  const Translation& names_;
+  const Deduced& deduced_;
   const ModelConfig& config_;
   const ImportOptions& options_;
 };
 
-void report(const ForeignFile& file, const ModelConfig& config) {
-  if (file.source() == ATA_SOURCE_CLIP) {
-    log(ATA_LOG_WARNING,
-        concat("'", file.path(),
-               "': CLIP's quick GELU is computed as the exact GELU, and its projection ",
-               "into the joint space is dropped; fine-tune the imported model"));
-  }
-  if (!head_fits(file, config)) {
-    log(ATA_LOG_INFO, concat("'", file.path(), "': the head for ", config.classes,
-                             " classes is new; train it before use"));
-  }
+// Where the configuration files of a checkpoint are.
+std::string folder_of(const std::string& path) {
+  const std::filesystem::path system = native_path(path);
+  std::error_code error;
+  if (std::filesystem::is_directory(system, error)) return path;
+  const std::filesystem::path parent = system.parent_path();
+  return parent.empty() ? "." : utf8_path(parent);
+}
+
+void check_text(const char* text, const char* what) {
+  require(text != nullptr && *text != '\0', what, " is NULL or empty");
 }
 
 }  // namespace
 
 ImportOptions ImportOptions::from_c(const ata_import_options& options) {
   ImportOptions result;
-  require(options.source >= ATA_SOURCE_AUTO && options.source <= ATA_SOURCE_TIMESFORMER, "source ",
-          options.source, " is not one of ata_source");
+  require(options.source >= ATA_SOURCE_AUTO && options.source <= ATA_SOURCE_HUGGING_FACE_VIT,
+          "source ", options.source, " is not one of ata_source");
   result.source = options.source;
-  temporal_mode_name(options.temporal);
-  result.temporal = options.temporal;
-  const std::pair<const char*, int32_t> sizes[] = {
-      {"frames", options.frames}, {"classes", options.classes}, {"heads", options.heads}};
+  if (options.temporal != -1) {
+    result.temporal = static_cast<ata_temporal_mode>(options.temporal);
+    temporal_mode_name(*result.temporal);
+  }
+  const std::pair<const char*, int32_t> sizes[] = {{"frames", options.frames},
+                                                   {"classes", options.classes},
+                                                   {"heads", options.heads},
+                                                   {"image_size", options.image_size}};
   for (const auto& [name, value] : sizes) {
     require(value >= 0, name, " is ", value, "; it must be positive, or 0 for the default");
   }
   result.frames = options.frames;
   result.classes = options.classes;
   result.heads = options.heads;
+  result.image_size = options.image_size;
   result.seed = options.seed;
   result.random_times = options.random_times != 0;
+  require(options.positions >= ATA_POSITIONS_AUTO && options.positions <= ATA_POSITIONS_BICUBIC,
+          "positions ", options.positions, " is not one of ata_positions");
+  result.positions = options.positions;
+  if (options.activation != -1) {
+    result.activation = static_cast<ata_activation>(options.activation);
+    activation_name(*result.activation);
+  }
+  require(std::isfinite(options.norm_eps) && options.norm_eps >= 0, "norm_eps is ",
+          options.norm_eps, "; it must be positive, or 0 for the default");
+  if (options.norm_eps > 0) result.norm_eps = options.norm_eps;
+  const bool normalized = std::any_of(std::begin(options.std), std::end(options.std),
+                                      [](float value) { return value != 0; });
+  const bool shifted = std::any_of(std::begin(options.mean), std::end(options.mean),
+                                   [](float value) { return value != 0; });
+  require(normalized || !shifted, "mean is given without std");
+  if (normalized) {
+    Normalization given;
+    for (int i = 0; i < 3; ++i) {
+      require(std::isfinite(options.mean[i]) && std::isfinite(options.std[i]) && options.std[i] > 0,
+              "mean must be finite and std above 0 in each channel");
+      given.mean[i] = options.mean[i];
+      given.std[i] = options.std[i];
+    }
+    result.normalization = given;
+  }
+  if (options.key != nullptr) result.key = options.key;
+  require(options.ignore != nullptr || options.ignore_count == 0, "ignore is NULL");
+  for (size_t i = 0; i < options.ignore_count; ++i) {
+    check_text(options.ignore[i], "a pattern to ignore");
+    result.ignore.emplace_back(options.ignore[i]);
+  }
+  result.tensors_only = options.tensors_only != 0;
   return result;
 }
 
-std::shared_ptr<Model> import_checkpoint(const std::string& path, const ImportOptions& options) {
-  const ForeignFile file(path, options.source);
-  const ModelConfig config = deduce_config(file, options);
+ImportedModel import_checkpoint(const std::string& path, const ImportOptions& options) {
+  const ForeignCheckpoint file(path, options.key, options.source, options.ignore);
+  ImportedModel result;
+  const Deduced deduced = deduce_config(file, folder_of(path), options, &result.notes);
+  const ModelConfig& config = deduced.config;
   ParameterGroups groups = ParameterGroups::needed_by(config.temporal);
-  groups.time = groups.time || file.contains("time_embed");
-  groups.temporal = groups.temporal || file.contains("blocks.0.temporal_attn.qkv.weight");
-  groups.norm_pre = file.contains("norm_pre.weight");
-  const Importer importer(file, config, options);
+  groups.time = groups.time || file.names().contains("time_embed");
+  groups.temporal = groups.temporal || file.names().contains("blocks.0.temporal_attn.qkv.weight");
+  groups.norm_pre = file.names().contains("norm_pre.weight");
+  const Importer importer(file, deduced, options);
   ParameterSet parameters;
   for (const ParameterInfo& info : list_parameters(config, groups)) {
     parameters.add(info.name, importer.parameter(info));
   }
-  report(file, config);
-  return std::make_shared<Model>(config, std::move(parameters));
+  importer.report(groups, &result.notes);
+  const ImportNotes& left_out = file.names().notes();
+  result.notes.insert(result.notes.end(), left_out.begin(), left_out.end());
+  for (const std::string& object : file.source().ignored()) {
+    const size_t colon = std::min(object.find(": "), object.size());
+    result.notes.push_back(
+        {ATA_IMPORT_IGNORED, object.substr(0, colon),
+         colon == object.size() ? "no tensor of the network" : object.substr(colon + 2)});
+  }
+  result.model = std::make_shared<Model>(config, std::move(parameters));
+  return result;
 }
 
 }  // namespace ata

@@ -47,7 +47,8 @@ class PackedSource : public ParameterSource {
       }
     }
     Tensor product({out, in}, DType::kF32);
-    kernels_.linear(w2, w1_transposed, nullptr, Tensor(), false, false, product, heap_allocator());
+    kernels_.linear(w2, w1_transposed, nullptr, Tensor(), Activation::kNone, false, product,
+                    heap_allocator());
     for (int64_t o = 0; o < out; ++o) {
       double sum = bias.data<float>()[o];
       for (int64_t k = 0; k < inner; ++k) {
@@ -59,11 +60,14 @@ class PackedSource : public ParameterSource {
   }
 
   const std::vector<std::string>& names() const { return names_; }
+  int64_t value_count() const { return value_count_; }
 
  private:
   Tensor read(const std::string& name) {
+    Tensor tensor = checkpoint_.read(name, config_, resampling_);
     names_.push_back(name);
-    return checkpoint_.read(name, config_, resampling_);
+    value_count_ += tensor.count();
+    return tensor;
   }
 
   LinearWeights pack(const Tensor& weight, const Tensor& bias, DType precision) const {
@@ -82,12 +86,19 @@ class PackedSource : public ParameterSource {
   const Kernels& kernels_;
   DType precision_;
   std::vector<std::string> names_;
+  int64_t value_count_ = 0;
 };
 
 std::vector<std::string> names_of(const ParameterSet& parameters) {
   std::vector<std::string> names;
   for (size_t i = 0; i < parameters.count(); ++i) names.push_back(parameters.name(i));
   return names;
+}
+
+int64_t value_count_of(const ParameterSet& parameters) {
+  int64_t count = 0;
+  for (size_t i = 0; i < parameters.count(); ++i) count += parameters.tensor(i).count();
+  return count;
 }
 
 void check_groups(const Checkpoint& checkpoint, const ModelConfig& config) {
@@ -156,6 +167,7 @@ std::shared_ptr<Model> Model::load(const std::string& path, const ModelOptions& 
       model->parameters_.add(info.name, checkpoint.read(info.name, config, resampling));
     }
     model->names_ = names_of(model->parameters_);
+    model->value_count_ = value_count_of(model->parameters_);
     VariableSource source(model->parameters_, /*requires_gradient=*/false);
     model->weights_ = bind_weights(config, checkpoint.groups().norm_pre, source);
   } else {
@@ -163,6 +175,7 @@ std::shared_ptr<Model> Model::load(const std::string& path, const ModelOptions& 
     PackedSource source(checkpoint, config, resampling, kernels, precision);
     model->weights_ = bind_weights(config, checkpoint.groups().norm_pre, source);
     model->names_ = source.names();
+    model->value_count_ = source.value_count();
   }
   return model;
 }
@@ -186,6 +199,7 @@ Model::Model(ModelConfig config, ParameterSet parameters)
       kernels_(&cpu_kernels()),
       trainable_(true),
       names_(names_of(parameters)),
+      value_count_(value_count_of(parameters)),
       parameters_(std::move(parameters)) {
   VariableSource source(parameters_, /*requires_gradient=*/false);
   weights_ = bind_weights(config_, parameters_.contains("norm_pre.weight"), source);

@@ -61,6 +61,8 @@ class Model {
 
   /// Names of the parameters that are in memory.
   const std::vector<std::string>& parameter_names() const { return names_; }
+  /// How many values they hold together.
+  int64_t value_count() const { return value_count_; }
   /// The weights of a trainable model; ATA_UNSUPPORTED for another.
   const ParameterSet& parameters() const;
   /// The weights as inference reads them.
@@ -80,6 +82,7 @@ class Model {
   const Kernels* kernels_ = nullptr;
   bool trainable_ = false;
   std::vector<std::string> names_;
+  int64_t value_count_ = 0;
   ParameterSet parameters_;
   VitWeights weights_;
 };

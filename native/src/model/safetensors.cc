@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
 #include "base/error.h"
+#include "model/containers/element_types.h"
+#include "model/containers/file_kind.h"
 
 namespace ata {
 namespace {
@@ -16,16 +17,6 @@ static_assert(std::endian::native == std::endian::little, "safetensors data is l
 // The format's own limit.
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;
 constexpr char kMetadataKey[] = "__metadata__";
-
-// Bytes of an element, or 0 for a type this library does not know.
-uint64_t element_size(const std::string& dtype) {
-  static const std::map<std::string, uint64_t> sizes = {
-      {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E5M2", 1}, {"F8_E4M3", 1},
-      {"I16", 2},  {"U16", 2}, {"F16", 2}, {"BF16", 2},    {"I32", 4},
-      {"U32", 4},  {"F32", 4}, {"I64", 8}, {"U64", 8},     {"F64", 8}};
-  const auto found = sizes.find(dtype);
-  return found == sizes.end() ? 0 : found->second;
-}
 
 const char* format_name(DType dtype) {
   switch (dtype) {
@@ -41,31 +32,6 @@ const char* format_name(DType dtype) {
       return "U8";
   }
   fail(ATA_INTERNAL, "element type ", static_cast<int>(dtype), " has no safetensors name");
-}
-
-// False when the product does not fit.
-bool multiply(uint64_t a, uint64_t b, uint64_t* product) {
-  *product = a * b;
-  return a == 0 || *product / a == b;
-}
-
-float half_to_float(uint16_t half) {
-  const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16;
-  const uint32_t exponent = (half >> 10) & 0x1f;
-  const uint32_t mantissa = half & 0x3ff;
-  if (exponent == 0x1f) return std::bit_cast<float>(sign | 0x7f800000 | (mantissa << 13));
-  if (exponent != 0) {
-    return std::bit_cast<float>(sign | ((exponent + 127 - 15) << 23) | (mantissa << 13));
-  }
-  // Subnormal: mantissa * 2^-24.
-  const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
-  return sign ? -magnitude : magnitude;
-}
-
-std::string dims_to_string(const std::vector<int64_t>& dims) {
-  std::string text = "[";
-  for (size_t i = 0; i < dims.size(); ++i) text += (i ? ", " : "") + std::to_string(dims[i]);
-  return text + "]";
 }
 
 }  // namespace
@@ -193,6 +159,14 @@ class TensorFile::HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 
 TensorFile::TensorFile(const std::string& path) : path_(path) {
   file_ = std::make_shared<const InputFile>(path);
+  const FileKind kind = recognise(*file_);
+  if (kind.is_pytorch() || kind.container == FileKind::Container::kShardIndex) {
+    fail(ATA_BAD_MODEL, "'", path, "' is ", kind.what,
+         ", not a safetensors file; convert it with: ata import ", path, " OUT.safetensors");
+  }
+  if (kind.container == FileKind::Container::kOther) {
+    fail(ATA_BAD_MODEL, "'", path, "' is ", kind.what, ", not a safetensors file; ", kind.remedy);
+  }
   const uint64_t size = file_->size();
   if (size < 8) {
     fail(ATA_BAD_MODEL, "'", path, "' is not a safetensors file: it has only ", size, " bytes");
@@ -309,17 +283,7 @@ Tensor TensorFile::read(const Entry& entry) const {
   float* out = tensor.data<float>();
   std::vector<char> raw(bytes);
   file_->read(entry.begin, raw.data(), bytes);
-  for (int64_t i = 0; i < tensor.count(); ++i) {
-    if (entry.dtype == "F16") {
-      uint16_t half;
-      std::memcpy(&half, raw.data() + i * 2, sizeof(half));
-      out[i] = half_to_float(half);
-    } else {
-      double value;
-      std::memcpy(&value, raw.data() + i * 8, sizeof(value));
-      out[i] = static_cast<float>(value);
-    }
-  }
+  convert_to_f32(entry.dtype, raw.data(), static_cast<size_t>(tensor.count()), out);
   return tensor;
 }
 

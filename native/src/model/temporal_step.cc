@@ -10,7 +10,8 @@ Variable branch(const Context& context, const Variable& x, const TemporalWeights
                 const TemporalStep& step, const TrainingPass& training,
                 const LinearOptions& output) {
   const PatchLayout& layout = step.layout;
-  Variable y = layer_norm(context, x, weights.norm1.gamma, weights.norm1.beta, step.compute);
+  Variable y =
+      layer_norm(context, x, weights.norm1.gamma, weights.norm1.beta, step.compute, step.norm_eps);
   y = linear(context, y, weights.qkv, {.out_dtype = step.compute});
   y = temporal_attention(context, y, layout.batch, layout.frames, layout.patches, step.heads,
                          step.trajectories);

@@ -28,6 +28,7 @@ struct TemporalStep {
   int heads = 1;
   /// Type of what products read and write.
   DType compute = DType::kF32;
+  float norm_eps = 1e-6F;
   /// How `trajectories` were made; `none` stays at fixed positions.
   AlignmentMethod alignment = AlignmentMethod::kNone;
   /// i32 `[B, T, N]`, or empty: fixed positions, or `soft`, which has none.

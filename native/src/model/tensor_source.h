@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,23 @@ class TensorSource {
   virtual Tensor get_f32(const std::string& name) const = 0;
   /// A metadata string, or null.
   virtual const std::string* metadata(const std::string& key) const = 0;
+  /// What the file holds beside the tensors, one line each, such as "epoch: 5" or
+  /// "args: an object of class argparse.Namespace"; empty where the container holds nothing else.
+  virtual const std::vector<std::string>& ignored() const;
 };
+
+/// Opens a file of named tensors, whatever its container, which its first bytes tell: safetensors,
+/// an index of shards beside it (`*.index.json`), or a file that PyTorch's torch.save() wrote (zip
+/// or the format before 1.6). A folder stands for the checkpoint in it that Hugging Face's
+/// libraries would take. Opening reads no tensor.
+///
+/// `key` is the path of the weights among nested dictionaries of a PyTorch file, joined by dots,
+/// such as "model_state"; with "" they are looked for under the usual keys. Nothing that such a
+/// file asks to import or to call is imported or called.
+///
+/// Throws ATA_NOT_FOUND, ATA_IO_ERROR, ATA_INVALID_ARGUMENT for a key that the file does not have
+/// or when several would do, naming them, and ATA_BAD_MODEL saying what a file of another kind is.
+std::unique_ptr<TensorSource> open_tensor_source(const std::string& path, const std::string& key);
 
 }  // namespace ata
 

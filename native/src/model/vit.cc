@@ -12,6 +12,17 @@
 namespace ata {
 namespace {
 
+Activation activation_of(const ModelConfig& config) {
+  switch (config.activation) {
+    case ATA_ACTIVATION_QUICK_GELU:
+      return Activation::kQuickGelu;
+    case ATA_ACTIVATION_GELU_TANH:
+      return Activation::kGeluTanh;
+    default:
+      return Activation::kGelu;
+  }
+}
+
 // Lets a context record on another tape for a while.
 class TapeScope {
  public:
@@ -176,6 +187,7 @@ Variable VitForward::temporal_step(const Variable& tokens, int64_t index) {
   TemporalStep step = {.layout = {batch_, config_.frames, config_.patches()},
                        .heads = config_.heads,
                        .compute = compute_,
+                       .norm_eps = config_.norm_eps,
                        .block = index,
                        .depth = config_.depth};
   if (config_.temporal == ATA_TEMPORAL_ATA) {
@@ -218,7 +230,7 @@ Variable VitForward::spatial_output(const Variable& attended, const Variable& to
 Variable VitForward::mlp_step(const Variable& tokens, int64_t index, const Tensor& known_result) {
   const BlockWeights& block = weights_.blocks[static_cast<size_t>(index)];
   Variable x = norm(tokens, block.norm2, compute_);
-  x = linear(context_, x, block.fc1, {.out_dtype = compute_, .activation = Activation::kGelu});
+  x = linear(context_, x, block.fc1, {.out_dtype = compute_, .activation = activation_of(config_)});
   x = training_.thinned(context_, x, index, DrawSite::kMlpHidden);
   return add_branch(x, block.fc2, tokens, branch_scale(tokens, index, DrawSite::kMlpBranch), index,
                     DrawSite::kMlpOutput, known_result);
@@ -247,7 +259,7 @@ Tensor VitForward::branch_scale(const Variable& tokens, int64_t index, DrawSite 
 }
 
 Variable VitForward::norm(const Variable& x, const NormWeights& weights, DType dtype) const {
-  return layer_norm(context_, x, weights.gamma, weights.beta, dtype);
+  return layer_norm(context_, x, weights.gamma, weights.beta, dtype, config_.norm_eps);
 }
 
 }  // namespace ata

@@ -19,14 +19,15 @@ void dropout(const Tensor& x, float probability, uint64_t seed, uint64_t stream,
 
 std::shared_ptr<const PackedMatrix> pack_linear(const Tensor& weight, DType dtype);
 void linear(const Tensor& x, const Tensor& weight, const PackedMatrix* packed, const Tensor& bias,
-            bool gelu, bool accumulate, Tensor& y, const std::shared_ptr<Allocator>& scratch);
+            Activation activation, bool accumulate, Tensor& y,
+            const std::shared_ptr<Allocator>& scratch);
 void linear_input_gradient(const Tensor& dy, const Tensor& weight, Tensor& dx,
                            const std::shared_ptr<Allocator>& scratch);
 void linear_weight_gradient(const Tensor& dy, const Tensor& x, bool accumulate, Tensor& dweight,
                             const std::shared_ptr<Allocator>& scratch);
 void linear_bias_gradient(const Tensor& dy, Tensor& dbias);
-void gelu(const Tensor& x, Tensor& y);
-void gelu_gradient(const Tensor& x, const Tensor& dy, Tensor& dx);
+void activate(const Tensor& x, Activation activation, Tensor& y);
+void activate_gradient(const Tensor& x, Activation activation, const Tensor& dy, Tensor& dx);
 
 void layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, float epsilon, Tensor& y,
                 Tensor& mean, Tensor& rstd);

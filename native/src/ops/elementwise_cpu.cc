@@ -65,37 +65,102 @@ void add_column_sums(const float* x, int64_t rows, int64_t stride, int64_t colum
   }
 }
 
-template <typename T>
-void gelu_range(const T* x, T* y, int64_t count) {
+// An activation at x, f(x), and its slope there, f'(x).
+struct Gelu {
+  FloatTag d;
+  HWY_INLINE FloatVec value(FloatVec x) const { return hn::Mul(x, normal(d, x).distribution); }
+  HWY_INLINE FloatVec slope(FloatVec x) const {
+    const Normal at = normal(d, x);
+    return hn::MulAdd(x, at.density, at.distribution);
+  }
+};
+
+HWY_INLINE FloatVec sigmoid(FloatTag d, FloatVec u) {
+  const FloatVec one = hn::Set(d, 1.0f);
+  // Of the negative magnitude, whose exponential cannot overflow.
+  const FloatVec power = hn::Exp(d, hn::Neg(hn::Abs(u)));
+  const FloatVec large = hn::Div(one, hn::Add(one, power));
+  return hn::IfThenElse(hn::Lt(u, hn::Zero(d)), hn::Mul(power, large), large);
+}
+
+// f = x sigmoid(u(x)), so that f' = s + x s (1 - s) u'.
+HWY_INLINE FloatVec gated_slope(FloatTag d, FloatVec x, FloatVec s, FloatVec du) {
+  const FloatVec rest = hn::Sub(hn::Set(d, 1.0f), s);
+  return hn::MulAdd(hn::Mul(hn::Mul(x, s), rest), du, s);
+}
+
+// u = 1.702 x.
+struct QuickGelu {
+  FloatTag d;
+  HWY_INLINE FloatVec value(FloatVec x) const { return hn::Mul(x, gate(x)); }
+  HWY_INLINE FloatVec slope(FloatVec x) const { return gated_slope(d, x, gate(x), factor()); }
+  HWY_INLINE FloatVec gate(FloatVec x) const { return sigmoid(d, hn::Mul(factor(), x)); }
+  HWY_INLINE FloatVec factor() const { return hn::Set(d, 1.702f); }
+};
+
+// (1 + tanh(v)) / 2 = sigmoid(2 v): u = 2 sqrt(2 / pi) (x + 0.044715 x^3).
+struct GeluTanh {
+  FloatTag d;
+  HWY_INLINE FloatVec value(FloatVec x) const { return hn::Mul(x, gate(x)); }
+  HWY_INLINE FloatVec slope(FloatVec x) const {
+    const FloatVec square = hn::Mul(x, x);
+    return gated_slope(d, x, gate(x), hn::MulAdd(hn::Set(d, 3 * kCubic), square, linear()));
+  }
+  HWY_INLINE FloatVec gate(FloatVec x) const {
+    const FloatVec square = hn::Mul(x, x);
+    return sigmoid(d, hn::Mul(x, hn::MulAdd(hn::Set(d, kCubic), square, linear())));
+  }
+  HWY_INLINE FloatVec linear() const { return hn::Set(d, kLinear); }
+  static constexpr float kLinear = 1.5957691216f;
+  static constexpr float kCubic = 0.044715f * kLinear;
+};
+
+template <class Function, typename T>
+void activate_range(const Function& function, const T* x, T* y, int64_t count) {
   const FloatTag d;
   for_vectors(d, count, [&](int64_t i, int64_t n) HWY_ATTR {
-    const FloatVec value = load_some(d, x + i, n);
-    store_some(d, hn::Mul(value, normal(d, value).distribution), y + i, n);
+    store_some(d, function.value(load_some(d, x + i, n)), y + i, n);
   });
 }
 
-template <typename T>
-void gelu_gradient_range(const T* x, const float* dy, float* dx, int64_t count) {
+template <class Function, typename T>
+void activate_gradient_range(const Function& function, const T* x, const float* dy, float* dx,
+                             int64_t count) {
   const FloatTag d;
   for_vectors(d, count, [&](int64_t i, int64_t n) HWY_ATTR {
-    const FloatVec value = load_some(d, x + i, n);
-    const Normal at = normal(d, value);
-    const FloatVec slope = hn::MulAdd(value, at.density, at.distribution);
+    const FloatVec slope = function.slope(load_some(d, x + i, n));
     store_some(d, hn::Mul(slope, load_some(d, dy + i, n)), dx + i, n);
   });
 }
 
-void gelu_f32(const float* x, float* y, int64_t count) {
-  gelu_range(x, y, count);
+template <class Body>
+void with_function(Activation activation, const Body& body) {
+  const FloatTag d;
+  switch (activation) {
+    case Activation::kNone:
+      return;
+    case Activation::kGelu:
+      return body(Gelu{d});
+    case Activation::kQuickGelu:
+      return body(QuickGelu{d});
+    case Activation::kGeluTanh:
+      return body(GeluTanh{d});
+  }
 }
-void gelu_bf16(const BFloat16* x, BFloat16* y, int64_t count) {
-  gelu_range(x, y, count);
+
+void activate_f32(Activation activation, const float* x, float* y, int64_t count) {
+  with_function(activation, [&](const auto& f) { activate_range(f, x, y, count); });
 }
-void gelu_gradient_f32(const float* x, const float* dy, float* dx, int64_t count) {
-  gelu_gradient_range(x, dy, dx, count);
+void activate_bf16(Activation activation, const BFloat16* x, BFloat16* y, int64_t count) {
+  with_function(activation, [&](const auto& f) { activate_range(f, x, y, count); });
 }
-void gelu_gradient_bf16(const BFloat16* x, const float* dy, float* dx, int64_t count) {
-  gelu_gradient_range(x, dy, dx, count);
+void activate_gradient_f32(Activation activation, const float* x, const float* dy, float* dx,
+                           int64_t count) {
+  with_function(activation, [&](const auto& f) { activate_gradient_range(f, x, dy, dx, count); });
+}
+void activate_gradient_bf16(Activation activation, const BFloat16* x, const float* dy, float* dx,
+                            int64_t count) {
+  with_function(activation, [&](const auto& f) { activate_gradient_range(f, x, dy, dx, count); });
 }
 
 }  // namespace HWY_NAMESPACE
@@ -109,10 +174,10 @@ HWY_EXPORT(round_to_bf16);
 HWY_EXPORT(widen_to_f32);
 HWY_EXPORT(add_scaled);
 HWY_EXPORT(add_column_sums);
-HWY_EXPORT(gelu_f32);
-HWY_EXPORT(gelu_bf16);
-HWY_EXPORT(gelu_gradient_f32);
-HWY_EXPORT(gelu_gradient_bf16);
+HWY_EXPORT(activate_f32);
+HWY_EXPORT(activate_bf16);
+HWY_EXPORT(activate_gradient_f32);
+HWY_EXPORT(activate_gradient_bf16);
 
 namespace cpu {
 namespace {
@@ -257,30 +322,30 @@ void gather_rows_gradient(const Tensor& dy, const Tensor& index, const Tensor& w
   }
 }
 
-void gelu(const Tensor& x, Tensor& y) {
+void activate(const Tensor& x, Activation activation, Tensor& y) {
   const bool bf16 = x.dtype() == DType::kBF16;
   parallel_for(x.count(), kGrain, [&](int64_t begin, int64_t end) {
     if (bf16) {
-      HWY_DYNAMIC_DISPATCH(gelu_bf16)
-      (x.data<BFloat16>() + begin, y.data<BFloat16>() + begin, end - begin);
+      HWY_DYNAMIC_DISPATCH(activate_bf16)
+      (activation, x.data<BFloat16>() + begin, y.data<BFloat16>() + begin, end - begin);
     } else {
-      HWY_DYNAMIC_DISPATCH(gelu_f32)
-      (x.data<float>() + begin, y.data<float>() + begin, end - begin);
+      HWY_DYNAMIC_DISPATCH(activate_f32)
+      (activation, x.data<float>() + begin, y.data<float>() + begin, end - begin);
     }
   });
 }
 
-void gelu_gradient(const Tensor& x, const Tensor& dy, Tensor& dx) {
+void activate_gradient(const Tensor& x, Activation activation, const Tensor& dy, Tensor& dx) {
   const bool bf16 = x.dtype() == DType::kBF16;
   const float* gradient = dy.data<float>();
   float* out = dx.data<float>();
   parallel_for(x.count(), kGrain, [&](int64_t begin, int64_t end) {
     if (bf16) {
-      HWY_DYNAMIC_DISPATCH(gelu_gradient_bf16)
-      (x.data<BFloat16>() + begin, gradient + begin, out + begin, end - begin);
+      HWY_DYNAMIC_DISPATCH(activate_gradient_bf16)
+      (activation, x.data<BFloat16>() + begin, gradient + begin, out + begin, end - begin);
     } else {
-      HWY_DYNAMIC_DISPATCH(gelu_gradient_f32)
-      (x.data<float>() + begin, gradient + begin, out + begin, end - begin);
+      HWY_DYNAMIC_DISPATCH(activate_gradient_f32)
+      (activation, x.data<float>() + begin, gradient + begin, out + begin, end - begin);
     }
   });
 }

@@ -27,22 +27,35 @@ Axis nearest_axis(int64_t from, int64_t to) {
   return axis;
 }
 
-// Cubic convolution (Keys, 1981) with a = -0.75, sample centres at (i + 0.5) / extent.
+// Keys' cubic (1981) with a = -0.5.
+double cubic(double x) {
+  constexpr double a = -0.5;
+  x = std::abs(x);
+  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
+}
+
+// Sample centres at (i + 0.5) / extent. The cubic is as wide as the coarser of the two grids asks
+// for, and what of it lies outside the inputs is left out.
 Axis bicubic_axis(int64_t from, int64_t to) {
-  constexpr double a = -0.75;
-  const auto near = [](double x) { return ((a + 2) * x - (a + 3)) * x * x + 1; };
-  const auto far = [](double x) { return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a; };
-  Axis axis{4, {}, {}};
   const double scale = static_cast<double>(from) / static_cast<double>(to);
+  const double width = std::max(scale, 1.0);
+  Axis axis{
+      static_cast<int>(std::min(from, 2 * static_cast<int64_t>(std::ceil(2 * width)) + 1)), {}, {}};
   for (int64_t i = 0; i < to; ++i) {
-    const double position = (static_cast<double>(i) + 0.5) * scale - 0.5;
-    const int64_t left = static_cast<int64_t>(std::floor(position));
-    const double t = position - static_cast<double>(left);
-    const double weights[4] = {far(t + 1), near(t), near(1 - t), far(2 - t)};
-    for (int tap = 0; tap < 4; ++tap) {
-      axis.index.push_back(std::clamp<int64_t>(left - 1 + tap, 0, from - 1));
-      axis.weight.push_back(weights[tap]);
+    const double centre = (static_cast<double>(i) + 0.5) * scale;
+    const int64_t begin =
+        std::clamp<int64_t>(static_cast<int64_t>(centre - 2 * width + 0.5), 0, from - axis.taps);
+    const int64_t end = std::min(from, static_cast<int64_t>(centre + 2 * width + 0.5));
+    double sum = 0;
+    const size_t first = axis.weight.size();
+    for (int64_t tap = begin; tap < begin + axis.taps; ++tap) {
+      const double x = (static_cast<double>(tap) + 0.5 - centre) / width;
+      axis.index.push_back(tap);
+      axis.weight.push_back(tap < end ? cubic(x) : 0);
+      sum += axis.weight.back();
     }
+    for (size_t tap = first; tap < axis.weight.size(); ++tap) axis.weight[tap] /= sum;
   }
   return axis;
 }

@@ -18,8 +18,9 @@ enum class Resampling { kNearest, kBicubic };
 
 /// Resamples the spatial embedding `[1, 1 + h*w, D]` to a grid of `to_height` x `to_width`; the
 /// class position is kept. Returns `pos_embed` itself when the grids agree. Nearest as
-/// torch.nn.functional.interpolate (index floor(i * in / out)); bicubic with a = -0.75 and
-/// align_corners = False.
+/// torch.nn.functional.interpolate (index floor(i * in / out)); bicubic as timm's
+/// resample_abs_pos_embed (bicubic with antialias: Keys' cubic of a = -0.5, widened where the grid
+/// shrinks, its weights inside the grid scaled to a sum of one).
 Variable resample_positions(const Context& context, const Variable& pos_embed, int64_t from_height,
                             int64_t from_width, int64_t to_height, int64_t to_width,
                             Resampling resampling);

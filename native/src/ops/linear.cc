@@ -50,12 +50,12 @@ Tensor affine(const Context& context, const Tensor& x, const LinearWeights& weig
   Tensor y = residual && in_place ? residual : context.empty(shape, options.out_dtype);
   if (options.row_scale) {
     Tensor product = context.empty(shape);
-    kernels.linear(x, weight, packed, bias, false, false, product, context.allocator);
+    kernels.linear(x, weight, packed, bias, Activation::kNone, false, product, context.allocator);
     kernels.scale_rows(product, options.row_scale, residual, y);
   } else {
     if (residual && !in_place) kernels.convert(residual, y);
-    const bool gelu = options.activation == Activation::kGelu;
-    kernels.linear(x, weight, packed, bias, gelu, residual.defined(), y, context.allocator);
+    kernels.linear(x, weight, packed, bias, options.activation, residual.defined(), y,
+                   context.allocator);
   }
   return y;
 }
@@ -94,27 +94,28 @@ Variable linear(const Context& context, const Variable& x, const LinearWeights& 
     return Variable(affine(context, x.value(), weights, packed, options, !context.tape));
   }
 
-  Tensor before_gelu;
+  // What the activation is applied to, if there is one.
+  Tensor inactive;
   Tensor y;
-  if (options.activation == Activation::kGelu) {
+  if (options.activation != Activation::kNone) {
     LinearOptions plain = options;
     plain.activation = Activation::kNone;
-    before_gelu = affine(context, x.value(), weights, nullptr, plain, false);
-    y = context.empty(before_gelu.shape(), options.out_dtype);
-    context.kernels->gelu(before_gelu, y);
+    inactive = affine(context, x.value(), weights, nullptr, plain, false);
+    y = context.empty(inactive.shape(), options.out_dtype);
+    context.kernels->activate(inactive, options.activation, y);
   } else {
     y = affine(context, x.value(), weights, nullptr, options, false);
   }
   Variable out(y, true);
   context.tape->record([context, x, weight = weights.weight, bias = weights.bias,
-                        residual = options.residual, row_scale = options.row_scale, before_gelu,
-                        out] {
+                        residual = options.residual, row_scale = options.row_scale, inactive,
+                        activation = options.activation, out] {
     const Tensor dy = out.take_gradient();
     if (!dy) return;
     const Kernels& kernels = *context.kernels;
     Tensor d = dy;
-    if (before_gelu) {
-      kernels.gelu_gradient(before_gelu, dy, d);
+    if (inactive) {
+      kernels.activate_gradient(inactive, activation, dy, d);
     } else if (row_scale) {
       d = context.empty(dy.shape());
       kernels.scale_rows(dy, row_scale, Tensor(), d);
@@ -159,7 +160,7 @@ LinearWeights chain_linear(const Context& context, const LinearWeights& first,
                                 context.allocator);
   Tensor sum = context.empty({1, second.out_features});
   kernels.linear(first.bias.value().reshape({1, inner}), second.weight.value(), nullptr,
-                 second.bias.value(), false, false, sum, context.allocator);
+                 second.bias.value(), Activation::kNone, false, sum, context.allocator);
 
   const bool record = context.records(first.weight, first.bias, second.weight, second.bias);
   LinearWeights chained;
@@ -175,8 +176,8 @@ LinearWeights chain_linear(const Context& context, const LinearWeights& first,
       if (const Tensor dw = weight.take_gradient()) {
         if (w2.requires_gradient()) {
           Tensor dw2 = context.empty(w2.value().shape());
-          table.linear(dw, w1.value(), nullptr, Tensor(), false, /*accumulate=*/false, dw2,
-                       allocator);
+          table.linear(dw, w1.value(), nullptr, Tensor(), Activation::kNone, /*accumulate=*/false,
+                       dw2, allocator);
           context.accumulate_gradient(w2, std::move(dw2));
         }
         if (w1.requires_gradient()) add_weight_gradient(context, w2.value(), dw, w1);

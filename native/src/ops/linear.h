@@ -7,8 +7,6 @@
 
 namespace ata {
 
-enum class Activation { kNone, kGelu };
-
 /// The weights of one linear layer.
 ///
 /// Either `weight` (plain f32 `[out, in]`; training, saving) or `packed` (the backend's own layout
@@ -38,7 +36,7 @@ struct LinearOptions {
 };
 
 /// `y = residual + row_scale * activation(x W^T + b)`, x f32 or bf16 `[rows, in]` -> `[rows, out]`.
-/// GELU is the exact (erf) form. An activation together with a residual or row_scale is rejected.
+/// An activation together with a residual or row_scale is rejected.
 /// With bf16 x the product is computed in bf16 (weights rounded to nearest even).
 Variable linear(const Context& context, const Variable& x, const LinearWeights& weights,
                 const LinearOptions& options = {});

@@ -53,12 +53,13 @@ std::shared_ptr<const PackedMatrix> pack_linear(const Tensor& weight, DType dtyp
 }
 
 void linear(const Tensor& x, const Tensor& weight, const PackedMatrix* packed, const Tensor& bias,
-            bool gelu, bool accumulate, Tensor& y, const std::shared_ptr<Allocator>& scratch) {
+            Activation activation, bool accumulate, Tensor& y,
+            const std::shared_ptr<Allocator>& scratch) {
   const Tensor a = factor(x, x.dtype(), scratch);
   // Without bf16 products there are no bf16 results either.
   const bool widen = y.dtype() == DType::kBF16 && a.dtype() == DType::kF32;
   Tensor result = widen ? Tensor(y.shape(), DType::kF32, scratch) : y;
-  const MatmulOptions options{bias, gelu, accumulate};
+  const MatmulOptions options{bias, activation, accumulate};
   if (packed) {
     matmul({a}, static_cast<const PackedLinear*>(packed)->weights(), options, result, scratch);
   } else if (const auto w = pack_if_worthwhile({weight, true}, x.dim(0), x.dtype(), scratch)) {

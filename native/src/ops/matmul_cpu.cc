@@ -76,7 +76,9 @@ struct ProductKey {
   int64_t m = 0, n = 0, k = 0;
   DType factors = DType::kF32, result = DType::kF32;
   bool a_transposed = false, b_transposed = false;
-  bool bias = false, gelu = false, accumulate = false;
+  bool bias = false;
+  Activation activation = Activation::kNone;
+  bool accumulate = false;
   int layout = kPlainLayout, threads = 0;
   auto operator<=>(const ProductKey&) const = default;
 };
@@ -86,11 +88,24 @@ struct Product {
   dnnl::matmul primitive;
 };
 
+void append_activation(Activation activation, dnnl::post_ops& after) {
+  switch (activation) {
+    case Activation::kNone:
+      return;
+    case Activation::kGelu:
+      return after.append_eltwise(1.0f, dnnl::algorithm::eltwise_gelu_erf, 0.0f, 0.0f);
+    case Activation::kQuickGelu:
+      return after.append_eltwise(1.0f, dnnl::algorithm::eltwise_swish, 1.702f, 0.0f);
+    case Activation::kGeluTanh:
+      return after.append_eltwise(1.0f, dnnl::algorithm::eltwise_gelu_tanh, 0.0f, 0.0f);
+  }
+}
+
 dnnl::matmul::primitive_desc describe(const ProductKey& key, const memory::desc& b) {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   dnnl::post_ops after;
-  if (key.gelu) after.append_eltwise(1.0f, dnnl::algorithm::eltwise_gelu_erf, 0.0f, 0.0f);
+  append_activation(key.activation, after);
   if (key.accumulate) after.append_sum(1.0f);
   attributes.set_post_ops(after);
   const memory::desc a = plain_desc(key.m, key.k, key.factors, key.a_transposed);
@@ -268,7 +283,7 @@ void matmul(const MatrixView& a, const MatrixView& b, const MatmulOptions& optio
                          .a_transposed = a.transposed,
                          .b_transposed = b.transposed,
                          .bias = options.bias.defined(),
-                         .gelu = options.gelu,
+                         .activation = options.activation,
                          .accumulate = options.accumulate,
                          .layout = kPlainLayout,
                          .threads = threads.count()};
@@ -289,7 +304,7 @@ void matmul(const MatrixView& a, const PackedFactor& b, const MatmulOptions& opt
                          .a_transposed = a.transposed,
                          .b_transposed = false,
                          .bias = options.bias.defined(),
-                         .gelu = options.gelu,
+                         .activation = options.activation,
                          .accumulate = options.accumulate,
                          .layout = b.layout(),
                          .threads = threads.count()};

@@ -24,12 +24,13 @@ std::shared_ptr<const PackedFactor> pack_factor(const MatrixView& b, DType preci
 struct MatmulOptions {
   /// f32 `[n]`, or empty.
   Tensor bias;
-  bool gelu = false;
-  /// c += instead of c =; needs an f32 c, and no gelu.
+  Activation activation = Activation::kNone;
+  /// c += instead of c =; needs an f32 c, and no activation.
   bool accumulate = false;
 };
 
-/// c `[m, n]` = op(a) B + bias, then GELU. a and B are both f32 or both bf16; sums are f32.
+/// c `[m, n]` = op(a) B + bias, then the activation. a and B are both f32 or both bf16; sums are
+/// f32.
 void matmul(const MatrixView& a, const MatrixView& b, const MatmulOptions& options, Tensor& c,
             const std::shared_ptr<Allocator>& scratch);
 void matmul(const MatrixView& a, const PackedFactor& b, const MatmulOptions& options, Tensor& c,

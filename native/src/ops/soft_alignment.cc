@@ -53,7 +53,7 @@ void unchain(const Context& context, const PatchLayout& layout, const Tensor& we
       kernels.linear_weight_gradient(square(trajectories, layout, frame), dnext,
                                      /*accumulate=*/true, dw, context.allocator);
       Tensor dc = square(dtrajectories, layout, frame);
-      kernels.linear(dnext, square(weights, layout, pair), nullptr, Tensor(), /*gelu=*/false,
+      kernels.linear(dnext, square(weights, layout, pair), nullptr, Tensor(), Activation::kNone,
                      /*accumulate=*/true, dc, context.allocator);
     }
   }
@@ -129,7 +129,7 @@ Variable soft_gather(const Context& context, const Variable& trajectories, const
         if (trajectories.requires_gradient()) {
           Tensor dc = square(trajectories.mutable_gradient(context.allocator), layout, frame);
           kernels.linear(drows, frame_rows(x.value(), layout, frame), nullptr, Tensor(),
-                         /*gelu=*/false, /*accumulate=*/true, dc, context.allocator);
+                         Activation::kNone, /*accumulate=*/true, dc, context.allocator);
         }
       }
     });
@@ -187,7 +187,7 @@ Variable soft_scatter(const Context& context, const Variable& trajectories, cons
         if (trajectories.requires_gradient()) {
           Tensor dc = square(trajectories.mutable_gradient(context.allocator), layout, frame);
           table.linear(frame_rows(x.value(), layout, frame), drows, nullptr,
-                       frame_rows(dpassing, layout, frame), /*gelu=*/false, /*accumulate=*/true, dc,
+                       frame_rows(dpassing, layout, frame), Activation::kNone, /*accumulate=*/true, dc,
                        context.allocator);
         }
       }

@@ -32,19 +32,7 @@ public sealed class VerbTests(CliFiles files) : IClassFixture<CliFiles>
     [Fact]
     public void Import_ConvertsACheckpoint()
     {
-        string foreign = files.In("foreign.safetensors");
-        using (TensorFile file = TensorFile.Open(files.Model))
-        using (var copy = new TensorFile())
-        {
-            foreach (string name in file.Names)
-            {
-                using AtaTensor tensor = file.Get(name);
-                copy.Set(name, tensor);
-            }
-
-            copy.Save(foreign);
-        }
-
+        string foreign = WithoutConfiguration("foreign.safetensors", _ => true);
         string path = files.In("imported.safetensors");
         JsonElement result = AtaProgram.Json(
             "import", foreign, path, "--from", "timesformer", "--heads", "2", "--temporal", "joint", "--json");
@@ -52,6 +40,60 @@ public sealed class VerbTests(CliFiles files) : IClassFixture<CliFiles>
         Assert.Equal("joint", result.GetProperty("temporal").GetString());
         using Model model = Model.Load(path);
         Assert.Equal((32, 2, 4, 6), (model.Config.Dim, model.Config.Depth, model.Config.Frames, model.Config.Classes));
+        Assert.Equal(0.225f, model.Config.Std.Red);
+        Assert.Contains("mean 0.45", Notes(result, "assumed")["normalization"]);
+    }
+
+    [Fact]
+    public void Import_SaysWhatBecomesOfTheFile()
+    {
+        string foreign = WithoutConfiguration(
+            "image.safetensors", name => !name.Contains("temporal", StringComparison.Ordinal) && name != "time_embed");
+        using (TensorFile file = TensorFile.Open(foreign))
+        {
+            file.Set("mask_token", new ReadOnlySpan<float>(new float[32]), 1, 32);
+            file.Set("blocks.0.attn.qkv.lora_A", new ReadOnlySpan<float>(new float[32]), 1, 32);
+            file.Save(foreign);
+        }
+
+        string path = files.In("from-image.safetensors");
+        ProgramResult asked = AtaProgram.Run("import", foreign, path);
+        Assert.Equal(1, asked.Code);
+        Assert.Contains("lora_A", asked.Error);
+        string[] ignoring = ["import", foreign, path, "--ignore", "*.lora_A"];
+        asked = AtaProgram.Run(ignoring);
+        Assert.Equal(1, asked.Code);
+        Assert.Contains("--heads", asked.Error);
+        Assert.Contains("--mean", asked.Error);
+        Assert.False(File.Exists(path));
+
+        string[] complete = [.. ignoring, "--heads", "2", "--mean", "0.485,0.456,0.406", "--std", "0.25", "--classes", "9"];
+        JsonElement result = AtaProgram.Json([.. complete, "--json"]);
+        Assert.Equal("ata", result.GetProperty("temporal").GetString());
+        Assert.Equal(0.456f, result.GetProperty("mean")[1].GetSingle());
+        Assert.Contains("pretraining", Notes(result, "ignored")["mask_token"]);
+        Assert.Contains("*.lora_A", Notes(result, "ignored")["blocks.0.attn.qkv.lora_A"]);
+        Assert.Contains("9 classes", Notes(result, "new")["head"]);
+        Assert.Contains("zero", Notes(result, "new")["time_embed"]);
+        Assert.Contains("timm", Notes(result, "found")["source"]);
+
+        ProgramResult text = AtaProgram.Run(complete);
+        Assert.Equal(0, text.Code);
+        Assert.Contains("mask_token", text.Output);
+        Assert.Contains("new        head: 9 classes", text.Output);
+
+        // Parameters are those that the file has.
+        long values = AtaProgram.Json([.. complete, "--temporal", "space_only", "--json"]).GetProperty("parameters").GetInt64();
+        using TensorFile written = TensorFile.Open(path);
+        long expected = 0;
+        foreach (string name in written.Names)
+        {
+            using AtaTensor tensor = written.Get(name);
+            expected += tensor.Count;
+        }
+
+        Assert.Equal(expected, values);
+        Assert.DoesNotContain("time_embed", written.Names);
     }
 
     [Fact]
@@ -218,5 +260,25 @@ public sealed class VerbTests(CliFiles files) : IClassFixture<CliFiles>
         string folder = Directory.CreateDirectory(files.In("sheet")).FullName;
         File.Copy(picture, Path.Combine(folder, "img_00001.png"), overwrite: true);
         return folder;
+    }
+
+    private static Dictionary<string, string> Notes(JsonElement result, string kind) =>
+        result.GetProperty(kind).EnumerateArray().ToDictionary(
+            note => note.GetProperty("subject").GetString()!, note => note.GetProperty("text").GetString()!);
+
+    // The shared model's tensors as another project's file would hold them.
+    private string WithoutConfiguration(string name, Func<string, bool> kept)
+    {
+        string path = files.In(name);
+        using TensorFile file = TensorFile.Open(files.Model);
+        using var copy = new TensorFile();
+        foreach (string tensorName in file.Names.Where(kept))
+        {
+            using AtaTensor tensor = file.Get(tensorName);
+            copy.Set(tensorName, tensor);
+        }
+
+        copy.Save(path);
+        return path;
     }
 }

@@ -21,7 +21,7 @@ public sealed unsafe class DefaultsTests
 
         ata_import_options import;
         NativeStatus.Check(NativeMethods.ata_import_options_init(&import));
-        AssertSame(import, new ImportOptions().ToNative());
+        AssertSame(import, new ImportOptions().ToNative(import.key, import.ignore));
 
         ata_video_options video;
         NativeStatus.Check(NativeMethods.ata_video_options_init(&video));
@@ -67,11 +67,14 @@ public sealed unsafe class DefaultsTests
     public void Enums_HaveTheLibrarysValues()
     {
         AssertSameEnum<AtaStatus, ata_status>(skip: 1);
+        AssertSameEnum<Activation, ata_activation>();
         AssertSameEnum<AlignmentMethod, ata_alignment>();
         AssertSameEnum<CheckpointSource, ata_source>();
         AssertSameEnum<FrameSampling, ata_sampling_kind>();
         AssertSameEnum<InformationEstimator, ata_mi_estimator>();
+        AssertSameEnum<ImportNoteKind, ata_import_note_kind>();
         AssertSameEnum<Interpolation, ata_interpolation>();
+        AssertSameEnum<PositionInterpolation, ata_positions>();
         AssertSameEnum<Precision, ata_precision>();
         AssertSameEnum<ShortVideoPolicy, ata_short_policy>();
         AssertSameEnum<TemporalMode, ata_temporal_mode>();

@@ -43,6 +43,12 @@ public sealed class ModelTests : IDisposable
         }
 
         Assert.Equal(count, model.Config.ParameterCount);
+        Assert.Equal(count, model.ParameterCount);
+        foreach (TemporalMode mode in Enum.GetValues<TemporalMode>())
+        {
+            using Model other = Model.Create(TinyModel.Config with { Temporal = mode });
+            Assert.Equal(other.ParameterCount, other.Config.ParameterCount);
+        }
     }
 
     [Fact]
@@ -114,6 +120,37 @@ public sealed class ModelTests : IDisposable
         Assert.Throws<ArgumentOutOfRangeException>(() => Model.Load("unread", new ModelOptions { Frames = value }));
         Assert.Throws<ArgumentOutOfRangeException>(() => Model.Load("unread", new ModelOptions { ImageSize = value }));
         Assert.Throws<ArgumentOutOfRangeException>(() => Model.Import("unread", new ImportOptions { Classes = value }));
+    }
+
+    [Fact]
+    public void Import_LeavesNotesAndKeepsTheConfiguration()
+    {
+        string folder = Directory.CreateTempSubdirectory("ata-import-").FullName;
+        try
+        {
+            string path = Path.Combine(folder, "model.safetensors");
+            ModelConfig config = TinyModel.Config with { Activation = Activation.QuickGelu, NormEps = 1e-5f };
+            using (Model created = Model.Create(config))
+            {
+                Assert.Empty(created.ImportNotes);
+                created.Save(path);
+            }
+
+            using Model imported = Model.Import(path, new ImportOptions { Classes = 3, ImageSize = 40, Positions = PositionInterpolation.Bicubic });
+            Assert.Equal(config with { Classes = 3, ImageSize = 40 }, imported.Config);
+            Assert.Contains(imported.ImportNotes, n => n.Kind == ImportNoteKind.New && n.Subject == "head");
+            Assert.Contains(imported.ImportNotes, n => n.Kind == ImportNoteKind.Converted && n.Text.Contains("bicubically", StringComparison.Ordinal));
+
+            using Model ignoring = Model.Import(path, new ImportOptions { Ignore = ["head.*"] });
+            Assert.Equal(2, ignoring.ImportNotes.Count(n => n.Kind == ImportNoteKind.Ignored));
+            Assert.Throws<ArgumentException>(() => Model.Import(path, new ImportOptions { Ignore = ["no-such-*"] }));
+            Assert.Throws<ArgumentException>(() => Model.Import(path, new ImportOptions { Mean = ChannelValues.Uniform(0.5f) }));
+            Assert.Throws<AtaModelException>(() => Model.Import(path, new ImportOptions { Source = CheckpointSource.Clip }));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     [Fact]

@@ -54,6 +54,52 @@ class CApiModel : public testing::Test {
   Handle<ata_tensor> clip_;
 };
 
+TEST_F(CApiModel, ImportsTellWhatBecameOfTheFile) {
+  EXPECT_EQ(ata_model_import_note_count(model_.get()), 0u);
+  EXPECT_EQ(ata_model_import_note_count(nullptr), 0u);
+  EXPECT_EQ(ata_model_value_count(nullptr), 0);
+  const std::string path = testing::TempDir() + "/imports_tell.safetensors";
+  ASSERT_EQ(ata_model_save(model_.get(), path.c_str()), ATA_OK) << ata_last_error();
+  ata_import_options options;
+  ASSERT_EQ(ata_import_options_init(&options), ATA_OK);
+  options.classes = 4;
+  const char* const patterns[] = {"head.*", "time_embed"};
+  options.ignore = patterns;
+  options.ignore_count = 1;
+  ata_model* raw = nullptr;
+  ASSERT_EQ(ata_model_import(path.c_str(), &options, &raw), ATA_OK) << ata_last_error();
+  const Handle<ata_model> imported(raw);
+  EXPECT_EQ(ata_model_value_count(imported.get()), ata_model_value_count(model_.get()) - 49);
+  int ignored = 0, made = 0;
+  for (size_t i = 0; i < ata_model_import_note_count(imported.get()); ++i) {
+    ata_import_note_kind kind = -1;
+    const char* subject = nullptr;
+    const char* text = nullptr;
+    ASSERT_EQ(ata_model_import_note(imported.get(), i, &kind, &subject, &text), ATA_OK);
+    ignored += kind == ATA_IMPORT_IGNORED && std::string(subject).rfind("head.", 0) == 0;
+    made += kind == ATA_IMPORT_NEW && std::string(subject) == "head";
+  }
+  EXPECT_EQ(ignored, 2);
+  EXPECT_EQ(made, 1);
+
+  raw = nullptr;
+  ata_import_note_kind kind = -1;
+  const char* text = nullptr;
+  EXPECT_EQ(ata_model_import_note(imported.get(), 999, &kind, &text, &text), ATA_INVALID_ARGUMENT);
+  options.ignore_count = 2;
+  EXPECT_EQ(ata_model_import(path.c_str(), &options, &raw), ATA_BAD_MODEL);
+  options.ignore = nullptr;
+  EXPECT_EQ(ata_model_import(path.c_str(), &options, &raw), ATA_INVALID_ARGUMENT);
+  options.ignore_count = 0;
+  options.activation = 3;
+  EXPECT_EQ(ata_model_import(path.c_str(), &options, &raw), ATA_INVALID_ARGUMENT);
+  options.activation = -1;
+  options.mean[0] = 0.5f;
+  EXPECT_EQ(ata_model_import(path.c_str(), &options, &raw), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(raw, nullptr);
+  std::filesystem::remove(path);
+}
+
 TEST_F(CApiModel, SessionsOutliveTheModelHandle) {
   auto first = session();
   const std::vector<float> before = forward(first.get());

@@ -50,6 +50,28 @@ TEST(ConfigTest, ReadsTheSpecificationsExample) {
   EXPECT_EQ(config.temporal, ATA_TEMPORAL_ATA);
   EXPECT_EQ(config.alignment, ATA_ALIGNMENT_EXACT);
   EXPECT_TRUE(config.labels.empty());
+  // Of files that were written before there was a choice.
+  EXPECT_EQ(config.activation, ATA_ACTIVATION_GELU);
+  EXPECT_EQ(config.norm_eps, 1e-6f);
+}
+
+TEST(ConfigTest, UnusualArithmeticIsWrittenAndRead) {
+  EXPECT_EQ(ModelConfig().to_json().find("activation"), std::string::npos);
+  EXPECT_EQ(ModelConfig().to_json().find("norm_eps"), std::string::npos);
+  for (const ata_activation activation : {ATA_ACTIVATION_QUICK_GELU, ATA_ACTIVATION_GELU_TANH}) {
+    ModelConfig config;
+    config.activation = activation;
+    config.norm_eps = 1e-12f;
+    const ModelConfig read = ModelConfig::from_json(config.to_json(), "x");
+    EXPECT_EQ(read.activation, activation);
+    EXPECT_EQ(read.norm_eps, 1e-12f);
+    EXPECT_EQ(ModelConfig::from_c(config.to_c()).to_json(), config.to_json());
+  }
+  const std::string frames = R"("frames":8)";
+  EXPECT_MENTIONS(rejection(with(frames, frames + R"(,"activation":"relu")")),
+                  "valid are 'gelu', 'quick_gelu' and 'gelu_tanh'");
+  EXPECT_MENTIONS(rejection(with(frames, frames + R"(,"norm_eps":0)")), "norm_eps is 0");
+  EXPECT_MENTIONS(rejection(with(frames, frames + R"(,"norm_epz":1e-5)")), "'norm_epz'");
 }
 
 TEST(ConfigTest, JsonRoundTrip) {

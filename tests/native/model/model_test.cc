@@ -286,14 +286,35 @@ TEST_F(ModelTest, RejectsWeightsThatAreNotFinite) {
   }
 }
 
-TEST_F(ModelTest, WarnsOfTensorsThatAreNotTheModels) {
+// Without them another network might come out.
+TEST_F(ModelTest, RejectsTensorsThatAreNotTheModels) {
   const Fixture fixture("tiny-ata");
-  write(fixture, fixture.config.to_json(), [](TensorFile& file) {
-    file.set("blocks.7.norm1.weight", Tensor::zeros({48}, DType::kF32));
-  });
-  const LogCapture log;
-  Model::load(path());
-  EXPECT_MENTIONS(log.text, "'blocks.7.norm1.weight'");
+  for (const char* name : {"blocks.7.norm1.weight", "blocks.0.attn.qkv.lora_A", "norm_pre.bias"}) {
+    write(fixture, fixture.config.to_json(),
+          [&](TensorFile& file) { file.set(name, Tensor::zeros({48}, DType::kF32)); });
+    const std::string message = error_of(ATA_BAD_MODEL, [&] { Model::load(path()); });
+    EXPECT_MENTIONS(message, std::string("'") + name + "'");
+    EXPECT_MENTIONS(message, "--ignore");
+  }
+}
+
+// Every layer norm and MLP of a model computes what its configuration says.
+TEST_F(ModelTest, ActivationAndNormEpsAreTheConfigurations) {
+  Fixture fixture("tiny-ata");
+  const Tensor clip = fixture.get("clip");
+  const Tensor usual = Session(Model::load(checkpoint(fixture))).forward(clip);
+  fixture.config.activation = ATA_ACTIVATION_QUICK_GELU;
+  const Tensor quick = Session(Model::load(checkpoint(fixture))).forward(clip);
+  EXPECT_GT(largest_difference(quick, usual), 1e-3);
+  fixture.config.norm_eps = 0.1f;
+  EXPECT_GT(largest_difference(Session(Model::load(checkpoint(fixture))).forward(clip), quick),
+            1e-3);
+  // Training computes the same, in both its ways.
+  ModelOptions options;
+  options.trainable = true;
+  EXPECT_LT(largest_difference(Session(Model::load(path(), options)).forward(clip),
+                               Session(Model::load(path())).forward(clip)),
+            1e-5);
 }
 
 TEST_F(ModelTest, ReadsHalfPrecisionCheckpoints) {

@@ -68,20 +68,18 @@ double nearest_weight(int64_t i, int64_t o, int64_t from, int64_t to) {
 }
 
 double cubic_weight(int64_t i, int64_t o, int64_t from, int64_t to) {
-  const auto kernel = [](double x) {
-    const double a = -0.75, d = std::abs(x);
+  const double step = static_cast<double>(from) / static_cast<double>(to);
+  const auto kernel = [&](int64_t k) {
+    const double a = -0.5;
+    const double centre = (static_cast<double>(o) + 0.5) * step;
+    const double d = std::abs(static_cast<double>(k) + 0.5 - centre) / (step > 1 ? step : 1.0);
     if (d <= 1) return (a + 2) * d * d * d - (a + 3) * d * d + 1;
     if (d < 2) return a * d * d * d - 5 * a * d * d + 8 * a * d - 4 * a;
     return 0.0;
   };
-  const double centre =
-      (static_cast<double>(o) + 0.5) * static_cast<double>(from) / static_cast<double>(to) - 0.5;
   double sum = 0.0;
-  // Samples beyond the border repeat the one at it.
-  for (int64_t k = -4; k < from + 4; ++k) {
-    if (std::clamp<int64_t>(k, 0, from - 1) == i) sum += kernel(centre - static_cast<double>(k));
-  }
-  return sum;
+  for (int64_t k = 0; k < from; ++k) sum += kernel(k);
+  return kernel(i) / sum;
 }
 
 OpCase resample_case(int64_t h0, int64_t w0, int64_t h1, int64_t w1, Resampling resampling) {
@@ -111,10 +109,33 @@ OpCase resample_case(int64_t h0, int64_t w0, int64_t h1, int64_t w1, Resampling 
 
 TEST(ResamplePositions, AgreesWithTheOracle) {
   for (const Resampling resampling : {Resampling::kNearest, Resampling::kBicubic}) {
-    for (const auto& [h0, w0, h1, w1] :
-         {std::array<int64_t, 4>{2, 3, 4, 5}, {4, 4, 3, 2}, {1, 1, 3, 2}, {5, 2, 2, 7}}) {
+    for (const auto& [h0, w0, h1, w1] : {std::array<int64_t, 4>{2, 3, 4, 5},
+                                         {4, 4, 3, 2},
+                                         {1, 1, 3, 2},
+                                         {5, 2, 2, 7},
+                                         {12, 9, 3, 4}}) {
       SCOPED_TRACE(concat(h0, "x", w0, " to ", h1, "x", w1));
       check_op(resample_case(h0, w0, h1, w1, resampling), tolerance_of(DType::kF32));
+    }
+  }
+}
+
+// One row of 5, then of 2, as timm 1.0 resamples the row 0, 1, 4, 9 (resample_abs_pos_embed).
+TEST(ResamplePositions, IsTimmsBicubic) {
+  const Tensor row = tensor_of({1, 5, 1}, {7, 0, 1, 4, 9});
+  const std::pair<int64_t, std::vector<float>> expected[] = {
+      {5, {-0.043269f, 0.505575f, 2.250000f, 5.617063f, 9.216347f}},
+      {2, {0.603306f, 6.082644f}},
+      {3, {0.075515f, 2.359195f, 7.935927f}},
+      {9,
+       {-0.094477f, 0.080962f, 0.401131f, 1.114198f, 2.250000f, 3.780864f, 6.161436f, 8.463895f,
+        9.472384f}}};
+  for (const auto& [width, values] : expected) {
+    const Variable y =
+        resample_positions(cpu_context(), Variable(row), 1, 4, 1, width, Resampling::kBicubic);
+    EXPECT_EQ(y.value().data<float>()[0], 7.0f);
+    for (size_t i = 0; i < values.size(); ++i) {
+      EXPECT_NEAR(y.value().data<float>()[i + 1], values[i], 1e-5);
     }
   }
 }

@@ -11,14 +11,19 @@ struct LinearCase {
   DType compute;
   DType out;
   int64_t rows, in, out_features;
-  bool bias, gelu, residual, row_scale;
+  bool bias;
+  Activation activation;
+  bool residual, row_scale;
 };
+
+constexpr const char* kActivationNames[] = {"", "_gelu", "_quick_gelu", "_gelu_tanh"};
 
 std::string name_of(const ::testing::TestParamInfo<LinearCase>& info) {
   const LinearCase& c = info.param;
   return concat(dtype_name(c.compute), "_to_", dtype_name(c.out), "_", c.rows, "x", c.in, "x",
-                c.out_features, c.bias ? "_bias" : "", c.gelu ? "_gelu" : "",
-                c.residual ? "_residual" : "", c.row_scale ? "_scale" : "");
+                c.out_features, c.bias ? "_bias" : "",
+                kActivationNames[static_cast<int>(c.activation)], c.residual ? "_residual" : "",
+                c.row_scale ? "_scale" : "");
 }
 
 class Linear : public ::testing::TestWithParam<LinearCase> {
@@ -50,7 +55,7 @@ class Linear : public ::testing::TestWithParam<LinearCase> {
       if (c.bias) weights.bias = inputs[2];
       LinearOptions options;
       options.out_dtype = c.out;
-      options.activation = c.gelu ? Activation::kGelu : Activation::kNone;
+      options.activation = c.activation;
       if (c.residual) options.residual = inputs.back();
       options.row_scale = scale;
       return linear(context, inputs[0], weights, options);
@@ -60,7 +65,7 @@ class Linear : public ::testing::TestWithParam<LinearCase> {
           linear_oracle(inputs[0], inputs[1], c.bias ? inputs[2] : Doubles(), c.in, c.out_features);
       for (size_t i = 0; i < y.size(); ++i) {
         const size_t row = i / static_cast<size_t>(c.out_features);
-        if (c.gelu) y[i] = gelu_oracle(y[i]);
+        y[i] = activation_oracle(c.activation, y[i]);
         if (c.row_scale) y[i] *= static_cast<double>(scale.data<float>()[row]);
         if (c.residual) y[i] += inputs.back()[i];
       }
@@ -92,22 +97,32 @@ TEST_P(Linear, PackedWeightsAgreeWithTheOracle) {
 }
 
 constexpr DType f32 = DType::kF32, bf16 = DType::kBF16;
+constexpr Activation none = Activation::kNone, gelu = Activation::kGelu,
+                     quick_gelu = Activation::kQuickGelu, gelu_tanh = Activation::kGeluTanh;
 INSTANTIATE_TEST_SUITE_P(
     Cases, Linear,
-    ::testing::Values(LinearCase{f32, f32, 1, 1, 1, false, false, false, false},
-                      LinearCase{f32, f32, 1, 48, 10, true, false, false, false},
-                      LinearCase{f32, f32, 7, 13, 17, true, true, false, false},
-                      LinearCase{f32, f32, 9, 16, 33, true, false, true, false},
-                      LinearCase{f32, f32, 9, 12, 5, true, false, true, true},
-                      LinearCase{f32, f32, 5, 8, 6, false, false, false, true},
-                      LinearCase{f32, bf16, 6, 20, 18, true, false, false, false},
-                      LinearCase{bf16, bf16, 1, 48, 10, true, false, false, false},
-                      LinearCase{bf16, bf16, 7, 13, 17, true, true, false, false},
-                      LinearCase{bf16, f32, 9, 16, 33, true, false, true, false},
-                      LinearCase{bf16, f32, 9, 12, 5, true, false, true, true}),
+    ::testing::Values(LinearCase{f32, f32, 1, 1, 1, false, none, false, false},
+                      LinearCase{f32, f32, 1, 48, 10, true, none, false, false},
+                      LinearCase{f32, f32, 7, 13, 17, true, gelu, false, false},
+                      LinearCase{f32, f32, 7, 13, 17, true, quick_gelu, false, false},
+                      LinearCase{f32, f32, 7, 13, 17, true, gelu_tanh, false, false},
+                      LinearCase{f32, bf16, 7, 13, 17, true, quick_gelu, false, false},
+                      LinearCase{f32, f32, 9, 16, 33, true, none, true, false},
+                      LinearCase{f32, f32, 9, 12, 5, true, none, true, true},
+                      LinearCase{f32, f32, 5, 8, 6, false, none, false, true},
+                      LinearCase{f32, bf16, 6, 20, 18, true, none, false, false},
+                      LinearCase{bf16, bf16, 1, 48, 10, true, none, false, false},
+                      LinearCase{bf16, bf16, 7, 13, 17, true, gelu, false, false},
+                      LinearCase{bf16, bf16, 7, 13, 17, true, quick_gelu, false, false},
+                      LinearCase{bf16, bf16, 7, 13, 17, true, gelu_tanh, false, false},
+                      LinearCase{bf16, f32, 7, 13, 17, false, quick_gelu, false, false},
+                      LinearCase{bf16, f32, 9, 16, 33, true, none, true, false},
+                      LinearCase{bf16, f32, 9, 12, 5, true, none, true, true}),
     name_of);
 
-TEST(LinearOp, GeluIsExactOverItsWholeRange) {
+class LinearActivation : public ::testing::TestWithParam<Activation> {};
+
+TEST_P(LinearActivation, IsExactOverItsWholeRange) {
   const int64_t count = 4001;
   Tensor x({count, 1}, DType::kF32);
   for (int64_t i = 0; i < count; ++i) x.data<float>()[i] = static_cast<float>(i - 2000) / 200.0f;
@@ -115,16 +130,20 @@ TEST(LinearOp, GeluIsExactOverItsWholeRange) {
   weights.in_features = weights.out_features = 1;
   weights.weight = Variable(tensor_of({1, 1}, {1.0f}), true);
   LinearOptions options;
-  options.activation = Activation::kGelu;
+  options.activation = GetParam();
   Tape tape;
   const Variable trained = linear(cpu_context(&tape), Variable(x), weights, options);
   const Variable inferred = linear(cpu_context(), Variable(x), weights, options);
   for (int64_t i = 0; i < count; ++i) {
-    const double expected = gelu_oracle(static_cast<double>(x.data<float>()[i]));
+    const double expected = activation_oracle(GetParam(), static_cast<double>(x.data<float>()[i]));
     EXPECT_NEAR(static_cast<double>(trained.value().data<float>()[i]), expected, 1e-6);
     EXPECT_NEAR(static_cast<double>(inferred.value().data<float>()[i]), expected, 1e-6);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(All, LinearActivation,
+                         ::testing::Values(Activation::kGelu, Activation::kQuickGelu,
+                                           Activation::kGeluTanh));
 
 TEST(LinearOp, InferenceWritesOverTheResidual) {
   LinearWeights weights;

@@ -116,8 +116,19 @@ Doubles linear_oracle(const Doubles& x, const Doubles& w, const Doubles& b, int6
   return y;
 }
 
-double gelu_oracle(double x) {
-  return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
+double activation_oracle(Activation activation, double x) {
+  constexpr double pi = 3.14159265358979323846;
+  switch (activation) {
+    case Activation::kNone:
+      return x;
+    case Activation::kGelu:
+      return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
+    case Activation::kQuickGelu:
+      return x / (1 + std::exp(-1.702 * x));
+    case Activation::kGeluTanh:
+      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / pi) * (x + 0.044715 * x * x * x)));
+  }
+  return 0;
 }
 
 }  // namespace ata::testing

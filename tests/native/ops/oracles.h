@@ -26,7 +26,8 @@ Doubles layer_norm_oracle(const Doubles& x, const Doubles& gamma, const Doubles&
 /// x `[rows, in]` times the transpose of w `[out, in]`, plus b unless it is empty.
 Doubles linear_oracle(const Doubles& x, const Doubles& w, const Doubles& b, int64_t in,
                       int64_t out);
-double gelu_oracle(double x);
+/// x itself for kNone.
+double activation_oracle(Activation activation, double x);
 
 }  // namespace ata::testing
 
