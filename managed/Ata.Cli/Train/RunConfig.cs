@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Ata.Data;
+using Ata.Interop;
 using Ata.Training;
 
 namespace Ata.Cli.Train;
@@ -111,7 +112,7 @@ internal sealed record RunConfig
     {
         try
         {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(path), RunJson.Default.RunConfig)
+            return JsonSerializer.Deserialize(NativeFile.Read(path), RunJson.Default.RunConfig)
                 ?? throw new UsageException($"{path} holds null and not a configuration.");
         }
         catch (JsonException error)
@@ -121,7 +122,7 @@ internal sealed record RunConfig
     }
 
     /// <summary>Writes the file.</summary>
-    public void Write(string path) => File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(this, RunJson.Default.RunConfig));
+    public void Write(string path) => NativeFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(this, RunJson.Default.RunConfig));
 }
 
 /// <summary>Generated readers and writers of run files.</summary>

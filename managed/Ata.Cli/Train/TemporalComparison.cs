@@ -91,11 +91,6 @@ internal sealed class TemporalComparison(
     private static async Task FitAsync(string name, Model model, VideoDataset train, VideoDataset? validation, TrainerOptions options, CancellationToken cancellationToken)
     {
         Console.Error.WriteLine($"{name}: {options.Steps} updates of {options.BatchSize} clips");
-        if (Directory.Exists(options.OutputDirectory))
-        {
-            Directory.Delete(options.OutputDirectory, recursive: true);
-        }
-
         using var trainer = new Trainer(model, train, validation, options, new WarningLogger());
         await TrainingScreen.ShowAsync(validation?.Count ?? 0, progress => trainer.FitAsync(progress, cancellationToken));
     }

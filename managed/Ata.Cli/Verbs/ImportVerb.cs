@@ -13,8 +13,8 @@ internal static class ImportVerb
             "ata import vit_base_patch16_224.safetensors base.safetensors --frames 8 --classes 174",
             "ata import runs/images/best.safetensors model.safetensors --frames 8 --random-times",
             "ata import timesformer.safetensors model.safetensors --from timesformer --labels kinetics.txt");
-        var input = new Argument<string>("input") { Description = "Checkpoint to read (safetensors)." };
-        var output = new Argument<string>("output") { Description = "Checkpoint to write (safetensors)." };
+        var input = new PathArgument("input", PathRole.Input) { Description = "Checkpoint to read (safetensors)." };
+        var output = new PathArgument("output", PathRole.Output) { Description = "Checkpoint to write (safetensors)." };
         Option<CheckpointSource?> source = Options.Choice(
             "--from", "Origin; auto (the default) recognises it by the tensors' names.", Names.Source);
         Option<int?> frames = Options.Positive("--frames", "Frames of a clip; the checkpoint's, or 8, if not given.");

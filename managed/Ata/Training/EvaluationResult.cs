@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
+using Ata.Interop;
 
 namespace Ata.Training;
 
@@ -98,9 +100,24 @@ public sealed record EvaluationResult
 
     /// <summary>Reads what <see cref="WriteJson"/> wrote.</summary>
     /// <param name="path">File to read.</param>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    /// <exception cref="InvalidDataException">It holds something else.</exception>
     public static EvaluationResult ReadJson(string path)
     {
-        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+        byte[] content = NativeFile.Read(path);
+        try
+        {
+            return Parse(content);
+        }
+        catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
+        {
+            throw new InvalidDataException($"{path} is no result of an evaluation: {error.Message}", error);
+        }
+    }
+
+    private static EvaluationResult Parse(byte[] content)
+    {
+        using JsonDocument document = JsonDocument.Parse(content);
         JsonElement root = document.RootElement;
         ClassAccuracy[] classes = root.GetProperty("classes").EnumerateArray()
             .Select(c => new ClassAccuracy(c.GetProperty("label").GetString()!, c.GetProperty("count").GetInt32(), c.GetProperty("correct").GetInt32()))
@@ -124,10 +141,10 @@ public sealed record EvaluationResult
 
     /// <summary>Writes the predictions as CSV: path, label, predicted, correct, then the probability of each class.</summary>
     /// <param name="path">File to write.</param>
+    /// <exception cref="IOException">The file cannot be written; an existing one is intact.</exception>
     public void WritePredictions(string path)
     {
-        using var writer = new StreamWriter(path);
-        writer.NewLine = "\n";
+        using var writer = new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" };
         writer.WriteLine(string.Join(',', new[] { "path", "label", "predicted", "correct" }.Concat(Labels.Select(l => "p_" + l)).Select(Data.DelimitedText.Quote)));
         foreach (VideoPrediction prediction in Predictions)
         {
@@ -135,5 +152,7 @@ public sealed record EvaluationResult
             writer.WriteLine(string.Join(',', head.Select(Data.DelimitedText.Quote)
                 .Concat(prediction.Probabilities.Select(p => p.ToString("G6", CultureInfo.InvariantCulture)))));
         }
+
+        NativeFile.Write(path, Encoding.UTF8.GetBytes(writer.ToString()));
     }
 }

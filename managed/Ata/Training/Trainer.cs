@@ -63,6 +63,9 @@ public sealed partial class Trainer : IDisposable
     /// <summary>Updates of the whole run.</summary>
     public long TotalSteps => _totalSteps;
 
+    /// <summary>The right to write into the output directory, if the caller has it already.</summary>
+    internal RunLock? HeldLock { get; init; }
+
     /// <summary>Continues from a checkpoint: call it before <see cref="FitAsync"/>.</summary>
     /// <param name="checkpoint">A checkpoint of a run with equal options, model and data.</param>
     /// <exception cref="AtaModelException">The file is not such a checkpoint.</exception>
@@ -99,7 +102,9 @@ public sealed partial class Trainer : IDisposable
     /// <exception cref="OperationCanceledException">The run was cancelled; its checkpoint is written.</exception>
     /// <exception cref="TooManyBrokenVideosException">More videos than allowed cannot be read.</exception>
     /// <exception cref="TrainingDivergedException">A number that training computed is not finite.</exception>
-    /// <exception cref="IOException">The output directory cannot be written; earlier checkpoints are intact.</exception>
+    /// <exception cref="RunInUseException">Another run writes into the output directory.</exception>
+    /// <exception cref="IOException">The output directory cannot be written, or holds another run; earlier checkpoints are
+    /// intact.</exception>
     public Task<TrainingResult> FitAsync(IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         if (_running)
@@ -152,13 +157,14 @@ public sealed partial class Trainer : IDisposable
 
     private async Task<TrainingResult> RunAsync(IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
     {
-        if (_directory is not null)
-        {
-            Directory.CreateDirectory(_directory.Path);
-        }
-
         try
         {
+            using RunLock? taken = HeldLock is null ? _directory?.Lock() : null;
+            if (_directory?.Checkpoints().Count > 0 && _state.Batches == 0)
+            {
+                throw new IOException($"{_directory.Path} holds a run already; resume it from its last checkpoint, or name another folder.");
+            }
+
             using var run = new Run(this, progress);
             await run.TrainAsync(cancellationToken).ConfigureAwait(false);
             return run.Result();
@@ -185,6 +191,9 @@ public sealed partial class Trainer : IDisposable
         _steps.Save(_directory.CheckpointAt(Step), _state.ToJson());
         _directory.RemoveOldCheckpoints(_options.KeepCheckpoints);
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Problem}")]
+    private partial void LogDamage(string problem);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Path} cannot be read and is left out: {Reason}")]
     private partial void LogBrokenVideo(string path, string reason);
