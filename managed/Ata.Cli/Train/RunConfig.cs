@@ -101,7 +101,8 @@ internal sealed record RunConfig
     public JsonElement TrainingJson
     {
         get => JsonElement.Parse(Training.ToJson());
-        init => Training = TrainerOptions.FromJson(value.GetRawText());
+        // A file may leave it out; the generated reader then gives an element of no kind.
+        init => Training = value.ValueKind == JsonValueKind.Undefined ? new() : TrainerOptions.FromJson(value.GetRawText());
     }
 
     /// <summary>What became of <see cref="Model"/>; written by the run.</summary>

@@ -83,6 +83,10 @@ internal static partial class DatasetReader
         return Path.GetFullPath(Path.Combine(root, path.Replace('\\', Path.DirectorySeparatorChar)));
     }
 
+    /// <summary>What is wrong with a label that is no class.</summary>
+    internal static string UnknownLabel(string label, IReadOnlyList<string> classes) =>
+        $"the label \"{label}\" is not one of the {DatasetReport.Count(classes.Count, "class")} ({DatasetReport.Some(classes)}); correct it, or give a file with the names of the classes in the order of their numbers.";
+
     /// <summary>Puts the usual names of splits into one form.</summary>
     internal static string SplitName(string name) => name.Trim().ToLowerInvariant() switch
     {

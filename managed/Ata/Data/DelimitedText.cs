@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Ata.Interop;
 
@@ -10,7 +11,7 @@ internal static class DelimitedText
     /// <summary>Longest record that is believed, in characters: no path and label come near it.</summary>
     private const int LongestRecord = 64 * 1024;
 
-    /// <summary>The fields of one record, the line that it begins on, and which fields are quoted.</summary>
+    /// <summary>The fields of one record, the line that it begins on, and whether the first field is quoted.</summary>
     internal readonly record struct Record(int Line, IReadOnlyList<string> Fields, bool FirstIsQuoted);
 
     /// <summary>Opens a file as strict UTF-8.</summary>
@@ -96,6 +97,9 @@ internal static class DelimitedText
     /// <summary>Writes a field so that <see cref="Records"/> reads it back.</summary>
     internal static string Quote(string field) =>
         field.AsSpan().IndexOfAny(",\"\r\n") < 0 && !IsComment(field) ? field : "\"" + field.Replace("\"", "\"\"", StringComparison.Ordinal) + "\"";
+
+    /// <summary>Writes a time as lists have it: seconds, or nothing.</summary>
+    internal static string Seconds(TimeSpan? time) => time?.TotalSeconds.ToString("0.#######", CultureInfo.InvariantCulture) ?? "";
 
     private static ReadOnlySpan<byte> WithoutMark(ReadOnlySpan<byte> bytes) =>
         bytes.StartsWith("\uFEFF"u8) ? bytes[3..] : bytes;

@@ -41,7 +41,7 @@ internal static class ListReader
         ListColumns columns = header ? ListColumns.OfHeader(file, records[0]) : ListColumns.OfLine(file, records[0]);
         contents.Layout = header ? $"{layout.Name} columns {string.Join(", ", columns.Used)}" : $"{layout.Name}, no header";
         contents.IgnoredColumns = columns.Ignored;
-        var rows = new Rows(file, root, columns, contents, HasFrameCounts(records, root, separator, header));
+        var rows = new Rows(file, root, columns, contents, options.Labels, HasFrameCounts(records, root, separator, header));
         foreach (DelimitedText.Record record in records.Skip(header ? 1 : 0))
         {
             rows.Add(record);
@@ -99,11 +99,15 @@ internal static class ListReader
         private readonly DatasetReader.Conflicts _conflicts;
         private readonly KineticsClips _kinetics;
         private readonly string _split;
+        private readonly IReadOnlyList<string>? _labels;
+        private readonly HashSet<string>? _known;
         private readonly bool _frameCounts;
 
-        internal Rows(string file, string root, ListColumns columns, DatasetContents contents, bool frameCounts)
+        internal Rows(string file, string root, ListColumns columns, DatasetContents contents, IReadOnlyList<string>? labels, bool frameCounts)
         {
             _file = file;
+            _labels = labels;
+            _known = labels?.ToHashSet(StringComparer.Ordinal);
             _root = root;
             _columns = columns;
             _contents = contents;
@@ -156,6 +160,11 @@ internal static class ListReader
 
         private void Add(VideoItem item, int line)
         {
+            if (_contents.Names is null && _known?.Contains(item.Label) == false)
+            {
+                throw new DatasetException(_file, line, DatasetReader.UnknownLabel(item.Label, _labels!));
+            }
+
             _conflicts.Check(item, line);
             _contents.Items.Add(item);
         }

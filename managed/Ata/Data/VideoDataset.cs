@@ -33,7 +33,7 @@ public sealed class VideoDataset : IVideoDataset
         {
             if (!known.Contains(item.Label))
             {
-                throw new DatasetException($"{item.Path}: its label \"{item.Label}\" is not one of the {Labels.Count} classes.");
+                throw new DatasetException($"{item.Path}: {DatasetReader.UnknownLabel(item.Label, Labels)}");
             }
         }
     }
@@ -126,13 +126,11 @@ public sealed class VideoDataset : IVideoDataset
             string relative = Path.GetRelativePath(folder, item.Path);
             string shown = relative.StartsWith("..", StringComparison.Ordinal) ? Path.GetFullPath(item.Path) : relative.Replace('\\', '/');
             string[] fields = [shown, item.Label, item.Group, item.Split];
-            text.AppendJoin(',', (parts ? [.. fields, Seconds(item.Start), Seconds(item.End)] : fields).Select(DelimitedText.Quote)).Append('\n');
+            text.AppendJoin(',', (parts ? [.. fields, DelimitedText.Seconds(item.Start), DelimitedText.Seconds(item.End)] : fields).Select(DelimitedText.Quote)).Append('\n');
         }
 
         NativeFile.Write(path, Encoding.UTF8.GetBytes(text.ToString()));
     }
-
-    private static string Seconds(TimeSpan? time) => time?.TotalSeconds.ToString("0.#######", CultureInfo.InvariantCulture) ?? "";
 
     /// <summary>Each path that exists, once, and the file that it leads to.</summary>
     private IEnumerable<(string Path, FileIdentity File)> FilesByPath() =>

@@ -10,7 +10,9 @@ namespace Ata.Training;
 /// <param name="Label">Its true class.</param>
 /// <param name="Predicted">The class given.</param>
 /// <param name="Probabilities">Probability of every class, averaged over the views.</param>
-public sealed record VideoPrediction(string Path, string Label, string Predicted, IReadOnlyList<float> Probabilities);
+/// <param name="Start">Where the part of the video begins that was classified; null for the beginning.</param>
+/// <param name="End">Where it ends; null for the end.</param>
+public sealed record VideoPrediction(string Path, string Label, string Predicted, IReadOnlyList<float> Probabilities, TimeSpan? Start = null, TimeSpan? End = null);
 
 /// <summary>Accuracy of one class.</summary>
 /// <param name="Label">Its name.</param>
@@ -139,17 +141,21 @@ public sealed record EvaluationResult
         };
     }
 
-    /// <summary>Writes the predictions as CSV: path, label, predicted, correct, then the probability of each class.</summary>
+    /// <summary>Writes the predictions as CSV: path, label, predicted, correct, start_time and end_time in seconds where
+    /// parts of videos were classified, then the probability of each class.</summary>
     /// <param name="path">File to write.</param>
     /// <exception cref="IOException">The file cannot be written; an existing one is intact.</exception>
     public void WritePredictions(string path)
     {
         using var writer = new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" };
-        writer.WriteLine(string.Join(',', new[] { "path", "label", "predicted", "correct" }.Concat(Labels.Select(l => "p_" + l)).Select(Data.DelimitedText.Quote)));
+        bool parts = Predictions.Any(p => p.Start is not null || p.End is not null);
+        string[] times = parts ? ["start_time", "end_time"] : [];
+        writer.WriteLine(string.Join(',', new[] { "path", "label", "predicted", "correct" }.Concat(times).Concat(Labels.Select(l => "p_" + l)).Select(Data.DelimitedText.Quote)));
         foreach (VideoPrediction prediction in Predictions)
         {
             string[] head = [prediction.Path, prediction.Label, prediction.Predicted, prediction.Label == prediction.Predicted ? "1" : "0"];
-            writer.WriteLine(string.Join(',', head.Select(Data.DelimitedText.Quote)
+            times = parts ? [Data.DelimitedText.Seconds(prediction.Start), Data.DelimitedText.Seconds(prediction.End)] : [];
+            writer.WriteLine(string.Join(',', head.Concat(times).Select(Data.DelimitedText.Quote)
                 .Concat(prediction.Probabilities.Select(p => p.ToString("G6", CultureInfo.InvariantCulture)))));
         }
 
