@@ -79,6 +79,12 @@ internal sealed class FileGuard
         var guard = new FileGuard();
         Command verb = parse.CommandResult.Command;
         IPathSymbol[] paths = [.. verb.Options.OfType<IPathSymbol>(), .. verb.Arguments.OfType<IPathSymbol>()];
+        if (!paths.Any(p => p.Of(parse).Any()))
+        {
+            // No file, and no need of the native library: 'ata info' says what it lacks.
+            return guard;
+        }
+
         foreach (IPathSymbol symbol in paths.Where(p => p.Role == PathRole.Input))
         {
             guard.Reads(symbol.Of(parse));

@@ -41,7 +41,7 @@ internal static class RunData
             validation = all.OfSplit(name);
         }
 
-        Remark(all, train, validation);
+        WarnOfClasses(all, train);
         return (train, validation);
     }
 
@@ -63,19 +63,14 @@ internal static class RunData
         : model.Labels.Count > 0 ? model.Labels
         : Enumerable.Range(0, model.Config.Classes).Select(n => n.ToString(CultureInfo.InvariantCulture)).ToArray();
 
-    /// <summary>Says what training and validation have to do with one another.</summary>
-    private static void Remark(VideoDataset all, VideoDataset train, VideoDataset? validation)
+    /// <summary>Warns of classes that only other splits have: nothing is learnt of them.</summary>
+    private static void WarnOfClasses(VideoDataset all, VideoDataset train)
     {
         var trained = train.Items.Select(i => i.Label).ToHashSet(StringComparer.Ordinal);
         string[] untrained = all.Items.Select(i => i.Label).Distinct(StringComparer.Ordinal).Where(l => !trained.Contains(l)).ToArray();
         if (untrained.Length > 0)
         {
             Console.Error.WriteLine($"warning: {DatasetReport.Count(untrained.Length, "class has", "classes have")} no training video: {DatasetReport.Some(untrained)}");
-        }
-
-        if (validation is not null && train.SharedWith(validation) is { Count: > 0 } shared)
-        {
-            Console.Error.WriteLine($"warning: {DatasetReport.Count(shared.Count, "video is", "videos are")} in training and in validation: {DatasetReport.Some(shared)}");
         }
     }
 

@@ -114,6 +114,7 @@ internal static class TrainVerb
         RunDirectory directory, RunLock held, FileGuard files, RunConfig config, string? checkpoint, Func<TrainerOptions, TrainerOptions> speed, bool json, CancellationToken cancellationToken)
     {
         (VideoDataset train, VideoDataset? validation) = RunData.Load(config.Data, config.Training.Seed, files);
+        files.Reads(new[] { config.Model.Checkpoint }.OfType<string>());
         using Model model = config.Resolved is { } before
             ? Model.Create(before.Config)
             : RunModel.Create(config.Model, train.Labels, config.Training.Seed);

@@ -40,7 +40,7 @@ public sealed class RunDirectory
     /// <summary>The model after the last update.</summary>
     public string FinalModel => In("final" + Extension);
 
-    /// <summary>Says which process writes into the folder.</summary>
+    /// <summary>Says which process writes into the folder, while one does.</summary>
     public string LockFile => In("run.lock");
 
     /// <summary>Takes the right to write into the folder, which is made if it is missing.</summary>

@@ -9,7 +9,7 @@ namespace Ata.Training;
 public sealed class RunInUseException(string message) : IOException(message);
 
 /// <summary>The right to write into the folder of a run, which one holder at a time has. The system takes it back when
-/// the process dies, however it dies; the file <c>run.lock</c> that stays then means nothing.</summary>
+/// the process dies, however it dies; a file <c>run.lock</c> that stays then means nothing.</summary>
 public sealed class RunLock : IDisposable
 {
     // EWOULDBLOCK of Linux and of macOS, ERROR_SHARING_VIOLATION of Windows.
@@ -29,29 +29,39 @@ public sealed class RunLock : IDisposable
     internal static RunLock Take(string folder, string path)
     {
         bool makes = !Directory.Exists(folder);
-        Directory.CreateDirectory(folder);
-        FileStream file;
-        try
+        while (true)
         {
-            file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException error) when (s_held.Contains(error.HResult))
-        {
-            throw new RunInUseException($"{folder} is in use by another run{Holder(path)}; wait for it or stop it, or name another folder.");
-        }
+            Directory.CreateDirectory(folder);
+            FileStream file;
+            try
+            {
+                file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose);
+            }
+            catch (IOException error) when (s_held.Contains(error.HResult))
+            {
+                throw new RunInUseException($"{folder} is in use by another run{Holder(path)}; wait for it or stop it, or name another folder.");
+            }
 
-        var taken = new RunLock(file, makes);
-        try
-        {
-            file.SetLength(0);
-            file.Write(Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture) + "\n"));
-            file.Flush();
-            return taken;
-        }
-        catch
-        {
-            taken.Dispose();
-            throw;
+            byte[] content = Encoding.ASCII.GetBytes($"{Environment.ProcessId}\n{Guid.NewGuid():N}\n");
+            try
+            {
+                file.SetLength(0);
+                file.Write(content);
+            }
+            catch
+            {
+                file.Dispose();
+                throw;
+            }
+
+            // The holder before may have removed the file between our opening and our locking it. Then it has no name any
+            // more, and the next one would lock another file.
+            if (OperatingSystem.IsWindows() || IsContent(path, content))
+            {
+                return new RunLock(file, makes);
+            }
+
+            file.Dispose();
         }
     }
 
@@ -59,12 +69,23 @@ public sealed class RunLock : IDisposable
     public void Dispose()
     {
         string folder = Path.GetDirectoryName(_file.Name)!;
-        if (_madeFolder && Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).All(f => f == _file.Name))
-        {
-            Directory.Delete(folder, recursive: true);
-        }
-
         _file.Dispose();
+        if (_madeFolder && Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any())
+        {
+            Directory.Delete(folder);
+        }
+    }
+
+    private static bool IsContent(string path, ReadOnlySpan<byte> content)
+    {
+        try
+        {
+            return content.SequenceEqual(NativeFile.Read(path));
+        }
+        catch (IOException)
+        {
+            return false;
+        }
     }
 
     /// <summary>The process that has the lock, where it can be told: on Windows nobody else may read the file.</summary>
@@ -72,7 +93,7 @@ public sealed class RunLock : IDisposable
     {
         try
         {
-            return int.TryParse(Encoding.ASCII.GetString(NativeFile.Read(path, largest: 64)).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out int process)
+            return int.TryParse(Encoding.ASCII.GetString(NativeFile.Read(path, largest: 64)).Split('\n')[0], NumberStyles.None, CultureInfo.InvariantCulture, out int process)
                 ? $" (process {process})"
                 : string.Empty;
         }

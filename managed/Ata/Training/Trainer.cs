@@ -33,7 +33,7 @@ public sealed partial class Trainer : IDisposable
     /// <param name="train">Training videos.</param>
     /// <param name="validation">Validation videos, or null for no validation.</param>
     /// <param name="options">Options; null for the defaults.</param>
-    /// <param name="logger">Receives warnings, such as of unreadable videos; null for none.</param>
+    /// <param name="logger">Receives warnings, such as of unreadable videos and of videos in both datasets; null for none.</param>
     /// <exception cref="ArgumentException">An option is out of range, or model and data contradict each other.</exception>
     public Trainer(Model model, IVideoDataset train, IVideoDataset? validation = null, TrainerOptions? options = null, ILogger? logger = null)
     {
@@ -49,6 +49,11 @@ public sealed partial class Trainer : IDisposable
         if (_validation is not null)
         {
             RequireClasses(_validation, nameof(validation));
+        }
+
+        if (train is VideoDataset training && validation is VideoDataset validating && training.SharedWith(validating) is { Count: > 0 } shared)
+        {
+            LogShared(DatasetReport.Count(shared.Count, "video is", "videos are"), DatasetReport.Some(shared));
         }
 
         _totalSteps = _options.TotalSteps(train.Count);
@@ -191,6 +196,9 @@ public sealed partial class Trainer : IDisposable
         _steps.Save(_directory.CheckpointAt(Step), _state.ToJson());
         _directory.RemoveOldCheckpoints(_options.KeepCheckpoints);
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Number} in training and in validation: {Videos}")]
+    private partial void LogShared(string number, string videos);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Problem}")]
     private partial void LogDamage(string problem);
