@@ -51,7 +51,7 @@ internal static partial class DatasetReader
         return new DatasetReport
         {
             Source = path,
-            Format = format == DatasetFormat.Auto ? DatasetFormat.Table : format,
+            Format = contents.Format ?? format,
             Files = contents.Files,
             Layout = contents.Layout,
             Videos = dataset.Count,

@@ -105,6 +105,9 @@ internal sealed class DatasetContents
     /// <summary>The classes in the order of their numbers, if a file names them.</summary>
     internal IReadOnlyList<string>? Names { get; init; }
 
+    /// <summary>What a list without a name was found to be.</summary>
+    internal DatasetFormat? Format { get; set; }
+
     internal List<string> Files { get; } = [];
 
     internal string Layout { get; set; } = "";

@@ -2,10 +2,9 @@ using System.Globalization;
 
 namespace Ata.Data;
 
-/// <summary>How the lines of a list are divided into fields, decided once for the whole file.</summary>
-/// <param name="Separator">What stands between fields; a zero if a line is one path, whose folder is its class.</param>
-/// <param name="HasHeader">Whether the first line names the columns.</param>
-internal readonly record struct ListLayout(char Separator, bool HasHeader)
+/// <summary>How the lines of a list are divided into fields, and whether the first names the columns: decided once for the
+/// whole file.</summary>
+internal static class ListLayout
 {
     /// <summary>Stands for a line that is a path and no more.</summary>
     internal const char None = '\0';
@@ -13,7 +12,7 @@ internal readonly record struct ListLayout(char Separator, bool HasHeader)
     // A path may hold a comma or a space, so that what is rarer in paths goes first.
     private static readonly char[] s_separators = ['\t', ',', ';'];
 
-    internal string Name => Separator switch
+    internal static string NameOf(char separator) => separator switch
     {
         '\t' => "tab-separated",
         ',' => "comma-separated",

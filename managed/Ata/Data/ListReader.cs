@@ -37,9 +37,9 @@ internal static class ListReader
             DatasetFormat.Kinetics => false,
             _ => ListLayout.IsHeader(records, root),
         };
-        var layout = new ListLayout(separator, header);
         ListColumns columns = header ? ListColumns.OfHeader(file, records[0]) : ListColumns.OfLine(file, records[0]);
-        contents.Layout = header ? $"{layout.Name} columns {string.Join(", ", columns.Used)}" : $"{layout.Name}, no header";
+        contents.Format = header ? DatasetFormat.Table : DatasetFormat.Kinetics;
+        contents.Layout = header ? $"{ListLayout.NameOf(separator)} columns {string.Join(", ", columns.Used)}" : $"{ListLayout.NameOf(separator)}, no header";
         contents.IgnoredColumns = columns.Ignored;
         var rows = new Rows(file, root, columns, contents, options.Labels, HasFrameCounts(records, root, separator, header));
         foreach (DelimitedText.Record record in records.Skip(header ? 1 : 0))
@@ -54,10 +54,9 @@ internal static class ListReader
     /// one.</summary>
     private static void RefuseCommentThatNamesAVideo(string file, DelimitedText.Record comment, string root, char separator)
     {
-        string path = ListLayout.Records(file, comment.Fields[0].Trim(), separator == ListLayout.None ? ',' : separator)
-            .Select(r => separator == ListLayout.None ? comment.Fields[0] : r.Fields[0]).First();
-        int end = separator is ' ' or ',' or ';' or '\t' ? comment.Fields[0].LastIndexOf(separator) : -1;
-        path = end > 0 ? comment.Fields[0][..end].Trim() : path;
+        string text = comment.Fields[0].Trim();
+        int end = separator == ' ' ? text.LastIndexOf(separator) : text.IndexOf(separator, StringComparison.Ordinal);
+        string path = end > 0 ? text[..end].Trim() : text;
         if (VideoFiles.IsVideo(path) && File.Exists(Path.Combine(root, path)))
         {
             throw new DatasetException(file, comment.Line, $"the line begins with # and would be a comment, but there is a video {path}; put the path into quotes, or ./ before it.");

@@ -31,6 +31,7 @@ public sealed class ListTests : IDisposable
 
         Assert.Equal([("a.mp4", "run"), ("b.mp4", "walk")], dataset.Items.Select(i => (Path.GetFileName(i.Path), i.Label)));
         Assert.Equal(layout, dataset.Report!.Layout);
+        Assert.Equal(layout.EndsWith("no header", StringComparison.Ordinal) ? DatasetFormat.Kinetics : DatasetFormat.Table, dataset.Report.Format);
     }
 
     [Theory]
