@@ -9,7 +9,7 @@ internal static class VideoFiles
         ".264", ".265", ".3g2", ".3gp", ".amv", ".asf", ".avi", ".avs2", ".cavs", ".divx", ".drc", ".dv", ".f4v", ".flv", ".gif", ".gxf",
         ".h261", ".h263", ".h264", ".h265", ".hevc", ".ivf", ".m1v", ".m2t", ".m2ts", ".m2v", ".m4v", ".mj2", ".mjpeg", ".mjpg", ".mk3d",
         ".mkv", ".mod", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mpv", ".mts", ".mxf", ".nut", ".obu", ".ogg", ".ogm", ".ogv", ".ps",
-        ".qt", ".rm", ".rmvb", ".swf", ".tod", ".trp", ".ts", ".vc1", ".vob", ".webm", ".wmv", ".wtv", ".xvid", ".y4m",
+        ".qt", ".rm", ".rmvb", ".tod", ".trp", ".ts", ".vc1", ".vob", ".webm", ".wmv", ".wtv", ".xvid", ".y4m",
     };
 
     private static readonly HashSet<string> s_pictures = new(StringComparer.OrdinalIgnoreCase) { ".jpg", ".jpeg", ".png" };
