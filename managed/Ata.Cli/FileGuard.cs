@@ -69,6 +69,8 @@ internal sealed class FileGuard
 
     private readonly List<string> _inputs = [];
     private readonly List<(string Path, string Shown, FileIdentity? File)> _outputs = [];
+    private readonly Dictionary<FileIdentity, string> _outputFiles = [];
+    private readonly Dictionary<string, string> _newOutputs = new(StringComparer.Ordinal);
     private readonly Dictionary<FileIdentity, string> _known = [];
     private int _identified;
 
@@ -125,18 +127,25 @@ internal sealed class FileGuard
     public void Writes(string path, string shown)
     {
         FileIdentity? file = NativeFile.Identify(path);
-        string full = Path.GetFullPath(path);
-        foreach ((string otherPath, string other, FileIdentity? otherFile) in _outputs)
+        string? other = file switch
         {
-            if (file is { Kind: FileKind.Regular } ? file == otherFile : otherFile is null && full == Path.GetFullPath(otherPath))
-            {
-                throw new UsageException($"{shown} and {other} are the same file, '{path}'; name two.");
-            }
+            { Kind: FileKind.Regular } existing => _outputFiles.GetValueOrDefault(existing),
+            null => _newOutputs.GetValueOrDefault(Path.GetFullPath(path)),
+            _ => null,
+        };
+        if (other is not null)
+        {
+            throw new UsageException($"{shown} and {other} are the same file, '{path}'; name two.");
         }
 
         Refuse(path, shown, file);
         NativeFile.CheckWritable(path);
-        _outputs.Add((path, shown, file));
+        if (file is null)
+        {
+            _newOutputs.Add(Path.GetFullPath(path), shown);
+        }
+
+        AddOutput(path, shown, file);
     }
 
     /// <summary>Tells of a folder that the verb fills: it must be new or empty.</summary>
@@ -170,8 +179,17 @@ internal sealed class FileGuard
             if (file is { Kind: FileKind.Regular })
             {
                 Refuse(path, shown, file);
-                _outputs.Add((path, shown, file));
+                AddOutput(path, shown, file);
             }
+        }
+    }
+
+    private void AddOutput(string path, string shown, FileIdentity? file)
+    {
+        _outputs.Add((path, shown, file));
+        if (file is { } existing)
+        {
+            _outputFiles.TryAdd(existing, shown);
         }
     }
 
