@@ -74,6 +74,12 @@ internal static class CommandLine
     /// <param name="command">The verb.</param>
     /// <param name="work">The work; it returns the exit code.</param>
     public static void SetWork(this Command command, Func<ParseResult, CancellationToken, int> work) =>
+        command.SetWork((parse, _, cancellationToken) => work(parse, cancellationToken));
+
+    /// <summary>Gives a verb its work, which also tells of files that are not on the command line.</summary>
+    /// <param name="command">The verb.</param>
+    /// <param name="work">The work; it returns the exit code.</param>
+    public static void SetWork(this Command command, Func<ParseResult, FileGuard, CancellationToken, int> work) =>
         command.SetAction((parse, cancellationToken) => Task.Run(
             () =>
             {
@@ -87,7 +93,7 @@ internal static class CommandLine
                     AtaRuntime.UseLogger(new ErrorStreamLogger());
                 }
 
-                return work(parse, cancellationToken);
+                return work(parse, FileGuard.Of(parse), cancellationToken);
             },
             CancellationToken.None));
 
@@ -118,7 +124,7 @@ internal static class CommandLine
     private static bool IsExpected(Exception error) =>
         error is UsageException or AtaException or IOException or UnauthorizedAccessException or NotSupportedException
             or ArgumentException or InsufficientMemoryException or KeyNotFoundException or FormatException
-            or Data.DatasetException;
+            or Data.DatasetException or InvalidDataException;
 
     private static string OneLine(string text) =>
         string.Join(' ', text.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));

@@ -29,7 +29,7 @@ internal sealed class ModelArguments
     /// <summary>Adds the options to a verb.</summary>
     public ModelArguments(Command command, bool modelRequired = true)
     {
-        Path = Options.Path("--model", "Checkpoint (safetensors with a configuration).", modelRequired);
+        Path = Options.Input("--model", "Checkpoint (safetensors with a configuration).", modelRequired);
         foreach (Option option in (Option[])[Path, _device, _precision, _temporal, _alignment, _frames, _imageSize, _positions])
         {
             command.Add(option);

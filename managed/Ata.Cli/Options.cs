@@ -120,16 +120,24 @@ internal static class Options
         },
     };
 
-    /// <summary>A file or folder.</summary>
-    public static Option<string> Path(string name, string description, bool required = false) => new(name)
+    /// <summary>A file or folder that is read.</summary>
+    public static PathOption Input(string name, string description, bool required = false) => Path(name, PathRole.Input, description, required);
+
+    /// <summary>A file that is written.</summary>
+    public static PathOption Output(string name, string description, bool required = false) => Path(name, PathRole.Output, description, required);
+
+    /// <summary>A folder that files are written into.</summary>
+    public static PathOption OutputFolder(string name, string description, bool required = false) => Path(name, PathRole.OutputFolder, description, required);
+
+    /// <summary>Prints what a program would read.</summary>
+    public static Option<bool> Json() => new("--json") { Description = "Print the result as JSON." };
+
+    private static PathOption Path(string name, PathRole role, string description, bool required) => new(name, role)
     {
         Description = description,
         HelpName = "path",
         Required = required,
     };
-
-    /// <summary>Prints what a program would read.</summary>
-    public static Option<bool> Json() => new("--json") { Description = "Print the result as JSON." };
 
     private static T? Parse<T>(ArgumentResult result, string expectation, Func<T, bool> valid)
         where T : struct, INumber<T>

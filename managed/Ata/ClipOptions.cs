@@ -100,6 +100,13 @@ public sealed record ClipOptions
     /// <summary>Standard deviation that is divided by.</summary>
     public ChannelValues Std { get; init; } = ChannelValues.Uniform(0.225f);
 
+    /// <summary>Start of the part of the video that the clip is taken from, as if the rest were not there; null for the
+    /// video's. <see cref="Offset"/> counts from here.</summary>
+    public TimeSpan? Start { get; init; }
+
+    /// <summary>End of that part, after its start; null, or an end after the video's, for the end of the video.</summary>
+    public TimeSpan? End { get; init; }
+
     /// <summary>Options that suit a model: its frames, size and normalisation.</summary>
     /// <param name="model">The model's configuration.</param>
     public static ClipOptions For(ModelConfig model)
@@ -127,6 +134,8 @@ public sealed record ClipOptions
             crop_count = CropCount,
             flip = Flip ? 1 : 0,
             interpolation = (ata_interpolation)Interpolation,
+            interval_start = Given(Start?.TotalSeconds, nameof(Start), zero: true) ?? 0,
+            interval_end = Given(End?.TotalSeconds, nameof(End)) ?? 0,
         };
         if (Crop is { } crop)
         {

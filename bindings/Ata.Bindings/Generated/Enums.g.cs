@@ -217,3 +217,14 @@ public enum ata_interpolation : int
     /// <summary>Catmull-Rom-like cubic (a = -0.5), widened when shrinking (antialiased).</summary>
     ATA_BICUBIC = 1,
 }
+
+/// <summary>What a path leads to.</summary>
+public enum ata_file_kind : int
+{
+    /// <summary>A file with content.</summary>
+    ATA_FILE_REGULAR = 0,
+    /// <summary>A folder.</summary>
+    ATA_FILE_FOLDER = 1,
+    /// <summary>A pipe, a socket or a device.</summary>
+    ATA_FILE_OTHER = 2,
+}

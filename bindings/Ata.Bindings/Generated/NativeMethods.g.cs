@@ -14,7 +14,7 @@ public static unsafe partial class NativeMethods
     /// <summary>
     /// Version of the binary interface. It changes when a struct or a function changes incompatibly.
     /// </summary>
-    public const int ATA_ABI_VERSION = 1;
+    public const int ATA_ABI_VERSION = 2;
 
     /// <summary>Largest number of axes of a tensor.</summary>
     public const int ATA_MAX_RANK = 8;
@@ -190,8 +190,9 @@ public static unsafe partial class NativeMethods
     public static extern ata_status ata_tensor_file_set_metadata(ata_tensor_file* file, byte* key, byte* value);
 
     /// <summary>
-    /// Writes the set as a safetensors file: to a temporary file beside <paramref name="path"/> that is synced
-    /// and then renamed, so that <paramref name="path"/> is never half-written.
+    /// Writes the set as a safetensors file that is never half-written
+    /// (<see cref="NativeMethods.ata_file_write"/> says how). It may be the file that the set was opened from:
+    /// the tensors are read from the old content.
     /// </summary>
     /// <param name="file">The set.</param>
     /// <param name="path">File to write.</param>
@@ -826,4 +827,52 @@ public static unsafe partial class NativeMethods
     /// <param name="writer">May be NULL.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern void ata_video_writer_release(ata_video_writer* writer);
+
+    /// <summary>
+    /// Tells which file a path leads to, whatever it is called: two paths lead to one file, through links, other
+    /// spellings or relative folders, if and only if <paramref name="volume"/> and <paramref name="number"/> are
+    /// equal.
+    /// </summary>
+    /// <param name="path">A file or folder; <see cref="ata_status.ATA_NOT_FOUND"/> if there is none.</param>
+    /// <param name="kind">Receives what it is.</param>
+    /// <param name="volume">Receives the number of the volume.</param>
+    /// <param name="number">Receives the number of the file on its volume.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_file_identify(byte* path, ata_file_kind* kind, ulong* volume, ulong* number);
+
+    /// <summary>
+    /// Reads a file whole. What is not a regular file is <see cref="ata_status.ATA_IO_ERROR"/> at once, where
+    /// opening a pipe would wait for its writer.
+    /// </summary>
+    /// <param name="path">File to read.</param>
+    /// <param name="data">Receives the content if it fits.</param>
+    /// <param name="capacity">
+    /// Bytes that <paramref name="data"/> has room for; with 0 and NULL only the size is told.
+    /// </param>
+    /// <param name="size">
+    /// Receives the size of the file in bytes. If it is above <paramref name="capacity"/>, nothing was read.
+    /// </param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_file_read(byte* path, void* data, nuint capacity, nuint* size);
+
+    /// <summary>
+    /// Writes a file whole, as every function of the library does that takes a path to write. Content goes to a
+    /// temporary file in the same folder that is synced and then renamed, so that <paramref name="path"/> holds
+    /// the old content or the new and never a part. A symbolic link stays: the file that it leads to is replaced,
+    /// or made if it dangles. A file that is replaced keeps its permissions, and its owner where the system
+    /// allows it. A character device such as /dev/null is written straight. A folder, pipe, socket, block device
+    /// or write-protected file is <see cref="ata_status.ATA_IO_ERROR"/>.
+    /// </summary>
+    /// <param name="path">File to write.</param>
+    /// <param name="data">The content; may be NULL if <paramref name="size"/> is 0.</param>
+    /// <param name="size">Its bytes.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_file_write(byte* path, void* data, nuint size);
+
+    /// <summary>
+    /// Finds out whether a file could be written, before the work that makes its content. Changes nothing.
+    /// </summary>
+    /// <param name="path">File to write later.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_file_check_writable(byte* path);
 }

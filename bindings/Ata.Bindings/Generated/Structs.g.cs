@@ -625,4 +625,17 @@ public unsafe partial struct ata_clip_options
 
     /// <summary>Per-channel standard deviation. Default 0.225.</summary>
     public fixed float std[3];
+
+    /// <summary>
+    /// Part of the video that the clip is taken from, as if the rest were not there: its start in seconds.
+    /// Default 0. <see cref="ata_status.ATA_BAD_VIDEO"/> if the video ends before it. <c>offset</c> counts from
+    /// here; frame times count from the video's first frame, as always.
+    /// </summary>
+    public double interval_start;
+
+    /// <summary>
+    /// Its end in seconds, above <c>interval_start</c>; 0 (the default), or an end after the video's, for the end
+    /// of the video.
+    /// </summary>
+    public double interval_end;
 }

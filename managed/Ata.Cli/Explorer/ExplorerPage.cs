@@ -5,6 +5,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Ata.Cli.Drawing;
+using Ata.Interop;
 using Ata.Training;
 
 namespace Ata.Cli.Explorer;
@@ -48,11 +49,11 @@ internal sealed class ExplorerPage
     }
 
     /// <summary>Computes and writes the page.</summary>
-    /// <param name="file">The file.</param>
+    /// <param name="path">The file.</param>
     /// <param name="chosen">The alignment that is shown first.</param>
     /// <param name="trajectories">Its trajectories.</param>
     /// <param name="cancellationToken">Stops before the next alignment or frame.</param>
-    public void Write(WholeFile file, AlignmentOptions chosen, Trajectories trajectories, CancellationToken cancellationToken)
+    public void Write(string path, AlignmentOptions chosen, Trajectories trajectories, CancellationToken cancellationToken)
     {
         AlignmentMethod[] methods = [.. s_methods.Union([chosen.Method])];
         var shown = new List<ExplorerMethod>();
@@ -73,7 +74,7 @@ internal sealed class ExplorerPage
             shown,
             Convert.ToBase64String(Colors()),
             FrameUris.Of(_clip, cancellationToken));
-        file.Commit(Encoding.UTF8.GetBytes(Fill(data, information)));
+        NativeFile.Write(path, Encoding.UTF8.GetBytes(Fill(data, information)));
     }
 
     private static ExplorerMethod Describe(AlignmentMethod method, Trajectories trajectories)

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Ata.Data;
-using Ata.Training;
+using Ata.Interop;
 
 namespace Ata.Cli.Synth;
 
@@ -72,9 +72,9 @@ internal sealed class ClipSet
             }
         });
 
-        WholeFile.Write(Path.Combine(folder, "labels.txt"), string.Join('\n', Labels) + '\n');
-        WholeFile.Write(Path.Combine(folder, "shapes.csv"), List(index => Label(_shapes[index])));
-        WholeFile.Write(Path.Combine(folder, "list.csv"), List(index => Label(Action(index))));
+        NativeFile.Write(Path.Combine(folder, "labels.txt"), Encoding.UTF8.GetBytes(string.Join('\n', Labels) + '\n'));
+        NativeFile.Write(Path.Combine(folder, "shapes.csv"), Encoding.UTF8.GetBytes(List(index => Label(_shapes[index]))));
+        NativeFile.Write(Path.Combine(folder, "list.csv"), Encoding.UTF8.GetBytes(List(index => Label(Action(index)))));
     }
 
     private string List(Func<int, string> label)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Ata.Data;
+using Ata.Interop;
 using Ata.Training;
 
 namespace Ata.Cli.Train;
@@ -100,7 +101,8 @@ internal sealed record RunConfig
     public JsonElement TrainingJson
     {
         get => JsonElement.Parse(Training.ToJson());
-        init => Training = TrainerOptions.FromJson(value.GetRawText());
+        // A file may leave it out; the generated reader then gives an element of no kind.
+        init => Training = value.ValueKind == JsonValueKind.Undefined ? new() : TrainerOptions.FromJson(value.GetRawText());
     }
 
     /// <summary>What became of <see cref="Model"/>; written by the run.</summary>
@@ -111,7 +113,7 @@ internal sealed record RunConfig
     {
         try
         {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(path), RunJson.Default.RunConfig)
+            return JsonSerializer.Deserialize(NativeFile.Read(path), RunJson.Default.RunConfig)
                 ?? throw new UsageException($"{path} holds null and not a configuration.");
         }
         catch (JsonException error)
@@ -121,7 +123,7 @@ internal sealed record RunConfig
     }
 
     /// <summary>Writes the file.</summary>
-    public void Write(string path) => File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(this, RunJson.Default.RunConfig));
+    public void Write(string path) => NativeFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(this, RunJson.Default.RunConfig));
 }
 
 /// <summary>Generated readers and writers of run files.</summary>

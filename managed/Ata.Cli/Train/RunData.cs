@@ -1,3 +1,4 @@
+using System.Globalization;
 using Ata.Data;
 
 namespace Ata.Cli.Train;
@@ -8,8 +9,9 @@ internal static class RunData
     /// <summary>Reads the lists.</summary>
     /// <param name="config">Where the videos come from.</param>
     /// <param name="seed">Seed of a random division.</param>
+    /// <param name="files">Told of what is read.</param>
     /// <returns>The videos, numbered alike; null for no validation.</returns>
-    public static (VideoDataset Train, VideoDataset? Validation) Load(DataConfig config, ulong seed)
+    public static (VideoDataset Train, VideoDataset? Validation) Load(DataConfig config, ulong seed, FileGuard files)
     {
         if (config.Train is null)
         {
@@ -21,32 +23,55 @@ internal static class RunData
             throw new UsageException("--val, --val-split and --val-fraction exclude each other.");
         }
 
-        VideoDataset all = Read(config.Train, config);
+        VideoDataset all = Read(config.Train, config, null, files);
         VideoDataset train = OfTraining(all, config);
+        VideoDataset? validation = null;
         if (config.Validation is { } list)
         {
-            VideoDataset validation = Read(list, config);
+            validation = Read(list, config, all.Labels, files);
             string? split = Split(validation, null, "val", "test");
             validation = split is null ? validation : validation.OfSplit(split);
-            return (train, validation.WithLabels(all.Labels));
         }
-
-        if (config.ValidationFraction > 0)
+        else if (config.ValidationFraction > 0)
         {
-            return train.Divide(config.ValidationFraction, seed);
+            (train, validation) = train.Divide(config.ValidationFraction, seed);
+        }
+        else if (Split(all, config.ValidationSplit, "val") is { } name)
+        {
+            validation = all.OfSplit(name);
         }
 
-        string? name = Split(all, config.ValidationSplit, "val");
-        return (train, name is null ? null : all.OfSplit(name));
+        WarnOfClasses(all, train);
+        return (train, validation);
     }
 
     /// <summary>Reads the videos of an evaluation.</summary>
     /// <param name="config">Where the videos come from; <see cref="DataConfig.ValidationSplit"/> names the split.</param>
-    public static VideoDataset LoadForEvaluation(DataConfig config)
+    /// <param name="model">The model, whose classes are those of the videos.</param>
+    /// <param name="files">Told of what is read.</param>
+    public static VideoDataset LoadForEvaluation(DataConfig config, Model model, FileGuard files)
     {
-        VideoDataset all = Read(config.Train!, config);
+        VideoDataset all = Read(config.Train!, config, ClassesOf(model, config), files);
         string? split = Split(all, config.ValidationSplit, "test", "val");
-        return split is null ? all : all.OfSplit(split);
+        VideoDataset chosen = split is null ? all : all.OfSplit(split);
+        return model.Labels.Count > 0 ? chosen.WithLabels(model.Labels) : chosen;
+    }
+
+    /// <summary>The classes of a model. Of one that does not name them, only numbers are known.</summary>
+    private static IReadOnlyList<string>? ClassesOf(Model model, DataConfig config) =>
+        config.Labels is not null ? null
+        : model.Labels.Count > 0 ? model.Labels
+        : Enumerable.Range(0, model.Config.Classes).Select(n => n.ToString(CultureInfo.InvariantCulture)).ToArray();
+
+    /// <summary>Warns of classes that only other splits have: nothing is learnt of them.</summary>
+    private static void WarnOfClasses(VideoDataset all, VideoDataset train)
+    {
+        var trained = train.Items.Select(i => i.Label).ToHashSet(StringComparer.Ordinal);
+        string[] untrained = all.Items.Select(i => i.Label).Distinct(StringComparer.Ordinal).Where(l => !trained.Contains(l)).ToArray();
+        if (untrained.Length > 0)
+        {
+            Console.Error.WriteLine($"warning: {DatasetReport.Count(untrained.Length, "class has", "classes have")} no training video: {DatasetReport.Some(untrained)}");
+        }
     }
 
     private static VideoDataset OfTraining(VideoDataset all, DataConfig config)
@@ -58,13 +83,22 @@ internal static class RunData
             : train;
     }
 
-    private static VideoDataset Read(string path, DataConfig config) => VideoDataset.Load(path, new DatasetOptions
+    /// <summary>Reads a list, and says in one line what was read and what was not.</summary>
+    private static VideoDataset Read(string path, DataConfig config, IReadOnlyList<string>? labels, FileGuard files)
     {
-        Format = config.Format,
-        Root = config.Root,
-        LabelsFile = config.Labels,
-        Fold = config.Fold,
-    });
+        VideoDataset dataset = VideoDataset.Load(path, new DatasetOptions
+        {
+            Format = config.Format,
+            Root = config.Root,
+            LabelsFile = config.Labels,
+            Labels = labels,
+            Fold = config.Fold,
+        });
+        files.Reads(dataset);
+        DatasetReport report = dataset.Report!;
+        Console.Error.WriteLine(string.Join("; ", report.Omissions.Prepend(report.Summary)));
+        return dataset;
+    }
 
     /// <summary>The split asked for, which must exist, or the first of the usual ones that does, or null.</summary>
     private static string? Split(VideoDataset dataset, string? asked, params string[] usual)

@@ -38,6 +38,8 @@ internal sealed class TemporalComparison(
     private const int TimedRuns = 30;
     private const int InformationClips = 32;
 
+    private readonly WarningLogger _logger = new();
+
     /// <summary>The modes in the order of the table.</summary>
     public static readonly TemporalMode[] Modes = [TemporalMode.SpaceOnly, TemporalMode.Divided, TemporalMode.Joint, TemporalMode.Ata];
 
@@ -87,15 +89,10 @@ internal sealed class TemporalComparison(
         video.Save(plugged);
     }
 
-    private static async Task FitAsync(string name, Model model, VideoDataset train, VideoDataset? validation, TrainerOptions options, CancellationToken cancellationToken)
+    private async Task FitAsync(string name, Model model, VideoDataset train, VideoDataset? validation, TrainerOptions options, CancellationToken cancellationToken)
     {
         Console.Error.WriteLine($"{name}: {options.Steps} updates of {options.BatchSize} clips");
-        if (Directory.Exists(options.OutputDirectory))
-        {
-            Directory.Delete(options.OutputDirectory, recursive: true);
-        }
-
-        using var trainer = new Trainer(model, train, validation, options, new WarningLogger());
+        using var trainer = new Trainer(model, train, validation, options, _logger);
         await TrainingScreen.ShowAsync(validation?.Count ?? 0, progress => trainer.FitAsync(progress, cancellationToken));
     }
 

@@ -49,10 +49,10 @@ internal static class TrainArguments
     /// <summary>The options that say where videos come from, for training and evaluation.</summary>
     public static void AddData(ConfigOptions options, string data)
     {
-        options.Add(Options.Path("--data", data), (c, v) => WithData(c, d => d with { Train = v }));
+        options.Add(Options.Input("--data", data), (c, v) => WithData(c, d => d with { Train = v }));
         options.Add(Options.Choice("--format", "How the lists are written. Default auto: recognised.", s_formats), (c, v) => WithData(c, d => d with { Format = v }));
-        options.Add(Options.Path("--root", "Folder that relative paths in lists start from; the list's own if not given."), (c, v) => WithData(c, d => d with { Root = v }));
-        options.Add(Options.Path("--labels", "File that names the classes, one a line in the order of their numbers, or the labels JSON of Something-Something."), (c, v) => WithData(c, d => d with { Labels = v }));
+        options.Add(Options.Input("--root", "Folder that relative paths in lists start from; the list's own if not given."), (c, v) => WithData(c, d => d with { Root = v }));
+        options.Add(Options.Input("--labels", "File that names the classes, one a line in the order of their numbers, or the labels JSON of Something-Something."), (c, v) => WithData(c, d => d with { Labels = v }));
         options.Add(Options.Positive("--fold", "Which split of UCF101 or HMDB51. Default 1."), (c, v) => WithData(c, d => d with { Fold = v }));
     }
 
@@ -60,7 +60,7 @@ internal static class TrainArguments
     public static void AddTraining(ConfigOptions options)
     {
         options.Add(Text("--train-split", "name", "Split to train on. Default train, where the list has splits."), (c, v) => WithData(c, d => d with { TrainSplit = v }));
-        options.Add(Options.Path("--val", "List or folder of validation videos."), (c, v) => WithData(c, d => d with { Validation = v }));
+        options.Add(Options.Input("--val", "List or folder of validation videos."), (c, v) => WithData(c, d => d with { Validation = v }));
         options.Add(Text("--val-split", "name", "Split of the training list to validate on. Default val, where the list has it."), (c, v) => WithData(c, d => d with { ValidationSplit = v }));
         options.Add(Options.PositiveReal("--val-fraction", "Share of the training videos to set aside for validation; groups stay together."), (c, v) => WithData(c, d => d with { ValidationFraction = v }));
         AddModel(options);
@@ -71,7 +71,7 @@ internal static class TrainArguments
 
     private static void AddModel(ConfigOptions options)
     {
-        options.Add(Options.Path("--model", "Checkpoint to start from; a head for other classes is replaced."), (c, v) => WithModel(c, m => m with { Checkpoint = v }));
+        options.Add(Options.Input("--model", "Checkpoint to start from; a head for other classes is replaced."), (c, v) => WithModel(c, m => m with { Checkpoint = v }));
         options.Add(Text("--arch", "name", "Start from random weights: vit-tiny, vit-small, vit-base or vit-large."), (c, v) => WithModel(c, m => m with { Architecture = v }));
         options.Add(Options.Positive("--image-size", "Frame size in pixels."), (c, v) => WithModel(c, m => m with { ImageSize = v }));
         options.Add(Options.Positive("--patch-size", "Patch size in pixels, of a new model."), (c, v) => WithModel(c, m => m with { PatchSize = v }));

@@ -1,10 +1,13 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 
 namespace Ata.Cli.Train;
 
-/// <summary>Writes warnings of training, such as unreadable videos, to standard error.</summary>
+/// <summary>Writes warnings of training, such as unreadable videos, to standard error, each once. Thread-safe.</summary>
 internal sealed class WarningLogger : ILogger
 {
+    private readonly ConcurrentDictionary<string, bool> _said = new(StringComparer.Ordinal);
+
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;
 
@@ -12,9 +15,10 @@ internal sealed class WarningLogger : ILogger
 
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
-        if (IsEnabled(logLevel))
+        string warning = $"warning: {formatter(state, exception)}";
+        if (IsEnabled(logLevel) && _said.TryAdd(warning, true))
         {
-            Console.Error.WriteLine($"warning: {formatter(state, exception)}");
+            Console.Error.WriteLine(warning);
         }
     }
 }

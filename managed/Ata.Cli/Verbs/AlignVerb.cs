@@ -21,10 +21,10 @@ internal static class AlignVerb
             "ata align clip.mp4 --frames 16 --stride 2 --alignment window --window 2 --overlay sheet.png",
             "ata align clip.mp4 --model model.safetensors --block 6 --json",
             "ata align clip.mp4 --model model.safetensors --information");
-        var clip = new Argument<string>("clip") { Description = "Video file, or folder of numbered JPEG or PNG frames." };
-        Option<string> overlay = Options.Path(
+        var clip = new PathArgument("clip", PathRole.Input) { Description = "Video file, or folder of numbered JPEG or PNG frames." };
+        Option<string> overlay = Options.Output(
             "--overlay", "Video (.mp4, .mkv, .webm, .avi) or contact sheet (.png, .jpg) in which trajectories keep their colour.");
-        Option<string> html = Options.Path("--html", "Page (.html) to explore the alignment in a browser; it needs no network.");
+        Option<string> html = Options.Output("--html", "Page (.html) to explore the alignment in a browser; it needs no network.");
         Option<int?> block = Options.NotNegative("--block", "Block of the model whose incoming tokens are aligned. Default 0.");
         Option<int?> size = Options.Positive("--size", "Without a model: height and width of the crop in pixels. Default 224.");
         Option<int?> patchSize = Options.Positive("--patch-size", "Without a model: height and width of a patch in pixels. Default 16.");
@@ -79,7 +79,6 @@ internal static class AlignVerb
                 throw new UsageException($"--html is '{htmlPath}'; it must end in .html.");
             }
 
-            using WholeFile? page = htmlPath is null ? null : new WholeFile(htmlPath);
             using Model? loaded = parse.GetValue(model.Path) is { } path ? Model.Load(path, modelOptions) : null;
             ClipOptions clipOptions = loaded is null
                 ? sampling.Of(parse) with { Frames = modelOptions.Frames ?? 8, Size = parse.GetValue(size) ?? 224 }
@@ -117,12 +116,12 @@ internal static class AlignVerb
 
             string kind = loaded is null ? "patches" : $"block {blockIndex}";
             bool informed = parse.GetValue(information);
-            using AtaTensor? colors = loaded is null && (page is not null || informed) ? PatchFeatures.Of(sampled, patch, withPosition: false) : null;
-            if (page is not null)
+            using AtaTensor? colors = loaded is null && (htmlPath is not null || informed) ? PatchFeatures.Of(sampled, patch, withPosition: false) : null;
+            if (htmlPath is not null)
             {
                 string of = loaded is null ? $"patches of {patch} pixels" : $"{kind} of {Path.GetFileName(parse.GetValue(model.Path))}";
                 new ExplorerPage(Path.GetFileName(Path.TrimEndingDirectorySeparator(clipPath)), of, sampled, features, colors ?? features, grid)
-                    .Write(page, options, trajectories, cancellationToken);
+                    .Write(htmlPath, options, trajectories, cancellationToken);
             }
 
             IReadOnlyList<InformationJson>? nats = null;

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using Ata.Cli.Train;
 using Ata.Data;
+using Ata.Interop;
 using Ata.Training;
 using Spectre.Console;
 
@@ -20,9 +21,9 @@ internal static class CompareVerb
             "ata compare --data clips/list.csv --out compared --arch vit-tiny --steps 2000 --seeds 5");
         var config = new ConfigOptions(command);
         TrainArguments.AddData(config, "List or folder of videos, with a split to test on.");
-        Option<string> output = Options.Path("--out", "Folder for the runs, results.json and table.md.", required: true);
+        Option<string> output = Options.OutputFolder("--out", "New or empty folder for the runs, results.json and table.md.", required: true);
         Option<int?> seeds = Options.Positive("--seeds", "How many seeds, from --seed on. Default 1.");
-        Option<string> imageData = Options.Path("--image-data", "List of videos whose single frames the image model learns to tell apart, such as shapes.csv of ata synth. Default: --data.");
+        Option<string> imageData = Options.Input("--image-data", "List of videos whose single frames the image model learns to tell apart, such as shapes.csv of ata synth. Default: --data.");
         Option<int?> imageSteps = Options.Positive("--image-steps", "Updates of the image model. Default: as many as --steps.");
         Option<bool> json = Options.Json();
         command.Add(output);
@@ -32,7 +33,7 @@ internal static class CompareVerb
         TrainArguments.AddTraining(config);
         var speed = new SpeedArguments(command);
         command.Add(json);
-        command.SetWork((parse, cancellationToken) =>
+        command.SetWork((parse, files, cancellationToken) =>
         {
             RunConfig run = config.Apply(parse, new RunConfig());
             if (run.Model.Checkpoint is not null || run.Model.Temporal is not null)
@@ -40,13 +41,15 @@ internal static class CompareVerb
                 throw new UsageException("--model and --temporal have no place here: the comparison trains its own image model and tries every mode.");
             }
 
-            (VideoDataset train, VideoDataset? test) = RunData.Load(run.Data with { ValidationSplit = run.Data.ValidationSplit ?? (run.Data.Validation is null ? "test" : null) }, run.Training.Seed);
-            VideoDataset images = parse.GetValue(imageData) is { } list ? RunData.Load(run.Data with { Train = list, Validation = null, ValidationSplit = null, Labels = null }, run.Training.Seed).Train : train;
+            string folder = parse.GetRequiredValue(output);
+            var directory = new RunDirectory(folder);
+            using RunLock held = directory.Lock();
+            FileGuard.RequireEmpty(folder, Path.GetFileName(directory.LockFile));
+            (VideoDataset train, VideoDataset? test) = RunData.Load(run.Data with { ValidationSplit = run.Data.ValidationSplit ?? (run.Data.Validation is null ? "test" : null) }, run.Training.Seed, files);
+            VideoDataset images = parse.GetValue(imageData) is { } list ? RunData.Load(run.Data with { Train = list, Validation = null, ValidationSplit = null, Labels = null }, run.Training.Seed, files).Train : train;
             TrainerOptions video = speed.Apply(parse, run.Training) with { ValidateEveryEpochs = 0, CheckpointEverySteps = int.MaxValue };
             video = video with { Steps = video.TotalSteps(train.Count) };
             using Model shape = RunModel.Create(run.Model, train.Labels, 0);
-            string folder = parse.GetRequiredValue(output);
-            Directory.CreateDirectory(folder);
             var comparison = new TemporalComparison(shape.Config, images, train, test!, video with { Steps = parse.GetValue(imageSteps) ?? video.Steps }, video, folder);
             var results = new List<ModeResult>();
             var information = new List<InformationResult>();
@@ -72,7 +75,7 @@ internal static class CompareVerb
 
     private static void Write(string folder, List<ModeResult> results, List<InformationResult> information)
     {
-        WholeFile.Write(Path.Combine(folder, "results.json"), CliJson.Text(new CompareJson(results, information)) + "\n");
+        NativeFile.Write(Path.Combine(folder, "results.json"), Encoding.UTF8.GetBytes(CliJson.Text(new CompareJson(results, information)) + "\n"));
         var text = new StringBuilder("| mode | test accuracy | test loss | time per clip |\n| --- | --- | --- | --- |\n");
         foreach (string[] row in ModeRows(results))
         {
@@ -90,7 +93,7 @@ internal static class CompareVerb
             text.Append(CultureInfo.InvariantCulture, $"\n{line}\n");
         }
 
-        WholeFile.Write(Path.Combine(folder, "table.md"), text.ToString());
+        NativeFile.Write(Path.Combine(folder, "table.md"), Encoding.UTF8.GetBytes(text.ToString()));
     }
 
     private static void Print(List<ModeResult> results, List<InformationResult> information)

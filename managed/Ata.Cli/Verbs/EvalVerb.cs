@@ -32,7 +32,7 @@ internal static class EvalVerb
         Option<bool> fullFrame = new("--full-frame") { Description = "Show the whole frame, squeezed to a square, instead of a crop." };
         Option<int?> batch = Options.Positive("--batch", "Videos of one batch. Default 4.");
         Option<double?> maxBroken = Options.NotNegativeReal("--max-broken", "Share of the videos that may be unreadable before the evaluation fails. Default 0.1.");
-        Option<string> csv = Options.Path("--csv", "Write every video's prediction to this file.");
+        Option<string> csv = Options.Output("--csv", "Write every video's prediction to this file.");
         Option<bool> json = Options.Json();
         foreach (Option option in (Option[])[views, stride, fps, segments, fullFrame, batch, maxBroken])
         {
@@ -54,7 +54,7 @@ internal static class EvalVerb
                 result.AddError("--full-frame excludes views of 3 crops.");
             }
         });
-        command.SetWork((parse, cancellationToken) =>
+        command.SetWork((parse, files, cancellationToken) =>
         {
             DataConfig data = config.Apply(parse, new RunConfig()).Data;
             if (data.Train is null)
@@ -64,7 +64,7 @@ internal static class EvalVerb
 
             string path = parse.GetRequiredValue(model.Path);
             using Model loaded = Model.Load(path, model.Of(parse));
-            LoaderOptions clips = ClipsOf(path, loaded.Config);
+            LoaderOptions clips = ClipsOf(path, loaded.Config, files);
             (int temporal, int crops) = parse.GetValue(views) ?? (1, 1);
             bool given = parse.GetResult(stride) is not null || parse.GetResult(fps) is not null;
             clips = speed.Apply(parse, clips) with
@@ -79,8 +79,7 @@ internal static class EvalVerb
                 AllowedBroken = parse.GetValue(maxBroken) ?? 0.1,
                 BrokenVideoFound = v => Console.Error.WriteLine($"warning: {v.Path} cannot be read and is left out: {v.Reason}"),
             };
-            VideoDataset dataset = RunData.LoadForEvaluation(data);
-            dataset = loaded.Labels.Count > 0 ? dataset.WithLabels(loaded.Labels) : dataset;
+            VideoDataset dataset = RunData.LoadForEvaluation(data, loaded, files);
             EvaluationResult result = Terminal.WithProgress("Evaluating", dataset.Count, progress => Evaluator.EvaluateAsync(
                 loaded, dataset, clips, parse.GetValue(csv) is not null, new VideosDone(progress), cancellationToken).GetAwaiter().GetResult());
             if (parse.GetValue(csv) is { } predictions)
@@ -95,7 +94,7 @@ internal static class EvalVerb
     }
 
     /// <summary>How the run that made a model took its clips, if its folder says so.</summary>
-    private static LoaderOptions ClipsOf(string model, ModelConfig config)
+    private static LoaderOptions ClipsOf(string model, ModelConfig config, FileGuard files)
     {
         LoaderOptions options = Evaluator.OptionsFor(config);
         string run = new RunDirectory(Path.GetDirectoryName(Path.GetFullPath(model))!).Configuration;
@@ -104,6 +103,7 @@ internal static class EvalVerb
             return options;
         }
 
+        files.Reads([run]);
         TrainerOptions training = RunConfig.Read(run).Training;
         Console.Error.WriteLine($"Clips are taken as {run} says.");
         return options with

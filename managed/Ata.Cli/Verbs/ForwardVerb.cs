@@ -16,8 +16,8 @@ internal static class ForwardVerb
             "ata forward --model model.safetensors --input clip.safetensors --output logits.safetensors",
             "ata forward --model model.safetensors --input batch.safetensors --output out.safetensors --gradients");
         var model = new ModelArguments(command);
-        Option<string> input = Options.Path("--input", "File with 'clip' [B, 3, T, H, W], normalised, and optionally 'labels' [B].", required: true);
-        Option<string> output = Options.Path("--output", "File to write (safetensors).", required: true);
+        Option<string> input = Options.Input("--input", "File with 'clip' [B, 3, T, H, W], normalised, and optionally 'labels' [B].", required: true);
+        Option<string> output = Options.Output("--output", "File to write (safetensors).", required: true);
         var gradients = new Option<bool>("--gradients")
         {
             Description = "Write the gradient of the loss for every parameter too, as 'grad/<parameter>'; needs labels.",

@@ -15,11 +15,11 @@ internal static class ImportVerb
             "ata import ViT-B-32.pt clip.safetensors --activation quick_gelu --image-size 256",
             "ata import runs/images/best.safetensors model.safetensors --frames 8 --random-times",
             "ata import TimeSformer_divST_8x32_224_K400.pyth model.safetensors --labels kinetics.txt");
-        var input = new Argument<string>("input")
+        var input = new PathArgument("input", PathRole.Input)
         {
             Description = "Checkpoint to read: safetensors, an index of shards, a PyTorch file, or the folder of one.",
         };
-        var output = new Argument<string>("output") { Description = "Checkpoint to write (safetensors)." };
+        var output = new PathArgument("output", PathRole.Output) { Description = "Checkpoint to write (safetensors)." };
         Option<CheckpointSource?> source = Options.Choice(
             "--from", "Origin; auto (the default) recognises it by the tensors' names.", Names.Source);
         Option<int?> frames = Options.Positive("--frames", "Frames of a clip; the checkpoint's, or 8, if not given.");

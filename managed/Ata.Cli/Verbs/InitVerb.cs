@@ -12,7 +12,7 @@ internal static class InitVerb
             "Makes a model with random weights, to be trained.",
             "ata init model.safetensors --arch vit-small --classes 101",
             "ata init tiny.safetensors --arch vit-tiny --image-size 64 --patch-size 8 --depth 4 --labels classes.txt --seed 1");
-        var output = new Argument<string>("output") { Description = "Checkpoint to write (safetensors)." };
+        var output = new PathArgument("output", PathRole.Output) { Description = "Checkpoint to write (safetensors)." };
         var architecture = new Option<string>("--arch")
         {
             Description = "vit-tiny, vit-small, vit-base or vit-large.",

@@ -18,7 +18,7 @@ internal static class PredictVerb
             "ata predict clip.mp4 --model model.safetensors",
             "ata predict *.mp4 --model model.safetensors --views 10x3 --top 3",
             "ata predict frames/ --model model.safetensors --precision bf16 --json");
-        var clips = new Argument<string[]>("clip")
+        var clips = new PathsArgument("clip", PathRole.Input)
         {
             Description = "Video files, or folders of numbered JPEG or PNG frames.",
             Arity = ArgumentArity.OneOrMore,

@@ -14,14 +14,14 @@ internal static class SampleVerb
             "Writes exactly what a model would see of a video: the tensor 'clip' [1, 3, T, H, W].",
             "ata sample clip.mp4 --frames 8 --stride 4 --output clip.safetensors",
             "ata sample clip.mp4 --frames 16 --segments --size 112 --output clip.safetensors --png frames/");
-        var clip = new Argument<string>("clip") { Description = "Video file, or folder of numbered JPEG or PNG frames." };
+        var clip = new PathArgument("clip", PathRole.Input) { Description = "Video file, or folder of numbered JPEG or PNG frames." };
         Option<int?> frames = Options.Positive("--frames", "Frames of the clip. Default 8.");
         Option<int?> size = Options.Positive("--size", "Height and width of the crop in pixels. Default 224.");
         Option<int?> resize = Options.Positive("--resize", "The shorter side is resized to this many pixels; the crop's size if not given.");
         var bicubic = new Option<bool>("--bicubic") { Description = "Resize bicubically instead of bilinearly." };
         var flip = new Option<bool>("--flip") { Description = "Mirror horizontally." };
-        Option<string> output = Options.Path("--output", "File to write (safetensors).", required: true);
-        Option<string> png = Options.Path("--png", "Folder that receives the frames as pictures too.");
+        Option<string> output = Options.Output("--output", "File to write (safetensors).", required: true);
+        Option<string> png = Options.OutputFolder("--png", "Folder that receives the frames as pictures too.");
         Option<bool> json = Options.Json();
         command.Add(clip);
         command.Add(frames);
@@ -31,7 +31,7 @@ internal static class SampleVerb
             command.Add(option);
         }
 
-        command.SetWork((parse, cancellationToken) =>
+        command.SetWork((parse, files, cancellationToken) =>
         {
             ClipOptions options = sampling.Of(parse) with
             {
@@ -43,10 +43,11 @@ internal static class SampleVerb
             };
             string path = parse.GetRequiredValue(clip);
             string file = parse.GetRequiredValue(output);
+            string[] pictures = parse.GetValue(png) is { } folder ? PicturesIn(folder, options.Frames, files) : [];
             using VideoReader video = VideoReader.Open(path);
             using VideoClip sampled = video.Sample(options, cancellationToken);
             Save(sampled, path, file);
-            string[] pictures = parse.GetValue(png) is { } folder ? SavePictures(sampled, folder) : [];
+            SavePictures(sampled, pictures);
             if (parse.GetValue(json))
             {
                 CliJson.Print(new SampleJson(
@@ -76,19 +77,26 @@ internal static class SampleVerb
     }
 
     // Named as the frames of a folder are, so that the folder can be opened as a video.
-    private static string[] SavePictures(VideoClip clip, string folder)
+    private static string[] PicturesIn(string folder, int frames, FileGuard files)
     {
         Directory.CreateDirectory(folder);
-        var pixels = new byte[clip.Height * clip.Width * 3];
-        var paths = new string[clip.Frames];
-        for (int frame = 0; frame < clip.Frames; ++frame)
+        string[] paths = Enumerable.Range(1, frames).Select(frame => Path.Combine(folder, $"img_{frame:00000}.png")).ToArray();
+        foreach (string path in paths)
         {
-            paths[frame] = Path.Combine(folder, $"img_{frame + 1:00000}.png");
-            clip.CopyFrame(frame, pixels);
-            ImageFile.Write(paths[frame], pixels, clip.Width, clip.Height);
+            files.Writes(path, "--png");
         }
 
         return paths;
+    }
+
+    private static void SavePictures(VideoClip clip, string[] paths)
+    {
+        var pixels = new byte[clip.Height * clip.Width * 3];
+        for (int frame = 0; frame < paths.Length; ++frame)
+        {
+            clip.CopyFrame(frame, pixels);
+            ImageFile.Write(paths[frame], pixels, clip.Width, clip.Height);
+        }
     }
 
     private static string Seconds(double value) => value.ToString("0.######", CultureInfo.InvariantCulture);

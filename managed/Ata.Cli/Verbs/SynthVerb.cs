@@ -22,9 +22,9 @@ internal static class SynthVerb
             "Makes a folder of labelled videos: textured objects move over a textured background, and one of them acts.",
             "ata synth clips --clips 8",
             "ata synth bench --clips 2000 --test 0.2 --size 64x64 --frames 16 --difficulty hard --seed 1");
-        var output = new Argument<string>("output")
+        var output = new PathArgument("output", PathRole.OutputFolder)
         {
-            Description = "Folder to write: videos, list.csv (path,label,group,split), labels.txt, and shapes.csv, which says what the objects of each video look like.",
+            Description = "New or empty folder to write: videos, list.csv (path,label,group,split), labels.txt, and shapes.csv, which says what the objects of each video look like.",
         };
         Option<int?> clips = Options.Positive("--clips", "Number of videos. Default 80, ten of each class.");
         Option<int?> classes = Options.Positive("--classes", $"How many of the {ClipSet.MostClasses} actions. Default all.");
@@ -66,6 +66,7 @@ internal static class SynthVerb
                 width, height, length, parse.GetValue(fps) ?? 12, parse.GetValue(difficulty) ?? SynthDifficulty.Medium);
             int count = parse.GetValue(clips) ?? 80;
             string folder = parse.GetRequiredValue(output);
+            FileGuard.RequireEmpty(folder);
             var set = new ClipSet(options, count, share, parse.GetValue(seed) ?? 0, actions);
             Terminal.WithProgress("Rendering", count, progress =>
             {

@@ -21,9 +21,9 @@ internal static class TrainVerb
             "ata train --resume runs/first");
         var config = new ConfigOptions(command);
         TrainArguments.AddData(config, "List or folder of training videos.");
-        Option<string> output = Options.Path("--out", "Folder for checkpoints, metrics and report.");
-        Option<string> resume = Options.Path("--resume", "Continue the run in this folder, or from this checkpoint.");
-        Option<string> file = Options.Path("--config", "Take from this file, such as another run's run.json, what no option says.");
+        Option<string> output = Options.OutputFolder("--out", "Folder for checkpoints, metrics and report.");
+        Option<string> resume = Options.Input("--resume", "Continue the run in this folder, or from this checkpoint.");
+        Option<string> file = Options.Input("--config", "Take from this file, such as another run's run.json, what no option says.");
         command.Add(output);
         command.Add(resume);
         command.Add(file);
@@ -33,7 +33,7 @@ internal static class TrainVerb
         Option<bool> json = Options.Json();
         command.Add(keep);
         command.Add(json);
-        command.SetWork((parse, cancellationToken) =>
+        command.SetWork((parse, files, cancellationToken) =>
         {
             RunDirectory directory;
             RunConfig resolved;
@@ -45,33 +45,76 @@ internal static class TrainVerb
                     throw new UsageException($"{other.Name} cannot be changed with --resume: a run continues as it began. Begin another with --config and --out.");
                 }
 
-                checkpoint = File.Exists(from) ? from : new RunDirectory(from).LastCheckpoint();
-                directory = new RunDirectory(Path.GetDirectoryName(Path.GetFullPath(checkpoint))!);
+                directory = File.Exists(from) ? new RunDirectory(Path.GetDirectoryName(Path.GetFullPath(from))!) : new RunDirectory(from);
+                checkpoint = File.Exists(from) ? from : directory.LastCheckpoint();
                 resolved = RunConfig.Read(directory.Configuration);
             }
             else
             {
-                directory = NewDirectory(parse.GetValue(output));
+                directory = new RunDirectory(parse.GetValue(output) ?? throw new UsageException("--out is missing: name a folder for the run."));
                 resolved = config.Apply(parse, parse.GetValue(file) is { } path ? RunConfig.Read(path) with { Resolved = null } : new RunConfig());
             }
 
-            return Run(directory, resolved, checkpoint, o => speed.Apply(parse, o) with { KeepCheckpoints = parse.GetValue(keep) ?? 1 }, parse.GetValue(json), cancellationToken);
+            if (resolved.Data.Train is null)
+            {
+                throw new UsageException("--data is missing: name the list or folder of training videos.");
+            }
+
+            using RunLock held = directory.Lock();
+            if (checkpoint is null)
+            {
+                RequireNew(directory, files);
+            }
+
+            return Run(directory, held, files, resolved, checkpoint, o => speed.Apply(parse, o) with { KeepCheckpoints = parse.GetValue(keep) ?? 1 }, parse.GetValue(json), cancellationToken);
         });
         return command;
     }
 
-    private static RunDirectory NewDirectory(string? path)
+    /// <summary>Refuses a folder in which a run would write over something. A run that came to nothing begins again.</summary>
+    private static void RequireNew(RunDirectory directory, FileGuard files)
     {
-        var directory = new RunDirectory(path ?? throw new UsageException("--out is missing: name a folder for the run."));
-        return directory.Checkpoints().Count > 0
-            ? throw new UsageException($"{path} holds a run already. Continue it with 'ata train --resume {path}', or name another folder.")
-            : directory;
+        if (directory.Checkpoints().Count > 0)
+        {
+            throw new UsageException($"{directory.Path} holds a run already. Continue it with 'ata train --resume {directory.Path}', or name another folder.");
+        }
+
+        string[] models = [directory.BestModel, directory.FinalModel];
+        string[] logs = [directory.Metrics, directory.Events, directory.Validation, directory.Report, directory.Configuration];
+        foreach (string file in models.Concat(logs))
+        {
+            files.Writes(file, "--out");
+        }
+
+        string? there = models.FirstOrDefault(Path.Exists) ?? (IsOfRun(directory.Configuration) ? null : logs.FirstOrDefault(Path.Exists));
+        if (there is not null)
+        {
+            throw new UsageException($"{directory.Path} holds {Path.GetFileName(there)}, which the run would overwrite; name another folder.");
+        }
+
+        if (logs.Any(Path.Exists))
+        {
+            Console.Error.WriteLine($"{directory.Path} holds a run that ended before its first checkpoint; it begins again.");
+        }
+    }
+
+    private static bool IsOfRun(string configuration)
+    {
+        try
+        {
+            return RunConfig.Read(configuration).Resolved is not null;
+        }
+        catch (Exception error) when (error is IOException or UsageException)
+        {
+            return false;
+        }
     }
 
     private static int Run(
-        RunDirectory directory, RunConfig config, string? checkpoint, Func<TrainerOptions, TrainerOptions> speed, bool json, CancellationToken cancellationToken)
+        RunDirectory directory, RunLock held, FileGuard files, RunConfig config, string? checkpoint, Func<TrainerOptions, TrainerOptions> speed, bool json, CancellationToken cancellationToken)
     {
-        (VideoDataset train, VideoDataset? validation) = RunData.Load(config.Data, config.Training.Seed);
+        (VideoDataset train, VideoDataset? validation) = RunData.Load(config.Data, config.Training.Seed, files);
+        files.Reads(new[] { config.Model.Checkpoint }.OfType<string>());
         using Model model = config.Resolved is { } before
             ? Model.Create(before.Config)
             : RunModel.Create(config.Model, train.Labels, config.Training.Seed);
@@ -83,14 +126,13 @@ internal static class TrainVerb
         train = train.WithLabels(model.Labels);
         validation = validation?.WithLabels(model.Labels);
         TrainerOptions options = speed(config.Training) with { OutputDirectory = directory.Path };
-        using var trainer = new Trainer(model, train, validation, options, new WarningLogger());
+        using var trainer = new Trainer(model, train, validation, options, new WarningLogger()) { HeldLock = held };
         if (checkpoint is not null)
         {
             trainer.Resume(checkpoint);
         }
         else
         {
-            Directory.CreateDirectory(directory.Path);
             (config with { Resolved = new ResolvedModel { Config = model.Config, Labels = model.Labels } }).Write(directory.Configuration);
         }
 

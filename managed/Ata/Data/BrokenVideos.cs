@@ -22,11 +22,11 @@ public sealed class TooManyBrokenVideosException : AtaException
     public IReadOnlyList<BrokenVideo> Broken { get; }
 }
 
-/// <summary>Counts the distinct videos that could not be read. Thread-safe.</summary>
+/// <summary>Counts the distinct videos, and parts of videos, that could not be read. Thread-safe.</summary>
 internal sealed class BrokenVideos(int total, double allowedFraction, Action<BrokenVideo>? report)
 {
     private readonly Lock _lock = new();
-    private readonly HashSet<string> _paths = new(StringComparer.Ordinal);
+    private readonly HashSet<(string Path, TimeSpan? Start, TimeSpan? End)> _seen = [];
     private readonly List<BrokenVideo> _videos = [];
 
     internal IReadOnlyList<BrokenVideo> Snapshot()
@@ -38,22 +38,22 @@ internal sealed class BrokenVideos(int total, double allowedFraction, Action<Bro
     }
 
     /// <summary>Whether a video is known to be broken, so that it need not be opened again.</summary>
-    internal bool Contains(string path)
+    internal bool Contains(VideoItem item)
     {
         lock (_lock)
         {
-            return _paths.Contains(path);
+            return _seen.Contains((item.Path, item.Start, item.End));
         }
     }
 
     /// <summary>Counts a video.</summary>
     /// <exception cref="TooManyBrokenVideosException">More than the allowed fraction is broken.</exception>
-    internal void Add(string path, string reason)
+    internal void Add(VideoItem item, string reason)
     {
-        var video = new BrokenVideo(path, reason);
+        var video = new BrokenVideo(item.Path, reason);
         lock (_lock)
         {
-            if (!_paths.Add(path))
+            if (!_seen.Add((item.Path, item.Start, item.End)))
             {
                 return;
             }

@@ -31,10 +31,24 @@ internal static class ClassNames
     /// <summary>One name a line; a number before each name, as in UCF101's <c>classInd.txt</c>, must count up.</summary>
     private static IReadOnlyList<string> ReadLines(string file)
     {
-        (int Line, string Text)[] lines = DelimitedText.Lines(file).Select(l => (l.Line, l.Text.Trim())).ToArray();
+        (int Line, string Text)[] lines = DelimitedText.Lines(file).Where(l => !DelimitedText.IsComment(l.Text)).Select(l => (l.Line, l.Text.Trim())).ToArray();
         if (lines.Length == 0)
         {
             throw new DatasetException(file, 0, "the file names no classes.");
+        }
+
+        int written = 0;
+        foreach ((int line, string _) in DelimitedText.Lines(file))
+        {
+            if (line != ++written)
+            {
+                throw new DatasetException(file, written, "the line is empty; every line names a class.");
+            }
+        }
+
+        if (lines.GroupBy(l => l.Text, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
+        {
+            throw new DatasetException(file, twice.ElementAt(1).Line, $"the class \"{twice.Key}\" is named in line {twice.First().Line} already.");
         }
 
         if (!lines.All(l => NumberAndName(l.Text) is not null))

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 
 namespace Ata.Data;
 
@@ -112,7 +113,7 @@ internal sealed class ClipSampler : IDisposable
 
     private bool TrySample(VideoItem video, Func<VideoProperties, ClipPlan[]> plan, bool rawPixels, Span<float> clips, CancellationToken cancellationToken)
     {
-        if (Broken.Contains(video.Path))
+        if (Broken.Contains(video))
         {
             return false;
         }
@@ -120,17 +121,17 @@ internal sealed class ClipSampler : IDisposable
         try
         {
             using DecodedVideos.Lease lease = _videos.Open(video.Path);
-            ClipPlan[] plans = plan(PropertiesOf(lease.Video));
+            ClipPlan[] plans = plan(PartOf(video, PropertiesOf(lease.Video)));
             for (int i = 0; i < plans.Length; ++i)
             {
-                Read(lease.Video, plans[i], rawPixels, clips.Slice(i * Shape.Count, Shape.Count), cancellationToken);
+                Read(lease.Video, video, plans[i], rawPixels, clips.Slice(i * Shape.Count, Shape.Count), cancellationToken);
             }
 
             return true;
         }
         catch (Exception error) when (IsBrokenVideo(error))
         {
-            Broken.Add(video.Path, error.Message);
+            Broken.Add(video, error.Message);
             return false;
         }
     }
@@ -152,14 +153,26 @@ internal sealed class ClipSampler : IDisposable
         return properties;
     }
 
-    private void Read(VideoReader video, ClipPlan plan, bool rawPixels, Span<float> clip, CancellationToken cancellationToken)
+    private void Read(VideoReader video, VideoItem item, ClipPlan plan, bool rawPixels, Span<float> clip, CancellationToken cancellationToken)
     {
-        using VideoClip sampled = video.Sample(OptionsOf(plan, rawPixels), cancellationToken);
+        using VideoClip sampled = video.Sample(OptionsOf(item, plan, rawPixels), cancellationToken);
         sampled.Tensor.AsSpan<float>().CopyTo(clip);
     }
 
-    private ClipOptions OptionsOf(ClipPlan plan, bool rawPixels) => new()
+    /// <summary>What a plan needs to know of the part of a video that an item is.</summary>
+    private static VideoProperties PartOf(VideoItem item, VideoProperties video)
     {
+        double start = item.Start?.TotalSeconds ?? 0;
+        double end = Math.Min(video.Duration, item.End?.TotalSeconds ?? video.Duration);
+        return start < video.Duration
+            ? video with { Duration = end - start }
+            : throw new AtaVideoException(string.Create(CultureInfo.InvariantCulture, $"{item.Path} lasts {video.Duration:0.###} s and ends before the part that begins at {start:0.###} s."));
+    }
+
+    private ClipOptions OptionsOf(VideoItem item, ClipPlan plan, bool rawPixels) => new()
+    {
+        Start = item.Start,
+        End = item.End,
         Frames = _options.Frames,
         Stride = plan.Stride,
         FramesPerSecond = _options.Spread == FrameSpread.Dense && _options.FramesPerSecond > 0 ? _options.FramesPerSecond : null,

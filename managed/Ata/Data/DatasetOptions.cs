@@ -6,12 +6,12 @@ public enum DatasetFormat
     /// <summary>Recognise it by the name and the content.</summary>
     Auto,
 
-    /// <summary>CSV with a header naming at least <c>path</c> (or <c>video</c>) and <c>label</c>; <c>group</c> and
-    /// <c>split</c> are optional and other columns are ignored. The header of Kinetics
-    /// (<c>label,youtube_id,time_start,time_end,split</c>) is understood too.</summary>
+    /// <summary>A list with a header that names at least <c>path</c> and <c>label</c> (docs/formats.md has all names);
+    /// <c>group</c>, <c>split</c>, <c>start_time</c> and <c>end_time</c> are optional, and other columns are ignored. The
+    /// header of Kinetics (<c>label,youtube_id,time_start,time_end,split</c>) is understood too.</summary>
     Table,
 
-    /// <summary>One video a line without a header: path and label, separated by a space, a tab or a comma.</summary>
+    /// <summary>A video a line without a header: path and label, separated by a comma, a tab, a semicolon or a space.</summary>
     Kinetics,
 
     /// <summary>Something-Something V2: a JSON array of objects with <c>id</c> and <c>template</c>, and beside it
@@ -40,6 +40,10 @@ public sealed record DatasetOptions
     /// <summary>A file that names the classes: one a line in the order of their numbers, or the labels JSON of
     /// Something-Something; null if the list says it all.</summary>
     public string? LabelsFile { get; init; }
+
+    /// <summary>The classes in the order of their numbers, such as a model's, where no file names them: every label must be
+    /// one of them. Null to take them from the list.</summary>
+    public IReadOnlyList<string>? Labels { get; init; }
 
     /// <summary>Which of the three splits of UCF101 and HMDB51 to read: 1, 2 or 3.</summary>
     public int Fold { get; init; } = 1;

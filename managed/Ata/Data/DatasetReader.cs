@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Microsoft.Extensions.Logging;
 
 namespace Ata.Data;
 
@@ -7,7 +8,7 @@ internal static partial class DatasetReader
 {
     private const int VideosLookedFor = 16;
 
-    internal static VideoDataset Read(string path, DatasetOptions options)
+    internal static VideoDataset Read(string path, DatasetOptions options, ILogger logger)
     {
         if (!File.Exists(path) && !Directory.Exists(path))
         {
@@ -16,23 +17,54 @@ internal static partial class DatasetReader
 
         DatasetFormat format = options.Format == DatasetFormat.Auto ? Recognise(path) : options.Format;
         string root = options.Root ?? (Directory.Exists(path) ? path : Path.GetDirectoryName(Path.GetFullPath(path))!);
-        VideoDataset dataset = format switch
+        DatasetContents contents = format switch
         {
-            DatasetFormat.Table => TableReader.Read(FileOnly(path, format), root, options),
-            DatasetFormat.Kinetics => LineReader.Read(FileOnly(path, format), root, options),
+            DatasetFormat.Auto or DatasetFormat.Table or DatasetFormat.Kinetics => ListReader.Read(FileOnly(path, format), root, options),
             DatasetFormat.SomethingSomething => SomethingReader.Read(FileOnly(path, format), root, options),
             DatasetFormat.Ucf101 => UcfReader.Read(path, root, options),
             DatasetFormat.Hmdb51 => HmdbReader.Read(FolderOnly(path, format), root, options),
             DatasetFormat.Folder => FolderReader.Read(FolderOnly(path, format), options),
             _ => throw new ArgumentOutOfRangeException(nameof(options), format, "Unknown dataset format."),
         };
-        if (dataset.Count == 0)
+        if (contents.Items.Count == 0)
         {
-            throw new DatasetException(path, 0, "it lists no videos.");
+            string skipped = contents.SkippedFiles.Count > 0 ? $" {DatasetReport.Count(contents.SkippedFiles.Count, "file or folder", "files or folders")} in it are no videos: {DatasetReport.Some(contents.SkippedFiles.Select(f => Path.GetFileName(f)).ToArray())}." : "";
+            throw new DatasetException(path, 0, $"it lists no videos.{skipped}");
         }
 
-        DemandSomeVideo(path, dataset, root);
+        contents.Files.AddRange(new[] { options.LabelsFile, File.Exists(path) ? path : null }.OfType<string>());
+        DemandSomeVideo(path, contents.Items, root);
+        var dataset = new VideoDataset(contents.Items, contents.Names ?? options.Labels);
+        dataset.Report = Report(path, format, contents, dataset);
+        LogRead(logger, dataset.Report.Summary);
+        foreach (string omission in dataset.Report.Omissions)
+        {
+            LogOmission(logger, path, omission);
+        }
+
         return dataset;
+    }
+
+    private static DatasetReport Report(string path, DatasetFormat format, DatasetContents contents, VideoDataset dataset)
+    {
+        var used = contents.Items.Select(i => i.Label).ToHashSet(StringComparer.Ordinal);
+        return new DatasetReport
+        {
+            Source = path,
+            Format = contents.Format ?? format,
+            Files = contents.Files,
+            Layout = contents.Layout,
+            Videos = dataset.Count,
+            Classes = dataset.Labels.Count,
+            Splits = contents.Items.GroupBy(i => i.Split, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Count(), StringComparer.Ordinal),
+            Parts = contents.Items.Count(i => i.Start is not null || i.End is not null),
+            IgnoredColumns = contents.IgnoredColumns,
+            SkippedFiles = contents.SkippedFiles,
+            Comments = contents.Comments,
+            Repetitions = contents.Repetitions,
+            EmptyClasses = [.. dataset.Labels.Where(l => !used.Contains(l)), .. contents.EmptyClasses.Where(c => !dataset.Labels.Contains(c))],
+            MissingVideos = contents.Items.Select(i => i.Path).Distinct(StringComparer.Ordinal).AsParallel().AsOrdered().Where(p => !Path.Exists(p)).ToArray(),
+        };
     }
 
     /// <summary>The path of a video as a list writes it; errors name the line.</summary>
@@ -51,6 +83,10 @@ internal static partial class DatasetReader
         return Path.GetFullPath(Path.Combine(root, path.Replace('\\', Path.DirectorySeparatorChar)));
     }
 
+    /// <summary>What is wrong with a label that is no class.</summary>
+    internal static string UnknownLabel(string label, IReadOnlyList<string> classes) =>
+        $"the label \"{label}\" is not one of the {DatasetReport.Count(classes.Count, "class")} ({DatasetReport.Some(classes)}); correct it, or give a file with the names of the classes in the order of their numbers.";
+
     /// <summary>Puts the usual names of splits into one form.</summary>
     internal static string SplitName(string name) => name.Trim().ToLowerInvariant() switch
     {
@@ -60,20 +96,23 @@ internal static partial class DatasetReader
         var other => other,
     };
 
-    /// <summary>Refuses a video that is listed with two labels or in two splits.</summary>
-    internal sealed class Conflicts(string file)
+    /// <summary>Refuses a video, or a part of one, that is listed with two labels or in two splits, and counts those that
+    /// are listed twice.</summary>
+    internal sealed class Conflicts(string file, DatasetContents contents)
     {
-        private readonly Dictionary<string, (VideoItem Item, int Line)> _seen = new(StringComparer.Ordinal);
+        private readonly Dictionary<(string Path, TimeSpan? Start, TimeSpan? End), (VideoItem Item, int Line)> _seen = [];
 
         internal void Check(VideoItem item, int line)
         {
-            if (!_seen.TryAdd(item.Path, (item, line)))
+            if (!_seen.TryAdd((item.Path, item.Start, item.End), (item, line)))
             {
-                (VideoItem earlier, int at) = _seen[item.Path];
+                (VideoItem earlier, int at) = _seen[(item.Path, item.Start, item.End)];
                 if (earlier.Label != item.Label || earlier.Split != item.Split)
                 {
                     throw new DatasetException(file, line, $"{item.Path} is \"{item.Label}\"{In(item)} here and \"{earlier.Label}\"{In(earlier)} in line {at}; remove one.");
                 }
+
+                ++contents.Repetitions;
             }
         }
 
@@ -96,9 +135,14 @@ internal static partial class DatasetReader
 
         string first = DelimitedText.Lines(path).Select(l => l.Text).FirstOrDefault("").TrimStart();
         return first.StartsWith('[') || first.StartsWith('{') ? DatasetFormat.SomethingSomething
-            : TableReader.IsHeader(first) ? DatasetFormat.Table
-            : DatasetFormat.Kinetics;
+            : DatasetFormat.Auto;
     }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Summary}")]
+    private static partial void LogRead(ILogger logger, string summary);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Source}: {Omission}")]
+    private static partial void LogOmission(ILogger logger, string source, string omission);
 
     private static string FileOnly(string path, DatasetFormat format) => File.Exists(path)
         ? path
@@ -110,12 +154,11 @@ internal static partial class DatasetReader
 
     /// <summary>A wrong root makes every video missing; that must be said at once and not as thousands of broken
     /// videos during training.</summary>
-    private static void DemandSomeVideo(string path, VideoDataset dataset, string root)
+    private static void DemandSomeVideo(string path, List<VideoItem> items, string root)
     {
-        IEnumerable<VideoItem> first = dataset.Items.Take(VideosLookedFor);
-        if (!first.Any(i => File.Exists(i.Path) || Directory.Exists(i.Path)))
+        if (!items.Take(VideosLookedFor).Any(i => Path.Exists(i.Path)))
         {
-            throw new DatasetException(path, 0, $"none of the first {Math.Min(VideosLookedFor, dataset.Count)} videos exists, for example {dataset[0].Path}; relative paths start from {root}.");
+            throw new DatasetException(path, 0, $"none of the first {Math.Min(VideosLookedFor, items.Count)} videos exists, for example {items[0].Path}; relative paths start from {root}.");
         }
     }
 

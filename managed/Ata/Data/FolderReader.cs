@@ -4,46 +4,51 @@ namespace Ata.Data;
 /// a file, a picture (a video of one frame) or a folder of pictures (its frames).</summary>
 internal static class FolderReader
 {
-    private static readonly HashSet<string> Videos = new(StringComparer.OrdinalIgnoreCase)
+    internal static DatasetContents Read(string folder, DatasetOptions options)
     {
-        ".avi", ".mp4", ".m4v", ".mkv", ".webm", ".mov", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ts", ".ogv",
-    };
-
-    private static readonly HashSet<string> Pictures = new(StringComparer.OrdinalIgnoreCase) { ".jpg", ".jpeg", ".png" };
-
-    internal static VideoDataset Read(string folder, DatasetOptions options)
-    {
-        IReadOnlyList<string>? names = ClassNames.Read(options.LabelsFile);
+        var contents = new DatasetContents { Names = ClassNames.Read(options.LabelsFile) };
         string[] below = Subfolders(folder);
+        contents.SkippedFiles.AddRange(FilesOf(folder));
         bool bySplit = below.Length > 0 && below.All(f => DatasetReader.SplitName(Path.GetFileName(f)) is "train" or "val" or "test");
-        var items = new List<VideoItem>();
         if (bySplit)
         {
             foreach (string split in below)
             {
-                AddClasses(split, DatasetReader.SplitName(Path.GetFileName(split)), names, items);
+                contents.SkippedFiles.AddRange(FilesOf(split));
+                AddClasses(split, DatasetReader.SplitName(Path.GetFileName(split)), contents);
             }
         }
         else
         {
-            AddClasses(folder, "", names, items);
+            AddClasses(folder, "", contents);
         }
 
-        return new VideoDataset(items, names);
+        contents.EmptyClasses.RemoveAll(c => contents.Items.Any(i => i.Label == c));
+        return contents;
     }
 
-    private static void AddClasses(string folder, string split, IReadOnlyList<string>? names, List<VideoItem> items)
+    private static void AddClasses(string folder, string split, DatasetContents contents)
     {
         foreach (string of in Subfolders(folder))
         {
-            string label = ClassNames.Name(of, 0, Path.GetFileName(of), names);
-            IEnumerable<string> files = Directory.EnumerateFiles(of).Where(f => Videos.Contains(Path.GetExtension(f)) || IsPicture(f));
-            IEnumerable<string> framesOf = Subfolders(of).Where(f => Directory.EnumerateFiles(f).Any(IsPicture));
-            items.AddRange(files.Concat(framesOf).Order(StringComparer.Ordinal).Select(v => new VideoItem(Path.GetFullPath(v), label, "", split)));
+            string label = ClassNames.Name(of, 0, Path.GetFileName(of), contents.Names);
+            var videos = new List<string>();
+            foreach (string entry in FilesOf(of).Concat(Subfolders(of)))
+            {
+                bool isVideo = Directory.Exists(entry) ? FilesOf(entry).Any(VideoFiles.IsPicture) : VideoFiles.IsVideo(entry);
+                (isVideo ? videos : contents.SkippedFiles).Add(entry);
+            }
+
+            contents.Items.AddRange(videos.Order(StringComparer.Ordinal).Select(v => new VideoItem(Path.GetFullPath(v), label, "", split)));
+            if (videos.Count == 0)
+            {
+                contents.EmptyClasses.Add(label);
+            }
         }
     }
 
-    private static bool IsPicture(string file) => Pictures.Contains(Path.GetExtension(file));
+    // What is hidden is not meant to be seen: .DS_Store, or ._clip.mp4, which is no video.
+    private static IEnumerable<string> FilesOf(string folder) => Directory.EnumerateFiles(folder).Where(f => !Path.GetFileName(f).StartsWith('.'));
 
     private static string[] Subfolders(string folder) => Directory.GetDirectories(folder)
         .Where(f => !Path.GetFileName(f).StartsWith('.')).Order(StringComparer.Ordinal).ToArray();

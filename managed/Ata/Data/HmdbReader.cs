@@ -4,7 +4,7 @@ namespace Ata.Data;
 /// for training, 2 for testing and 0 for neither.</summary>
 internal static class HmdbReader
 {
-    internal static VideoDataset Read(string folder, string root, DatasetOptions options)
+    internal static DatasetContents Read(string folder, string root, DatasetOptions options)
     {
         string ending = $"_test_split{options.Fold}.txt";
         string[] lists = Directory.GetFiles(folder, "*" + ending).Order(StringComparer.Ordinal).ToArray();
@@ -13,10 +13,11 @@ internal static class HmdbReader
             throw new DatasetException(folder, 0, $"there is no file ACTION{ending}.");
         }
 
-        IReadOnlyList<string>? names = ClassNames.Read(options.LabelsFile);
-        var items = new List<VideoItem>();
+        var contents = new DatasetContents { Names = ClassNames.Read(options.LabelsFile) };
+        contents.Files.AddRange(lists);
         foreach (string list in lists)
         {
+            var conflicts = new DatasetReader.Conflicts(list, contents);
             string action = Path.GetFileName(list)[..^ending.Length];
             foreach ((int line, string text) in DelimitedText.Lines(list))
             {
@@ -29,11 +30,13 @@ internal static class HmdbReader
                 if (words[1] != "0")
                 {
                     string path = DatasetReader.Resolve(list, line, root, Path.Combine(action, words[0]));
-                    items.Add(new VideoItem(path, ClassNames.Name(list, line, action, names), "", words[1] == "1" ? "train" : "test"));
+                    var item = new VideoItem(path, ClassNames.Name(list, line, action, contents.Names), "", words[1] == "1" ? "train" : "test");
+                    conflicts.Check(item, line);
+                    contents.Items.Add(item);
                 }
             }
         }
 
-        return new VideoDataset(items, names);
+        return contents;
     }
 }

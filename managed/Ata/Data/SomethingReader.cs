@@ -8,14 +8,16 @@ internal static class SomethingReader
 {
     private static readonly string[] Containers = [".webm", ".mp4", ".mkv", ".avi", ""];
 
-    internal static VideoDataset Read(string file, string root, DatasetOptions options)
+    internal static DatasetContents Read(string file, string root, DatasetOptions options)
     {
-        IReadOnlyList<string> names = ClassNames.Read(options.LabelsFile ?? FindLabels(file))!;
+        string labels = options.LabelsFile ?? FindLabels(file);
+        IReadOnlyList<string> names = ClassNames.Read(labels)!;
         var known = new HashSet<string>(names, StringComparer.Ordinal);
         string name = Path.GetFileNameWithoutExtension(file).ToLowerInvariant();
         string split = name.Contains("train", StringComparison.Ordinal) ? "train" : name.Contains("val", StringComparison.Ordinal) ? "val" : "";
-        var items = new List<VideoItem>();
-        var conflicts = new DatasetReader.Conflicts(file);
+        var contents = new DatasetContents { Names = names };
+        contents.Files.Add(labels);
+        var conflicts = new DatasetReader.Conflicts(file, contents);
         foreach ((int line, string id, string template) in Entries(file))
         {
             string label = template.Replace("[", "", StringComparison.Ordinal).Replace("]", "", StringComparison.Ordinal);
@@ -26,10 +28,10 @@ internal static class SomethingReader
 
             var item = new VideoItem(FindVideo(file, line, root, id), label, "", split);
             conflicts.Check(item, line);
-            items.Add(item);
+            contents.Items.Add(item);
         }
 
-        return new VideoDataset(items, names);
+        return contents;
     }
 
     /// <summary>The labels file that lies beside the list.</summary>

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Ata.Data;
 
 /// <summary>Reads the split files of UCF101 (<c>trainlist01.txt</c>, <c>testlist01.txt</c>, <c>classInd.txt</c>).</summary>
@@ -5,7 +7,7 @@ internal static class UcfReader
 {
     internal static bool IsList(string file) => DatasetReader.UcfListName().IsMatch(Path.GetFileName(file));
 
-    internal static VideoDataset Read(string path, string root, DatasetOptions options)
+    internal static DatasetContents Read(string path, string root, DatasetOptions options)
     {
         string[] lists = Directory.Exists(path)
             ? Directory.GetFiles(path, $"*list{options.Fold:D2}.txt").Where(IsList).Order(StringComparer.Ordinal).ToArray()
@@ -16,27 +18,31 @@ internal static class UcfReader
         }
 
         string classes = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(lists[0]))!, "classInd.txt");
-        IReadOnlyList<string>? names = ClassNames.Read(options.LabelsFile ?? (File.Exists(classes) ? classes : null));
-        var items = new List<VideoItem>();
+        var contents = new DatasetContents { Names = ClassNames.Read(options.LabelsFile ?? (File.Exists(classes) ? classes : null)) };
+        contents.Files.AddRange(lists);
+        contents.Files.AddRange(new[] { classes }.Where(File.Exists));
         foreach (string list in lists)
         {
-            ReadList(list, root, names, items);
+            ReadList(list, root, contents);
         }
 
-        return new VideoDataset(items, names);
+        return contents;
     }
 
-    private static void ReadList(string list, string root, IReadOnlyList<string>? names, List<VideoItem> items)
+    private static void ReadList(string list, string root, DatasetContents contents)
     {
+        IReadOnlyList<string>? names = contents.Names;
         string split = DatasetReader.SplitName(DatasetReader.UcfListName().Match(Path.GetFileName(list)).Groups[1].Value);
-        var conflicts = new DatasetReader.Conflicts(list);
+        var conflicts = new DatasetReader.Conflicts(list, contents);
         foreach ((int line, string text) in DelimitedText.Lines(list))
         {
-            // The number that training lists add is 1 + the class's place; the folder already names the class.
+            // The number that training lists add is 1 + the class's place.
             string video = text.Trim();
             int space = video.LastIndexOf(' ');
-            if (space > 0 && video.AsSpan(space + 1).IndexOfAnyExceptInRange('0', '9') < 0)
+            int? number = null;
+            if (space > 0 && int.TryParse(video.AsSpan(space + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int given))
             {
+                number = given;
                 video = video[..space].Trim();
             }
 
@@ -52,10 +58,15 @@ internal static class UcfReader
                 throw new DatasetException(list, line, $"the class \"{label}\" is not one of the {names.Count} classes.");
             }
 
+            if (names is not null && number is { } place && names.ElementAtOrDefault(place - 1) != label)
+            {
+                throw new DatasetException(list, line, $"the class {place} is \"{names.ElementAtOrDefault(place - 1) ?? "none"}\", but the folder is called \"{label}\".");
+            }
+
             string group = DatasetReader.UcfGroup().Match(Path.GetFileNameWithoutExtension(video)).Groups[1].Value;
             var item = new VideoItem(DatasetReader.Resolve(list, line, root, video), label, group.Length > 0 ? $"{label}/g{group}" : "", split);
             conflicts.Check(item, line);
-            items.Add(item);
+            contents.Items.Add(item);
         }
     }
 }

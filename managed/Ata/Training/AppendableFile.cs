@@ -24,4 +24,18 @@ internal static class AppendableFile
             throw;
         }
     }
+
+    /// <summary>Gives a damaged file another name, so that nothing of it is lost.</summary>
+    /// <returns>The new name.</returns>
+    internal static string SetAside(string path)
+    {
+        string aside = path + ".damaged";
+        for (int i = 2; Path.Exists(aside); ++i)
+        {
+            aside = $"{path}.damaged-{i}";
+        }
+
+        File.Move(path, aside);
+        return aside;
+    }
 }

@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
+using Ata.Interop;
 
 namespace Ata.Training;
 
@@ -8,7 +10,9 @@ namespace Ata.Training;
 /// <param name="Label">Its true class.</param>
 /// <param name="Predicted">The class given.</param>
 /// <param name="Probabilities">Probability of every class, averaged over the views.</param>
-public sealed record VideoPrediction(string Path, string Label, string Predicted, IReadOnlyList<float> Probabilities);
+/// <param name="Start">Where the part of the video begins that was classified; null for the beginning.</param>
+/// <param name="End">Where it ends; null for the end.</param>
+public sealed record VideoPrediction(string Path, string Label, string Predicted, IReadOnlyList<float> Probabilities, TimeSpan? Start = null, TimeSpan? End = null);
 
 /// <summary>Accuracy of one class.</summary>
 /// <param name="Label">Its name.</param>
@@ -98,9 +102,24 @@ public sealed record EvaluationResult
 
     /// <summary>Reads what <see cref="WriteJson"/> wrote.</summary>
     /// <param name="path">File to read.</param>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    /// <exception cref="InvalidDataException">It holds something else.</exception>
     public static EvaluationResult ReadJson(string path)
     {
-        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+        byte[] content = NativeFile.Read(path);
+        try
+        {
+            return Parse(content);
+        }
+        catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
+        {
+            throw new InvalidDataException($"{path} is no result of an evaluation: {error.Message}", error);
+        }
+    }
+
+    private static EvaluationResult Parse(byte[] content)
+    {
+        using JsonDocument document = JsonDocument.Parse(content);
         JsonElement root = document.RootElement;
         ClassAccuracy[] classes = root.GetProperty("classes").EnumerateArray()
             .Select(c => new ClassAccuracy(c.GetProperty("label").GetString()!, c.GetProperty("count").GetInt32(), c.GetProperty("correct").GetInt32()))
@@ -122,18 +141,24 @@ public sealed record EvaluationResult
         };
     }
 
-    /// <summary>Writes the predictions as CSV: path, label, predicted, correct, then the probability of each class.</summary>
+    /// <summary>Writes the predictions as CSV: path, label, predicted, correct, start_time and end_time in seconds where
+    /// parts of videos were classified, then the probability of each class.</summary>
     /// <param name="path">File to write.</param>
+    /// <exception cref="IOException">The file cannot be written; an existing one is intact.</exception>
     public void WritePredictions(string path)
     {
-        using var writer = new StreamWriter(path);
-        writer.NewLine = "\n";
-        writer.WriteLine(string.Join(',', new[] { "path", "label", "predicted", "correct" }.Concat(Labels.Select(l => "p_" + l)).Select(Data.DelimitedText.Quote)));
+        using var writer = new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" };
+        bool parts = Predictions.Any(p => p.Start is not null || p.End is not null);
+        string[] times = parts ? ["start_time", "end_time"] : [];
+        writer.WriteLine(string.Join(',', new[] { "path", "label", "predicted", "correct" }.Concat(times).Concat(Labels.Select(l => "p_" + l)).Select(Data.DelimitedText.Quote)));
         foreach (VideoPrediction prediction in Predictions)
         {
             string[] head = [prediction.Path, prediction.Label, prediction.Predicted, prediction.Label == prediction.Predicted ? "1" : "0"];
-            writer.WriteLine(string.Join(',', head.Select(Data.DelimitedText.Quote)
+            times = parts ? [Data.DelimitedText.Seconds(prediction.Start), Data.DelimitedText.Seconds(prediction.End)] : [];
+            writer.WriteLine(string.Join(',', head.Concat(times).Select(Data.DelimitedText.Quote)
                 .Concat(prediction.Probabilities.Select(p => p.ToString("G6", CultureInfo.InvariantCulture)))));
         }
+
+        NativeFile.Write(path, Encoding.UTF8.GetBytes(writer.ToString()));
     }
 }

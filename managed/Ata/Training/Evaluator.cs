@@ -91,7 +91,7 @@ public static class Evaluator
                         if (keepPredictions)
                         {
                             VideoItem video = dataset[batch.Items[i]];
-                            predictions.Add(new VideoPrediction(video.Path, video.Label, dataset.Labels[IndexOfLargest(probabilities)], probabilities));
+                            predictions.Add(new VideoPrediction(video.Path, video.Label, dataset.Labels[IndexOfLargest(probabilities)], probabilities, video.Start, video.End));
                         }
                     }
                 }

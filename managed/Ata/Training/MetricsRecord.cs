@@ -99,8 +99,20 @@ public sealed record MetricsRecord
         }
     }
 
-    /// <summary>Reads a line that <see cref="ToLine"/> wrote.</summary>
-    internal static MetricsRecord Parse(string line)
+    /// <summary>Reads a line that <see cref="ToLine"/> wrote; null for any other.</summary>
+    internal static MetricsRecord? TryParse(ReadOnlyMemory<byte> line)
+    {
+        try
+        {
+            return Parse(line);
+        }
+        catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
+        {
+            return null;
+        }
+    }
+
+    private static MetricsRecord Parse(ReadOnlyMemory<byte> line)
     {
         using JsonDocument document = JsonDocument.Parse(line);
         JsonElement root = document.RootElement;

@@ -40,6 +40,15 @@ public sealed class RunDirectory
     /// <summary>The model after the last update.</summary>
     public string FinalModel => In("final" + Extension);
 
+    /// <summary>Says which process writes into the folder, while one does.</summary>
+    public string LockFile => In("run.lock");
+
+    /// <summary>Takes the right to write into the folder, which is made if it is missing.</summary>
+    /// <returns>The right, to be disposed.</returns>
+    /// <exception cref="RunInUseException">Another run has it, in this process or in another one.</exception>
+    /// <exception cref="IOException">The folder cannot be written.</exception>
+    public RunLock Lock() => RunLock.Take(Path, LockFile);
+
     /// <summary>The checkpoints, the newest first.</summary>
     public IReadOnlyList<string> Checkpoints() => Directory.Exists(Path)
         ? Directory.GetFiles(Path, CheckpointPrefix + "*" + Extension)

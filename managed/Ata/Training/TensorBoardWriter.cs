@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Ata.Interop;
 
 namespace Ata.Training;
 
@@ -17,6 +18,9 @@ public sealed class TensorBoardWriter : IDisposable
     private const byte ValueField = (1 << 3) | 2;
     private const byte TagField = (1 << 3) | 2;
     private const byte SimpleValueField = (2 << 3) | 5;
+
+    // A length and two checksums around the data of a record.
+    private const int FrameBytes = sizeof(ulong) + (2 * sizeof(uint));
 
     private readonly FileStream _file;
 
@@ -66,6 +70,57 @@ public sealed class TensorBoardWriter : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
+
+    /// <summary>Makes sure that a run can continue its events: a damaged file gets another name, under which TensorBoard
+    /// still finds what can be read of it, and a new one begins.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="length">Bytes of it that the run had written.</param>
+    /// <param name="warn">Told of damage.</param>
+    /// <returns>Bytes of the file that belong to the run.</returns>
+    internal static long Repair(string path, long length, Action<string> warn)
+    {
+        if (length == 0 || IsWhole(path, length))
+        {
+            return length;
+        }
+
+        string what = Path.Exists(path) ? $"damaged, and is now {AppendableFile.SetAside(path)}" : "missing";
+        warn($"{path} is {what}; a new one begins.");
+        return 0;
+    }
+
+    /// <summary>Whether the first bytes of a file are records whose checksums are right.</summary>
+    private static bool IsWhole(string path, long length)
+    {
+        try
+        {
+            ReadOnlySpan<byte> rest = NativeFile.Read(path);
+            if (rest.Length < length)
+            {
+                return false;
+            }
+
+            rest = rest[..(int)length];
+            while (rest.Length >= FrameBytes)
+            {
+                ulong data = BinaryPrimitives.ReadUInt64LittleEndian(rest);
+                if (data > (ulong)(rest.Length - FrameBytes)
+                    || Crc32C.Masked(rest[..8]) != BinaryPrimitives.ReadUInt32LittleEndian(rest[8..])
+                    || Crc32C.Masked(rest.Slice(12, (int)data)) != BinaryPrimitives.ReadUInt32LittleEndian(rest[(12 + (int)data)..]))
+                {
+                    return false;
+                }
+
+                rest = rest[(FrameBytes + (int)data)..];
+            }
+
+            return rest.IsEmpty;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
 
     private static MemoryStream NewEvent(long step)
     {

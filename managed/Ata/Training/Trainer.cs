@@ -33,7 +33,7 @@ public sealed partial class Trainer : IDisposable
     /// <param name="train">Training videos.</param>
     /// <param name="validation">Validation videos, or null for no validation.</param>
     /// <param name="options">Options; null for the defaults.</param>
-    /// <param name="logger">Receives warnings, such as of unreadable videos; null for none.</param>
+    /// <param name="logger">Receives warnings, such as of unreadable videos and of videos in both datasets; null for none.</param>
     /// <exception cref="ArgumentException">An option is out of range, or model and data contradict each other.</exception>
     public Trainer(Model model, IVideoDataset train, IVideoDataset? validation = null, TrainerOptions? options = null, ILogger? logger = null)
     {
@@ -51,6 +51,11 @@ public sealed partial class Trainer : IDisposable
             RequireClasses(_validation, nameof(validation));
         }
 
+        if (train is VideoDataset training && validation is VideoDataset validating && training.SharedWith(validating) is { Count: > 0 } shared)
+        {
+            LogShared(DatasetReport.Count(shared.Count, "video is", "videos are"), DatasetReport.Some(shared));
+        }
+
         _totalSteps = _options.TotalSteps(train.Count);
         _directory = _options.OutputDirectory is { } path ? new RunDirectory(path) : null;
         _state = new TrainingState { Options = _options, Videos = train.Count };
@@ -62,6 +67,9 @@ public sealed partial class Trainer : IDisposable
 
     /// <summary>Updates of the whole run.</summary>
     public long TotalSteps => _totalSteps;
+
+    /// <summary>The right to write into the output directory, if the caller has it already.</summary>
+    internal RunLock? HeldLock { get; init; }
 
     /// <summary>Continues from a checkpoint: call it before <see cref="FitAsync"/>.</summary>
     /// <param name="checkpoint">A checkpoint of a run with equal options, model and data.</param>
@@ -99,7 +107,9 @@ public sealed partial class Trainer : IDisposable
     /// <exception cref="OperationCanceledException">The run was cancelled; its checkpoint is written.</exception>
     /// <exception cref="TooManyBrokenVideosException">More videos than allowed cannot be read.</exception>
     /// <exception cref="TrainingDivergedException">A number that training computed is not finite.</exception>
-    /// <exception cref="IOException">The output directory cannot be written; earlier checkpoints are intact.</exception>
+    /// <exception cref="RunInUseException">Another run writes into the output directory.</exception>
+    /// <exception cref="IOException">The output directory cannot be written, or holds another run; earlier checkpoints are
+    /// intact.</exception>
     public Task<TrainingResult> FitAsync(IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         if (_running)
@@ -152,13 +162,14 @@ public sealed partial class Trainer : IDisposable
 
     private async Task<TrainingResult> RunAsync(IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
     {
-        if (_directory is not null)
-        {
-            Directory.CreateDirectory(_directory.Path);
-        }
-
         try
         {
+            using RunLock? taken = HeldLock is null ? _directory?.Lock() : null;
+            if (_directory?.Checkpoints().Count > 0 && _state.Batches == 0)
+            {
+                throw new IOException($"{_directory.Path} holds a run already; resume it from its last checkpoint, or name another folder.");
+            }
+
             using var run = new Run(this, progress);
             await run.TrainAsync(cancellationToken).ConfigureAwait(false);
             return run.Result();
@@ -185,6 +196,12 @@ public sealed partial class Trainer : IDisposable
         _steps.Save(_directory.CheckpointAt(Step), _state.ToJson());
         _directory.RemoveOldCheckpoints(_options.KeepCheckpoints);
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Number} in training and in validation: {Videos}")]
+    private partial void LogShared(string number, string videos);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Problem}")]
+    private partial void LogDamage(string problem);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Path} cannot be read and is left out: {Reason}")]
     private partial void LogBrokenVideo(string path, string reason);

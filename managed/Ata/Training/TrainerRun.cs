@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Ata.Data;
+using Ata.Interop;
 
 namespace Ata.Training;
 
@@ -30,6 +31,8 @@ public sealed partial class Trainer
             _logits = new float[Options.BatchSize * owner._model.Config.Classes];
             if (owner._directory is { } directory)
             {
+                State.MetricsLength = MetricsLog.Repair(directory.Metrics, State.MetricsLength, owner.Step, owner.LogDamage);
+                State.EventsLength = TensorBoardWriter.Repair(directory.Events, State.EventsLength, owner.LogDamage);
                 _metrics = new MetricsLog(directory.Metrics, State.MetricsLength);
                 try
                 {
@@ -280,7 +283,7 @@ public sealed partial class Trainer
             {
                 using var json = new MemoryStream();
                 result.WriteJson(json);
-                WholeFile.Write(directory.Validation, json.ToArray());
+                NativeFile.Write(directory.Validation, json.ToArray());
                 WriteReport(directory);
             }
         }
@@ -326,9 +329,22 @@ public sealed partial class Trainer
                 IReadOnlyList<MetricsRecord> records = MetricsLog.Read(directory.Metrics);
                 _owner._lastTrainRecord = records.LastOrDefault(r => r.Kind == MetricsKind.Train);
                 _owner._lastValidationRecord = records.LastOrDefault(r => r.Kind == MetricsKind.Validation);
-                _owner._lastValidation = _owner._lastValidationRecord is not null && File.Exists(directory.Validation)
-                    ? EvaluationResult.ReadJson(directory.Validation)
-                    : null;
+                if (_owner._lastValidationRecord is not null && File.Exists(directory.Validation))
+                {
+                    RestoreLastValidation(directory.Validation);
+                }
+            }
+        }
+
+        private void RestoreLastValidation(string path)
+        {
+            try
+            {
+                _owner._lastValidation = EvaluationResult.ReadJson(path);
+            }
+            catch (Exception error) when (error is InvalidDataException or IOException)
+            {
+                _owner.LogDamage($"The report leaves the last validation out: {error.Message}");
             }
         }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
+using Ata.Interop;
 
 namespace Ata.Training;
 
@@ -38,7 +39,7 @@ public static class TrainingReport
         }
 
         html.Append("</tbody></table></div></section>\n</main></body></html>\n");
-        WholeFile.Write(path, html.ToString());
+        NativeFile.Write(path, Encoding.UTF8.GetBytes(html.ToString()));
     }
 
     private static void AppendSummary(StringBuilder html, IReadOnlyList<MetricsRecord> metrics, EvaluationResult? evaluation)

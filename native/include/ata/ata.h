@@ -53,7 +53,7 @@ extern "C" {
  * ------------------------------------------------------------------------------------------ */
 
 /** Version of the binary interface. It changes when a struct or a function changes incompatibly. */
-#define ATA_ABI_VERSION 1
+#define ATA_ABI_VERSION 2
 
 /** Outcome of a call. */
 ATA_ENUM(ata_status){
@@ -330,8 +330,8 @@ ata_tensor_file_set_metadata(ata_tensor_file* file, const char* key,
                              const char* value) ATA_NOEXCEPT;
 
 /**
- * Writes the set as a safetensors file: to a temporary file beside `path` that is synced and then
- * renamed, so that `path` is never half-written.
+ * Writes the set as a safetensors file that is never half-written (ata_file_write() says how). It
+ * may be the file that the set was opened from: the tensors are read from the old content.
  * @param file The set.
  * @param path File to write.
  */
@@ -1382,6 +1382,13 @@ typedef struct ata_clip_options {
   float mean[3];
   /** Per-channel standard deviation. Default 0.225. */
   float std[3];
+  /** Part of the video that the clip is taken from, as if the rest were not there: its start in
+   *  seconds. Default 0. ::ATA_BAD_VIDEO if the video ends before it. `offset` counts from here;
+   *  frame times count from the video's first frame, as always. */
+  double interval_start;
+  /** Its end in seconds, above `interval_start`; 0 (the default), or an end after the video's, for
+   *  the end of the video. */
+  double interval_end;
 } ata_clip_options;
 
 /** Fills in the defaults. @param options Receives them. */
@@ -1436,6 +1443,65 @@ ATA_API(ata_status) ata_video_writer_finish(ata_video_writer* writer) ATA_NOEXCE
 
 /** Releases a handle; an unfinished file is removed. @param writer May be NULL. */
 ATA_API(void) ata_video_writer_release(ata_video_writer* writer) ATA_NOEXCEPT;
+
+/* ---------------------------------------------------------------------------------------------
+ * Files: the library's own way to read and write them, for what a program keeps beside models and
+ * videos. Thread-safe.
+ * ------------------------------------------------------------------------------------------ */
+
+/** What a path leads to. */
+ATA_ENUM(ata_file_kind){
+    /** A file with content. */
+    ATA_FILE_REGULAR = 0,
+    /** A folder. */
+    ATA_FILE_FOLDER = 1,
+    /** A pipe, a socket or a device. */
+    ATA_FILE_OTHER = 2,
+};
+
+/**
+ * Tells which file a path leads to, whatever it is called: two paths lead to one file, through
+ * links, other spellings or relative folders, if and only if `volume` and `number` are equal.
+ * @param path A file or folder; ::ATA_NOT_FOUND if there is none.
+ * @param kind Receives what it is.
+ * @param volume Receives the number of the volume.
+ * @param number Receives the number of the file on its volume.
+ */
+ATA_API(ata_status)
+ata_file_identify(const char* path, ata_file_kind* kind, uint64_t* volume,
+                  uint64_t* number) ATA_NOEXCEPT;
+
+/**
+ * Reads a file whole. What is not a regular file is ::ATA_IO_ERROR at once, where opening a pipe
+ * would wait for its writer.
+ * @param path File to read.
+ * @param data Receives the content if it fits.
+ * @param capacity Bytes that `data` has room for; with 0 and NULL only the size is told.
+ * @param size Receives the size of the file in bytes. If it is above `capacity`, nothing was read.
+ */
+ATA_API(ata_status)
+ata_file_read(const char* path, void* data, size_t capacity, size_t* size) ATA_NOEXCEPT;
+
+/**
+ * Writes a file whole, as every function of the library does that takes a path to write. Content
+ * goes to a temporary file in the same folder that is synced and then renamed, so that `path` holds
+ * the old content or the new and never a part. A symbolic link stays: the file that it leads to is
+ * replaced, or made if it dangles. A file that is replaced keeps its permissions, and its owner
+ * where the system allows it. A character device such as /dev/null is written straight. A folder,
+ * pipe, socket, block device or write-protected file is ::ATA_IO_ERROR.
+ * @param path File to write.
+ * @param data The content; may be NULL if `size` is 0.
+ * @param size Its bytes.
+ */
+ATA_API(ata_status)
+ata_file_write(const char* path, const void* data, size_t size) ATA_NOEXCEPT;
+
+/**
+ * Finds out whether a file could be written, before the work that makes its content. Changes
+ * nothing.
+ * @param path File to write later.
+ */
+ATA_API(ata_status) ata_file_check_writable(const char* path) ATA_NOEXCEPT;
 
 #if defined(__cplusplus)
 } /* extern "C" */

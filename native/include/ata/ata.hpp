@@ -18,6 +18,7 @@
 #define ATA_ATA_HPP_
 
 #include <ata/alignment.hpp>
+#include <ata/file.hpp>
 #include <ata/library.hpp>
 #include <ata/model.hpp>
 #include <ata/temporal_block.hpp>

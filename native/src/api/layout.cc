@@ -167,6 +167,8 @@ const ata_abi_entry kLayout[] = {
     ATA_FIELD(ata_clip_options, interpolation),
     ATA_FIELD(ata_clip_options, mean),
     ATA_FIELD(ata_clip_options, std),
+    ATA_FIELD(ata_clip_options, interval_start),
+    ATA_FIELD(ata_clip_options, interval_end),
 };
 
 }  // namespace

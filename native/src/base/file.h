@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
-#include <memory>
 #include <string>
 
 namespace ata {
@@ -14,10 +13,25 @@ namespace ata {
 std::filesystem::path native_path(const std::string& utf8);
 std::string utf8_path(const std::filesystem::path& path);
 
-/// A read-only file with positioned reads; safe to use from several threads at once.
+/// What a path leads to.
+enum class FileKind : int32_t { kRegular = 0, kFolder = 1, kOther = 2 };
+
+/// Which file a path leads to, through links: two paths lead to the same one if and only if both
+/// numbers are equal.
+struct FileIdentity {
+  FileKind kind;
+  uint64_t volume;
+  uint64_t number;
+};
+
+/// Throws ATA_NOT_FOUND or ATA_IO_ERROR naming the path.
+FileIdentity identify_file(const std::string& path);
+
+/// A read-only regular file with positioned reads; safe to use from several threads at once. What
+/// is not a regular file is refused without waiting for it, as opening a pipe would.
 class InputFile {
  public:
-  /// Throws ATA_NOT_FOUND or ATA_IO naming the path.
+  /// Throws ATA_NOT_FOUND or ATA_IO_ERROR naming the path.
   explicit InputFile(const std::string& path);
   ~InputFile();
   InputFile(const InputFile&) = delete;
@@ -25,7 +39,7 @@ class InputFile {
 
   const std::string& path() const { return path_; }
   uint64_t size() const { return size_; }
-  /// Fills `data` with exactly `size` bytes from `offset`, or throws ATA_IO.
+  /// Fills `data` with exactly `size` bytes from `offset`, or throws ATA_IO_ERROR.
   void read(uint64_t offset, void* data, size_t size) const;
 
  private:
@@ -34,17 +48,48 @@ class InputFile {
   uint64_t size_ = 0;
 };
 
-/// A path in the directory of `path` that no other call has returned in this process, for content
-/// that will become `path` by replace_file().
-std::string temporary_path_beside(const std::string& path);
+/// The place of a file that is being written, so that `path` holds either its old content or all of
+/// the new: content goes to temporary_path(), in the same folder, until commit() puts it in its
+/// place. Destroying an object that was not committed removes the temporary file.
+///
+/// Symbolic links stay: what they lead to is replaced, or made where they dangle. A file that is
+/// replaced keeps its permissions, and its owner where the system allows it. A character device,
+/// such as /dev/null, is written straight. Folders, pipes, sockets, block devices and files that
+/// are write-protected are refused.
+class OutputPlace {
+ public:
+  /// Makes the temporary file, so that what cannot be written is known before there is content.
+  /// Throws ATA_IO_ERROR naming the path and the cause.
+  explicit OutputPlace(const std::string& path);
+  ~OutputPlace();
+  OutputPlace(const OutputPlace&) = delete;
+  OutputPlace& operator=(const OutputPlace&) = delete;
 
-/// Makes the file at `temporary_path` durable and gives it the name `path`, replacing what is
-/// there. On failure removes it and throws ATA_IO_ERROR naming `path`.
-void replace_file(const std::string& temporary_path, const std::string& path);
+  const std::string& path() const { return path_; }
+  const std::string& temporary_path() const { return temporary_path_; }
 
-/// Writes a file so that `path` holds either its old content or all of the new: bytes go to a
-/// temporary file beside it, which commit() syncs and renames. Destroying an uncommitted object
-/// removes the temporary file. Failures throw ATA_IO naming the path and the cause.
+  /// Makes the content durable and gives it its name. On failure removes it and throws
+  /// ATA_IO_ERROR naming the path.
+  void commit();
+
+ private:
+  void open();
+  std::string keep_permissions() const;
+
+  std::string path_;
+  std::filesystem::path destination_;
+  std::string temporary_path_;
+  bool straight_ = false;
+  bool pending_ = false;
+  // Of the file that is replaced.
+  bool replaces_ = false;
+  uint32_t mode_ = 0;
+  uint32_t owner_ = 0;
+  uint32_t group_ = 0;
+};
+
+/// Writes a file as OutputPlace describes. Failures throw ATA_IO_ERROR naming the path and the
+/// cause.
 class AtomicFile {
  public:
   explicit AtomicFile(const std::string& path);
@@ -56,8 +101,7 @@ class AtomicFile {
   void commit();
 
  private:
-  std::string path_;
-  std::string temporary_path_;
+  OutputPlace place_;
   std::FILE* file_ = nullptr;
 };
 

@@ -86,6 +86,24 @@ std::vector<double> segment_times(const ata_clip_options& options, const ata_vid
   return times;
 }
 
+/// The part of a video that a clip is taken from, as a video of its own.
+ata_video_info part_of(const ata_clip_options& options, ata_video_info info,
+                       const std::string& path) {
+  if (options.interval_start == 0 && options.interval_end == 0) return info;
+  if (options.interval_start >= info.duration) {
+    fail(ATA_BAD_VIDEO, "'", path, "' lasts ", info.duration,
+         " s and ends before the interval that a clip is taken from, which begins at ",
+         options.interval_start, " s");
+  }
+  double end = info.duration;
+  if (options.interval_end > 0) end = std::min(end, options.interval_end);
+  info.duration = end - options.interval_start;
+  // A quarter frame absorbs rounding; a part shorter than a frame shows the one that it lies in.
+  info.frame_count =
+      std::max<int64_t>(1, static_cast<int64_t>(std::floor(info.duration * info.fps + 0.25)));
+  return info;
+}
+
 }  // namespace
 
 ata_clip_options default_clip_options() {
@@ -103,6 +121,8 @@ ata_clip_options default_clip_options() {
   options.size = 224;
   options.crop_index = 0;
   options.crop_count = 1;
+  options.interval_start = 0;
+  options.interval_end = 0;
   options.flip = 0;
   options.interpolation = ATA_BILINEAR;
   std::fill(std::begin(options.mean), std::end(options.mean), 0.45f);
@@ -137,6 +157,13 @@ void check_clip_options(const ata_clip_options& options) {
     require(std::isfinite(options.std[c]) && options.std[c] > 0, "std[", c, "] is ", options.std[c],
             "; it must be above 0");
   }
+  require(std::isfinite(options.interval_start) && options.interval_start >= 0,
+          "interval_start is ", options.interval_start,
+          "; it must be a number of seconds, at least 0");
+  require(options.interval_end == 0 || (std::isfinite(options.interval_end) &&
+                                        options.interval_end > options.interval_start),
+          "interval_end is ", options.interval_end, "; it must be above interval_start, ",
+          options.interval_start, ", or 0 for the end of the video");
   const float* crop = options.crop_rectangle;
   if (std::any_of(crop, crop + 4, [](float value) { return value != 0; })) {
     // The sum may exceed 1 by the rounding of a caller's single precision.
@@ -150,8 +177,12 @@ void check_clip_options(const ata_clip_options& options) {
 std::vector<double> clip_times(const ata_clip_options& options, const ata_video_info& info,
                                const std::string& path) {
   check_clip_options(options);
-  return options.sampling == ATA_SAMPLING_DENSE ? dense_times(options, info, path)
-                                                : segment_times(options, info, path);
+  const ata_video_info part = part_of(options, info, path);
+  std::vector<double> times = options.sampling == ATA_SAMPLING_DENSE
+                                  ? dense_times(options, part, path)
+                                  : segment_times(options, part, path);
+  for (double& time : times) time += options.interval_start;
+  return times;
 }
 
 }  // namespace ata

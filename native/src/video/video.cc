@@ -244,27 +244,10 @@ VideoWriter::VideoWriter(const std::string& path, int width, int height, double 
   }
   require(std::isfinite(fps) && fps >= 0.01 && fps <= 1000, "a video of ", fps,
           " frames per second cannot be written; the rate must be 0.01 to 1000");
-  temporary_path_ = temporary_path_beside(path);
   const VideoPlugin& plugin = video_plugin();
-  try {
-    encoder_ =
-        plugin.create_encoder({temporary_path_, path, extension.substr(1), width, height, fps});
-  } catch (...) {
-    close();
-    throw;
-  }
-}
-
-VideoWriter::~VideoWriter() {
-  close();
-}
-
-void VideoWriter::close() noexcept {
-  encoder_.reset();
-  if (temporary_path_.empty()) return;
-  std::error_code ignored;
-  std::filesystem::remove(native_path(temporary_path_), ignored);
-  temporary_path_.clear();
+  place_.emplace(path);
+  encoder_ = plugin.create_encoder(
+      {place_->temporary_path(), path, extension.substr(1), width, height, fps});
 }
 
 void VideoWriter::add(const Tensor& frame) {
@@ -281,8 +264,7 @@ void VideoWriter::finish() {
   require(frame_count_ > 0, "'", path_, "' has no frames; add at least one");
   encoder_->finish();
   encoder_.reset();
-  replace_file(temporary_path_, path_);
-  temporary_path_.clear();
+  place_->commit();
 }
 
 VideoSupport video_support() {

@@ -4,11 +4,13 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "ata/ata.h"
+#include "base/file.h"
 #include "base/plugin_loader.h"
 #include "tensor/tensor.h"
 #include "video/kept_frames.h"
@@ -60,8 +62,6 @@ class VideoWriter {
  public:
   /// The container is chosen by the extension of `path`: mp4, mkv, webm, avi.
   VideoWriter(const std::string& path, int width, int height, double fps);
-  /// Removes what was written unless finish() succeeded.
-  ~VideoWriter();
   VideoWriter(const VideoWriter&) = delete;
   VideoWriter& operator=(const VideoWriter&) = delete;
 
@@ -70,13 +70,12 @@ class VideoWriter {
   void finish();
 
  private:
-  void close() noexcept;
-
   std::string path_;
-  std::string temporary_path_;
   int width_;
   int height_;
   int64_t frame_count_ = 0;
+  // Removes what was written unless finish() succeeded; the encoder closes it first.
+  std::optional<OutputPlace> place_;
   std::unique_ptr<FrameEncoder> encoder_;
 };
 

@@ -34,6 +34,13 @@ public sealed class CliFiles : IDisposable
 
     public string In(string name) => Path.Combine(Folder, name);
 
+    /// <summary>Writes a file of text.</summary>
+    public void Write(string name, string content)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(In(name))!);
+        File.WriteAllText(In(name), content);
+    }
+
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 
     // A textured square that moves by 8 pixels a frame over a dark gradient.

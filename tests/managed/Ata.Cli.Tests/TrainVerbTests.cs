@@ -129,6 +129,61 @@ public sealed class TrainVerbTests : IDisposable
         Assert.Contains("no checkpoint", Run(["train", "--resume", In("none")]).Error);
     }
 
+    [Fact]
+    public void SecondRunInAFolderIsRefusedAndTheFirstGoesOn()
+    {
+        string list = MakeVideos(8);
+        string[] settings =
+        [
+            "--data", list, "--out", In("run"), "--arch", "vit-tiny", "--image-size", "16", "--patch-size", "8", "--dim", "16", "--depth", "1",
+            "--heads", "2", "--frames", "2", "--stride", "2", "--batch", "2", "--workers", "1", "--threads", "1", "--checkpoint-steps", "2",
+        ];
+        using Process first = Start(["train", .. settings, "--steps", "1000000"]);
+        first.BeginErrorReadLine();
+        WaitForACheckpoint(first, "run");
+
+        foreach (string[] second in (string[][])[["train", .. settings, "--steps", "4"], ["train", "--resume", In("run")]])
+        {
+            (int code, _, string error) = Run(second);
+            Assert.Equal(1, code);
+            Assert.Contains($"{In("run")} is in use by another run (process {first.Id})", error);
+            Assert.Single(error.Trim().Split('\n'));
+        }
+
+        Assert.False(first.HasExited);
+        first.Kill();
+        first.WaitForExit();
+
+        // A killed run holds nothing.
+        using Process continued = Start(["train", "--resume", In("run")]);
+        string? line;
+        do
+        {
+            line = continued.StandardError.ReadLine();
+        }
+        while (line is not null && !line.Contains("step", StringComparison.Ordinal));
+        Assert.NotNull(line);
+        continued.Kill();
+        continued.WaitForExit();
+    }
+
+    [Fact]
+    public void WhatWasReadIsSaidInOneLine()
+    {
+        MakeVideos(8);
+        File.WriteAllText(In("clips/mine.csv"), "# made by hand\nfile_name,label,note\n00000.mp4,a,x\n00001.mp4,b,y\n00099.mp4,b,z\n");
+        File.CreateSymbolicLink(In("clips/again.mp4"), In("clips/00001.mp4"));
+        File.WriteAllText(In("clips/val.csv"), "file_name,label\nagain.mp4,b\n");
+
+        (int code, _, string error) = Run(["train", "--data", In("clips/mine.csv"), "--val", In("clips/val.csv"), "--out", In("run"), "--arch", "vit-tiny", "--image-size", "16", "--patch-size", "8",
+            "--dim", "16", "--depth", "1", "--heads", "2", "--frames", "2", "--stride", "2", "--steps", "2", "--batch", "2", "--max-broken", "0.5"]);
+
+        Assert.True(code == 0, error);
+        string[] lines = error.Split('\n');
+        Assert.Equal($"{In("clips/mine.csv")}: 3 videos of 2 classes; comma-separated columns file_name, label; ignored column note; skipped 1 comment; 1 video does not exist: {In("clips/00099.mp4")}", lines[0]);
+        Assert.Contains($"warning: 1 video is in training and in validation: {In("clips/00001.mp4")}", lines);
+    }
+
     private string In(string name) => Path.Combine(_folder, name);
 
     private string MakeVideos(int count)

@@ -3,7 +3,12 @@
 #include <gtest/gtest.h>
 
 #if !defined(_WIN32)
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <csignal>
 #endif
@@ -95,7 +100,168 @@ TEST_F(FileTest, UnwritableTargetFails) {
   EXPECT_THROW(AtomicFile(path("no/such/directory/a")), Error);
 }
 
+TEST_F(FileTest, NamesAsLongAsAllowedAreWritten) {
+  const std::string name(255, 'n');
+  AtomicFile out(path(name));
+  out.write("x", 1);
+  out.commit();
+  EXPECT_EQ(content(path(name)), "x");
+}
+
 #if !defined(_WIN32)
+void write_file(const std::string& path, const std::string& text) {
+  AtomicFile out(path);
+  out.write(text.data(), text.size());
+  out.commit();
+}
+
+std::string refusal_to_write(const std::string& path) {
+  try {
+    write_file(path, "new");
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), ATA_IO_ERROR);
+    return error.what();
+  }
+  return {};
+}
+
+mode_t mode_of(const std::string& path) {
+  struct stat info = {};
+  EXPECT_EQ(::lstat(path.c_str(), &info), 0);
+  return info.st_mode & 07777;
+}
+
+TEST_F(FileTest, WhatIsNoRegularFileIsRefusedWithoutWaiting) {
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  const int unix_socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  // The path of a socket is short.
+  const std::string socket_path = "/tmp/ata-file-test-" + std::to_string(::getpid());
+  socket_path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  ASSERT_EQ(::bind(unix_socket, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  for (const auto& [file, kind] :
+       {std::pair(path("pipe"), "a pipe"), std::pair(directory_.string(), "a folder"),
+        std::pair(std::string("/dev/zero"), "a device"), std::pair(socket_path, "a socket")}) {
+    try {
+      InputFile in(file);
+      ADD_FAILURE() << "opened " << file;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.status(), ATA_IO_ERROR);
+      EXPECT_NE(std::string(error.what()).find(std::string(" is ") + kind), std::string::npos)
+          << error.what();
+    }
+    if (file == "/dev/zero") continue;
+    EXPECT_NE(refusal_to_write(file).find(kind), std::string::npos) << file;
+  }
+  ::close(unix_socket);
+  struct stat info = {};
+  ASSERT_EQ(::lstat(path("pipe").c_str(), &info), 0);
+  EXPECT_TRUE(S_ISFIFO(info.st_mode));
+  ASSERT_EQ(::lstat(socket_path.c_str(), &info), 0);
+  EXPECT_TRUE(S_ISSOCK(info.st_mode));
+  ::unlink(socket_path.c_str());
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(FileTest, CharacterDevicesAreWrittenStraight) {
+  write_file("/dev/null", "gone");
+  // Through a link too, which stays.
+  fs::create_symlink("/dev/null", path("sink"));
+  write_file(path("sink"), "gone");
+  struct stat info = {};
+  ASSERT_EQ(::stat("/dev/null", &info), 0);
+  EXPECT_TRUE(S_ISCHR(info.st_mode));
+  EXPECT_TRUE(fs::is_symlink(path("sink")));
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(FileTest, LinksAreFollowed) {
+  fs::create_directories(path("real"));
+  std::ofstream(path("real/a")) << "old";
+  fs::create_symlink("real/a", path("first"));
+  fs::create_symlink(directory_ / "first", path("second"));
+  write_file(path("second"), "new");
+  EXPECT_TRUE(fs::is_symlink(path("second")));
+  EXPECT_TRUE(fs::is_symlink(path("first")));
+  EXPECT_EQ(content(path("real/a")), "new");
+
+  // A link that dangles makes its target; one into a folder that is not there is an error.
+  fs::create_symlink("real/b", path("dangling"));
+  write_file(path("dangling"), "made");
+  EXPECT_TRUE(fs::is_symlink(path("dangling")));
+  EXPECT_EQ(content(path("real/b")), "made");
+  fs::create_symlink("nowhere/c", path("lost"));
+  EXPECT_NE(refusal_to_write(path("lost")).find("folder does not exist"), std::string::npos);
+  fs::create_symlink("loop", path("loop"));
+  EXPECT_NE(refusal_to_write(path("loop")), "");
+  EXPECT_TRUE(fs::is_symlink(path("loop")));
+}
+
+TEST_F(FileTest, PermissionsAreKeptAndNewFilesFollowTheUmask) {
+  for (const mode_t mode : {0600u, 0640u, 0755u}) {
+    std::ofstream(path("a")) << "old";
+    ASSERT_EQ(::chmod(path("a").c_str(), mode), 0);
+    write_file(path("a"), "new");
+    EXPECT_EQ(mode_of(path("a")), mode);
+    EXPECT_EQ(content(path("a")), "new");
+  }
+  const mode_t umask_before = ::umask(027);
+  write_file(path("b"), "new");
+  ::umask(umask_before);
+  EXPECT_EQ(mode_of(path("b")), 0640u);
+}
+
+TEST_F(FileTest, OwnersAreKeptWhereTheSystemAllowsIt) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs the superuser";
+  std::ofstream(path("a")) << "old";
+  ASSERT_EQ(::chown(path("a").c_str(), 12345, 54321), 0);
+  write_file(path("a"), "new");
+  struct stat info = {};
+  ASSERT_EQ(::stat(path("a").c_str(), &info), 0);
+  EXPECT_EQ(info.st_uid, 12345u);
+  EXPECT_EQ(info.st_gid, 54321u);
+}
+
+TEST_F(FileTest, WriteProtectedFilesAndFoldersAreRefused) {
+  if (::geteuid() == 0) GTEST_SKIP() << "the superuser may write everywhere";
+  std::ofstream(path("a")) << "old";
+  ASSERT_EQ(::chmod(path("a").c_str(), 0444), 0);
+  EXPECT_NE(refusal_to_write(path("a")).find("write-protected"), std::string::npos);
+  fs::create_directories(path("closed"));
+  ASSERT_EQ(::chmod(path("closed").c_str(), 0500), 0);
+  EXPECT_NE(refusal_to_write(path("closed/b")).find("in its folder"), std::string::npos);
+  EXPECT_EQ(content(path("a")), "old");
+}
+
+TEST_F(FileTest, IdentityIsThatOfTheFileAndNotOfItsName) {
+  std::ofstream(path("a")) << "x";
+  std::ofstream(path("b")) << "x";
+  fs::create_symlink("a", path("symbolic"));
+  fs::create_hard_link(path("a"), path("hard"));
+  const FileIdentity a = identify_file(path("a"));
+  EXPECT_EQ(a.kind, FileKind::kRegular);
+  for (const std::string& other :
+       {path("symbolic"), path("hard"), (directory_ / "." / "a").string()}) {
+    const FileIdentity same = identify_file(other);
+    EXPECT_EQ(same.volume, a.volume);
+    EXPECT_EQ(same.number, a.number);
+  }
+  EXPECT_NE(identify_file(path("b")).number, a.number);
+  EXPECT_EQ(identify_file(directory_.string()).kind, FileKind::kFolder);
+  EXPECT_EQ(identify_file("/dev/null").kind, FileKind::kOther);
+  EXPECT_THROW(identify_file(path("absent")), Error);
+}
+
+TEST_F(FileTest, OpenFileIsReadToItsEndAfterItWasReplaced) {
+  write_file(path("a"), "old content");
+  InputFile in(path("a"));
+  write_file(path("a"), "new");
+  std::string text(in.size(), '\0');
+  in.read(0, text.data(), text.size());
+  EXPECT_EQ(text, "old content");
+}
+
 TEST_F(FileTest, FullDiskKeepsTheOldFile) {
   std::ofstream(path("a")) << "old";
   // A limit on the size of files makes writes fail as a full disk does.

@@ -132,6 +132,46 @@ struct BadOption {
   std::function<void(ata_clip_options&)> spoil;
 };
 
+TEST(Interval, IsSampledAsAVideoOfItsOwn) {
+  ata_clip_options options = default_clip_options();
+  options.frames = 4;
+  options.stride = 3;
+  options.clip_count = 3;
+  options.short_policy = ATA_SHORT_LOOP;
+  for (const ata_sampling_kind kind : {ATA_SAMPLING_DENSE, ATA_SAMPLING_SEGMENTS}) {
+    options.sampling = kind;
+    for (const int64_t length : {40, 7, 3}) {
+      for (options.clip_index = 0; options.clip_index < 3; ++options.clip_index) {
+        ata_clip_options part = options;
+        part.interval_start = 2.0;
+        part.interval_end = 2.0 + static_cast<double>(length) / 25;
+        const auto within = clip_times(part, video_of(200, 25), "v");
+        const auto alone = clip_times(options, video_of(length, 25), "v");
+        ASSERT_EQ(within.size(), alone.size());
+        for (size_t i = 0; i < alone.size(); ++i) EXPECT_NEAR(within[i], alone[i] + 2.0, 1e-9);
+      }
+    }
+  }
+}
+
+TEST(Interval, EndsWithTheVideoAndMustBeginInIt) {
+  ata_clip_options options = default_clip_options();
+  options.frames = 2;
+  options.stride = 24;
+  options.interval_start = 3.0;
+  EXPECT_EQ(frames_at(clip_times(options, video_of(100, 25), "v"), 25), (Frames{75, 99}));
+  options.interval_end = 1000;
+  EXPECT_EQ(frames_at(clip_times(options, video_of(100, 25), "v"), 25), (Frames{75, 99}));
+  options.interval_start = 4.0;
+  try {
+    clip_times(options, video_of(100, 25), "v");
+    FAIL() << "sampled behind the end";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), ATA_BAD_VIDEO);
+    EXPECT_NE(std::string(error.what()).find("begins at 4 s"), std::string::npos) << error.what();
+  }
+}
+
 TEST(ClipOptions, NamesTheFieldThatIsWrong) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const float infinity = std::numeric_limits<float>::infinity();
@@ -154,6 +194,10 @@ TEST(ClipOptions, NamesTheFieldThatIsWrong) {
       {"interpolation", [](auto& o) { o.interpolation = static_cast<ata_interpolation>(2); }},
       {"mean[1]", [=](auto& o) { o.mean[1] = infinity; }},
       {"std[2]", [](auto& o) { o.std[2] = 0; }},
+      {"interval_start", [](auto& o) { o.interval_start = -1; }},
+      {"interval_start", [=](auto& o) { o.interval_start = nan; }},
+      {"interval_end", [](auto& o) { o.interval_start = o.interval_end = 2; }},
+      {"interval_end", [=](auto& o) { o.interval_end = nan; }},
       {"crop_rectangle", [](auto& o) { o.crop_rectangle[2] = 0.5f; }},
       {"crop_rectangle",
        [](auto& o) {

@@ -34,6 +34,69 @@ public sealed class VideoLoaderTests(TinyVideos videos) : IClassFixture<TinyVide
     }
 
     [Theory]
+    [InlineData(FrameSpread.Dense, 2, 1)]
+    [InlineData(FrameSpread.Dense, 3, 3)]
+    [InlineData(FrameSpread.Segments, 4, 2)]
+    public async Task ClipsOfAPartShowNothingElse(FrameSpread spread, int frames, int views)
+    {
+        // The video becomes brighter with every frame; the part is its frames 4 to 7.
+        VideoItem whole = videos.Dataset[0];
+        var dataset = new VideoDataset(
+            [whole with { Start = TimeSpan.FromSeconds(0.5), End = TimeSpan.FromSeconds(1) }, whole with { Start = TimeSpan.FromSeconds(100) }],
+            videos.Dataset.Labels);
+        using VideoReader video = VideoReader.Open(whole.Path);
+        using VideoFrames shown = video.Read([4.5 / 8, 7.5 / 8]);
+        byte[] pixels = shown.Tensor.AsSpan<byte>().ToArray();
+        double darkest = pixels.Take(pixels.Length / 2).Average(p => p) / 255;
+        double brightest = pixels.Skip(pixels.Length / 2).Average(p => p) / 255;
+        LoaderOptions options = s_options with
+        {
+            Spread = spread,
+            Frames = frames,
+            Stride = 1,
+            BatchSize = 2,
+            ClipViews = views,
+            AllowedBroken = 0.5,
+            Augmentation = AugmentationOptions.None with { Crop = CropMode.Full },
+            Mean = [0, 0, 0],
+            Deviation = [1, 1, 1],
+        };
+
+        using VideoLoader training = VideoLoader.ForTraining(dataset, options);
+        var levels = new List<double>();
+        for (int i = 0; i < 8; ++i)
+        {
+            using ClipBatch batch = (await training.NextAsync())!;
+            levels.AddRange(LevelsOf(batch, frames));
+        }
+
+        using VideoLoader evaluation = VideoLoader.ForEvaluation(dataset, options);
+        using (ClipBatch batch = (await evaluation.NextAsync())!)
+        {
+            Assert.Equal([0, -1], batch.Items.ToArray());
+            levels.AddRange(LevelsOf(batch, frames).Take(frames * views));
+        }
+
+        Assert.All(levels, l => Assert.InRange(l, darkest - 0.01, brightest + 0.01));
+        Assert.True(levels.Max() - levels.Min() > 0.8 * (brightest - darkest));
+        Assert.Contains("ends before the part", Assert.Single(evaluation.BrokenVideos).Reason);
+    }
+
+    /// <summary>The mean brightness of every frame of every clip.</summary>
+    private static IEnumerable<double> LevelsOf(ClipBatch batch, int frames)
+    {
+        const int Plane = 16 * 16;
+        float[] values = batch.Clips.AsSpan<float>().ToArray();
+        for (int clip = 0; clip < values.Length / (3 * frames * Plane); ++clip)
+        {
+            for (int t = 0; t < frames; ++t)
+            {
+                yield return Enumerable.Range(0, 3).Average(c => values.Skip(((((clip * 3) + c) * frames) + t) * Plane).Take(Plane).Average());
+            }
+        }
+    }
+
+    [Theory]
     [InlineData(0, 0)]
     [InlineData(0.8, 0.5)]
     public async Task ClipsDoNotDependOnWorkers(double mixup, double cutMix)

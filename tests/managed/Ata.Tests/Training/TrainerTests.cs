@@ -162,6 +162,77 @@ public sealed class TrainerTests(TinyVideos videos) : IClassFixture<TinyVideos>,
         Assert.Throws<FileNotFoundException>(() => new RunDirectory(_runs.In("none")).LastCheckpoint());
     }
 
+    [Theory]
+    [InlineData("missing")]
+    [InlineData("truncated")]
+    [InlineData("edited")]
+    [InlineData("binary")]
+    public async Task DamagedLogsNeverCostARun(string damage)
+    {
+        RunDirectory whole = await RunAsync("whole", s_options);
+        string checkpoint = whole.Checkpoints()[1];
+        var stopped = new RunDirectory(_runs.In("stopped"));
+        Directory.CreateDirectory(stopped.Path);
+        foreach (string file in new[] { checkpoint, whole.Metrics, whole.Events, whole.Validation })
+        {
+            File.Copy(file, Path.Combine(stopped.Path, Path.GetFileName(file)));
+        }
+
+        foreach (string file in new[] { stopped.Metrics, stopped.Events, stopped.Validation })
+        {
+            byte[] content = File.ReadAllBytes(file);
+            switch (damage)
+            {
+                case "missing":
+                    File.Delete(file);
+                    break;
+                case "truncated":
+                    File.WriteAllBytes(file, content[..40]);
+                    break;
+                case "edited":
+                    content[20] ^= 1;
+                    File.WriteAllBytes(file, [.. content[..30], .. "oops"u8, .. content[30..]]);
+                    break;
+                default:
+                    File.WriteAllBytes(file, new byte[content.Length]);
+                    break;
+            }
+        }
+
+        RunDirectory continued = await RunAsync("stopped", s_options, Path.Combine(stopped.Path, Path.GetFileName(checkpoint)));
+
+        Assert.Equal(File.ReadAllBytes(whole.FinalModel), File.ReadAllBytes(continued.FinalModel));
+        MetricsRecord[] records = WithoutTiming(continued);
+        Assert.Equal(WithoutTiming(whole)[^records.Length..], records);
+        Assert.Equal(12, records[^1].Step);
+        Assert.All(File.ReadAllLines(continued.Metrics), line => Assert.StartsWith("{", line));
+        Assert.Contains("<svg", File.ReadAllText(continued.Report));
+        Assert.Equal(damage == "missing" ? 0 : 2, Directory.GetFiles(stopped.Path, "*.damaged").Length);
+
+        // What could be read of a damaged log is kept: an edited line costs that line.
+        Assert.Equal(damage == "edited", records.Length > WithoutTiming(whole).Count(r => r.Step > 9));
+    }
+
+    [Fact]
+    public async Task OneRunAtATimeWritesIntoAFolder()
+    {
+        RunDirectory directory = new(_runs.In("run"));
+        using (RunLock held = directory.Lock())
+        {
+            var error = await Assert.ThrowsAsync<RunInUseException>(() => RunAsync("run", s_options));
+            Assert.Contains($"{directory.Path} is in use by another run (process {Environment.ProcessId})", error.Message);
+            Assert.False(File.Exists(directory.Metrics));
+        }
+
+        // Nothing came of it, so that nothing stays.
+        Assert.False(Directory.Exists(directory.Path));
+        await RunAsync("run", s_options with { Steps = 2 });
+        byte[] metrics = File.ReadAllBytes(directory.Metrics);
+
+        Assert.Contains("holds a run already", (await Assert.ThrowsAsync<IOException>(() => RunAsync("run", s_options))).Message);
+        Assert.Equal(metrics, File.ReadAllBytes(directory.Metrics));
+    }
+
     [Fact]
     public async Task DivergenceIsSaid()
     {
