@@ -57,6 +57,6 @@ internal static class AlignmentInformation
                 string.Create(CultureInfo.InvariantCulture, $"{result.Before:0.00} -> {result.After:0.00}"))]);
         }
 
-        Terminal.Output.Write(table);
+        Terminal.Write(table);
     }
 }

@@ -90,7 +90,7 @@ internal sealed class TemporalComparison(
 
     private static async Task FitAsync(string name, Model model, VideoDataset train, VideoDataset? validation, TrainerOptions options, CancellationToken cancellationToken)
     {
-        Console.Error.WriteLine($"{name}: {options.Steps} updates of {options.BatchSize} clips");
+        Terminal.WriteNote($"{name}: {options.Steps} updates of {options.BatchSize} clips");
         if (Directory.Exists(options.OutputDirectory))
         {
             Directory.Delete(options.OutputDirectory, recursive: true);

@@ -14,7 +14,7 @@ internal sealed class WarningLogger : ILogger
     {
         if (IsEnabled(logLevel))
         {
-            Console.Error.WriteLine($"warning: {formatter(state, exception)}");
+            Terminal.WriteWarning($"{formatter(state, exception)}");
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Ata.Bindings;
 
 namespace Ata.Cli.Verbs;
 
@@ -13,15 +14,15 @@ internal static class ImportVerb
             "ata import vit_base_patch16_224.safetensors base.safetensors --frames 8 --classes 174",
             "ata import runs/images/best.safetensors model.safetensors --frames 8 --random-times",
             "ata import timesformer.safetensors model.safetensors --from timesformer --labels kinetics.txt");
-        var input = new Argument<string>("input") { Description = "Checkpoint to read (safetensors)." };
-        var output = new Argument<string>("output") { Description = "Checkpoint to write (safetensors)." };
+        Argument<string> input = Options.File("input", "Checkpoint to read (safetensors).");
+        Argument<string> output = Options.File("output", "Checkpoint to write (safetensors).");
         Option<CheckpointSource?> source = Options.Choice(
             "--from", "Origin; auto (the default) recognises it by the tensors' names.", Names.Source);
-        Option<int?> frames = Options.Positive("--frames", "Frames of a clip; the checkpoint's, or 8, if not given.");
+        Option<int?> frames = Options.Whole("--frames", "Frames of a clip; the checkpoint's, or 8, if not given.", most: NativeMethods.ATA_MAX_FRAMES);
         Option<TemporalMode?> temporal = Options.Choice("--temporal", "Temporal mode. Default ata.", Names.Temporal);
-        Option<int?> classes = Options.Positive(
-            "--classes", "Number of classes; a head of another size is replaced by a new one. The checkpoint's if not given.");
-        Option<int?> heads = Options.Positive("--heads", "Attention heads; one for every 64 channels if not given.");
+        Option<int?> classes = Options.Whole(
+            "--classes", "Number of classes; a head of another size is replaced by a new one. The checkpoint's if not given.", most: NativeMethods.ATA_MAX_CLASSES);
+        Option<int?> heads = Options.Whole("--heads", "Attention heads; one for every 64 channels if not given.", most: NativeMethods.ATA_MAX_DIM);
         var randomTimes = new Option<bool>("--random-times")
         {
             Description = "Start a time embedding that the checkpoint lacks at random, which fine-tuning on movement needs, rather than at zero, which leaves an image model as it was.",
@@ -36,7 +37,7 @@ internal static class ImportVerb
             command.Add(option);
         }
 
-        command.SetWork((parse, _) =>
+        command.SetWork((parse, cancellationToken) =>
         {
             string[]? names = LabelFile.Read(parse.GetValue(labels));
             using Model model = Model.Import(
@@ -51,7 +52,7 @@ internal static class ImportVerb
                     Seed = parse.GetValue(seed) ?? 0,
                     RandomTimes = parse.GetValue(randomTimes),
                 });
-            return WrittenModel.Save(model, names, parse.GetRequiredValue(output), parse.GetValue(json));
+            return WrittenModel.Save(model, names, parse.GetRequiredValue(output), parse.GetValue(json), cancellationToken);
         });
         return command;
     }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Ata.Bindings;
 using Spectre.Console;
 
 namespace Ata.Cli.Verbs;
@@ -14,10 +15,10 @@ internal static class SampleVerb
             "Writes exactly what a model would see of a video: the tensor 'clip' [1, 3, T, H, W].",
             "ata sample clip.mp4 --frames 8 --stride 4 --output clip.safetensors",
             "ata sample clip.mp4 --frames 16 --segments --size 112 --output clip.safetensors --png frames/");
-        var clip = new Argument<string>("clip") { Description = "Video file, or folder of numbered JPEG or PNG frames." };
-        Option<int?> frames = Options.Positive("--frames", "Frames of the clip. Default 8.");
-        Option<int?> size = Options.Positive("--size", "Height and width of the crop in pixels. Default 224.");
-        Option<int?> resize = Options.Positive("--resize", "The shorter side is resized to this many pixels; the crop's size if not given.");
+        Argument<string> clip = Options.File("clip", "Video file, or folder of numbered JPEG or PNG frames.");
+        Option<int?> frames = Options.Whole("--frames", "Frames of the clip. Default 8.", most: NativeMethods.ATA_MAX_FRAMES);
+        Option<int?> size = Options.Whole("--size", "Height and width of the crop in pixels. Default 224.", most: NativeMethods.ATA_MAX_IMAGE_SIZE);
+        Option<int?> resize = Options.Whole("--resize", "The shorter side is resized to this many pixels; the crop's size if not given.", most: NativeMethods.ATA_MAX_IMAGE_SIZE);
         var bicubic = new Option<bool>("--bicubic") { Description = "Resize bicubically instead of bilinearly." };
         var flip = new Option<bool>("--flip") { Description = "Mirror horizontally." };
         Option<string> output = Options.Path("--output", "File to write (safetensors).", required: true);
@@ -45,6 +46,7 @@ internal static class SampleVerb
             string file = parse.GetRequiredValue(output);
             using VideoReader video = VideoReader.Open(path);
             using VideoClip sampled = video.Sample(options, cancellationToken);
+            cancellationToken.ThrowIfCancellationRequested();
             Save(sampled, path, file);
             string[] pictures = parse.GetValue(png) is { } folder ? SavePictures(sampled, folder) : [];
             if (parse.GetValue(json))
@@ -55,7 +57,7 @@ internal static class SampleVerb
             else
             {
                 string times = string.Join(", ", sampled.FrameTimes.ToArray().Select(Seconds));
-                Terminal.Output.MarkupLineInterpolated(
+                Terminal.WriteLine(
                     $"[bold]{file}[/]: clip [[1, 3, {sampled.Frames}, {sampled.Height}, {sampled.Width}]] of {path}, frames at {times} s");
             }
 

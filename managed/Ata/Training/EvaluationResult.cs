@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Ata.Interop;
 
 namespace Ata.Training;
 
@@ -98,10 +99,23 @@ public sealed record EvaluationResult
 
     /// <summary>Reads what <see cref="WriteJson"/> wrote.</summary>
     /// <param name="path">File to read.</param>
+    /// <exception cref="InvalidDataException">The file is something else.</exception>
     public static EvaluationResult ReadJson(string path)
     {
-        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
-        JsonElement root = document.RootElement;
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+            return Read(document.RootElement);
+        }
+        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            throw new InvalidDataException(PrintableText.Of($"{path} is not the result of an evaluation: {error.Message}"), error);
+        }
+    }
+
+    private static EvaluationResult Read(JsonElement root)
+    {
         ClassAccuracy[] classes = root.GetProperty("classes").EnumerateArray()
             .Select(c => new ClassAccuracy(c.GetProperty("label").GetString()!, c.GetProperty("count").GetInt32(), c.GetProperty("correct").GetInt32()))
             .ToArray();

@@ -1,4 +1,6 @@
 using System.Text;
+using System.Text.Json;
+using Ata.Interop;
 
 namespace Ata.Training;
 
@@ -23,10 +25,18 @@ internal sealed class MetricsLog : IDisposable
     public void Dispose() => _file.Dispose();
 
     /// <summary>Reads a log. A last line that is not complete, as after a crash, is left out.</summary>
+    /// <exception cref="InvalidDataException">A line is no record.</exception>
     internal static IReadOnlyList<MetricsRecord> Read(string path)
     {
         string text = File.ReadAllText(path, Encoding.UTF8);
         int complete = text.LastIndexOf('\n') + 1;
-        return text[..complete].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(MetricsRecord.Parse).ToArray();
+        try
+        {
+            return text[..complete].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(MetricsRecord.Parse).ToArray();
+        }
+        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            throw new InvalidDataException(PrintableText.Of($"{path} is not a log of metrics: {error.Message}"), error);
+        }
     }
 }

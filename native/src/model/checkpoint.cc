@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/text.h"
 
 namespace ata {
 namespace {
@@ -61,7 +62,7 @@ void Checkpoint::check_tensors() const {
     log(ATA_LOG_WARNING, concat("'", path(), "': ", unknown,
                                 " tensors do not belong to the model and are ignored; the first is "
                                 "'",
-                                first_unknown, "'"));
+                                shown(first_unknown), "'"));
   }
 }
 

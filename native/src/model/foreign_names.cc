@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/text.h"
 
 namespace ata {
 namespace {
@@ -165,7 +166,7 @@ Translation translate_names(const std::vector<std::string>& names, ata_source so
   if (recognised == ATA_SOURCE_AUTO) {
     fail(ATA_BAD_MODEL, origin,
          " cannot be imported: its tensor names are not those of a timm, CLIP or TimeSformer ",
-         "vision transformer", names.empty() ? "" : concat("; the first is '", names[0], "'"));
+         "vision transformer", names.empty() ? "" : concat("; the first is '", shown(names[0]), "'"));
   }
   Translation result;
   result.source = source == ATA_SOURCE_AUTO ? recognised : source;
@@ -185,7 +186,7 @@ Translation translate_names(const std::vector<std::string>& names, ata_source so
     std::optional<Place> place;
     if (!clip) {
       if (const char* reason = obstacle(name)) {
-        fail(ATA_BAD_MODEL, origin, " cannot be imported: ", reason, " ('", wrapped, "')");
+        fail(ATA_BAD_MODEL, origin, " cannot be imported: ", reason, " ('", shown(wrapped), "')");
       }
       place = from_timm(name);
     } else if (starts_with(name, "vision_model.")) {
@@ -203,7 +204,7 @@ Translation translate_names(const std::vector<std::string>& names, ata_source so
           fail(ATA_BAD_MODEL, origin,
                " cannot be imported: the reference model's blocks have "
                "nothing like '",
-               wrapped, "'");
+               shown(wrapped), "'");
         }
       }
       if (!clip && unused++ == 0) first_unused = wrapped;
@@ -212,14 +213,15 @@ Translation translate_names(const std::vector<std::string>& names, ata_source so
     std::vector<std::string>& parts = result.parts[place->name];
     parts.resize(place->parts);
     if (!parts[place->part].empty()) {
-      fail(ATA_BAD_MODEL, origin, " cannot be imported: '", parts[place->part], "' and '", wrapped,
+      fail(ATA_BAD_MODEL, origin, " cannot be imported: '", shown(parts[place->part]), "' and '",
+           shown(wrapped),
            "' are the same tensor");
     }
     parts[place->part] = wrapped;
   }
   if (unused > 0) {
     log(ATA_LOG_WARNING,
-        concat(origin, ": ", unused, " tensors are not used; the first is '", first_unused, "'"));
+        concat(origin, ": ", unused, " tensors are not used; the first is '", shown(first_unused), "'"));
   }
   return result;
 }

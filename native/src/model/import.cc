@@ -134,6 +134,8 @@ ModelConfig deduce_config(const ForeignFile& file, const ImportOptions& options)
   config.mlp_ratio =
       static_cast<float>(extent("blocks.0.mlp.fc1.weight", 0, 2)) / static_cast<float>(config.dim);
   if (options.heads > 0) {
+    require(config.dim % options.heads == 0, "heads is ", options.heads,
+            ", which does not divide the checkpoint's width, ", config.dim);
     config.heads = options.heads;
   } else if (!file.config()) {
     if (config.dim % kHeadDim != 0) {

@@ -105,6 +105,10 @@ Trainer::Batch Trainer::run(const Tensor& clips, const Tensor& targets,
   const Variable loss = softmax_cross_entropy(context, logits, targets, options_.label_smoothing);
   context.check_cancelled();
   const Batch batch = {logits.value().clone(), loss.value().data<float>()[0]};
+  if (!std::isfinite(batch.loss)) {
+    fail(ATA_NOT_FINITE, "the loss of the batch is ", batch.loss,
+         "; lower the learning rate, or clip the gradient more");
+  }
   tape.backward(loss, workspace_);
   return batch;
 }
@@ -138,7 +142,10 @@ double Trainer::update(double learning_rate) {
   const std::vector<Tensor> gradients = take_gradients();
   bool any = false;
   for (const Tensor& gradient : gradients) any = any || gradient.defined();
-  require(any, "no gradient has been accumulated since the last update; run a batch first");
+  if (!any) {
+    fail(ATA_INVALID_STATE,
+         "no gradient has been accumulated since the last update; run a batch first");
+  }
   return optimizer_.update(learning_rate, gradients);
 }
 
