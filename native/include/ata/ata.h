@@ -86,8 +86,8 @@ ATA_ENUM(ata_status){
     /** What was computed is not finite, although the input is: the loss or the gradient of training
      *  that diverges, or the results of a model with damaged weights. */
     ATA_NOT_FINITE = 13,
-    /** The handle is not in the state that the call needs: a gradient is read before it is computed,
-     *  a frame is added to a video that is complete. */
+    /** The handle is not in the state that the call needs: a gradient is read before it is
+     * computed, a frame is added to a video that is complete. */
     ATA_INVALID_STATE = 14,
     /** There is no tensor or parameter of that name. */
     ATA_UNKNOWN_NAME = 15,
@@ -987,8 +987,8 @@ ata_temporal_block_get_parameter(const ata_temporal_block* block, const char* na
                                  ata_tensor** parameter) ATA_NOEXCEPT;
 
 /**
- * Reads a parameter's gradient, of the last ata_temporal_block_backward(); ::ATA_INVALID_STATE before
- * it.
+ * Reads a parameter's gradient, of the last ata_temporal_block_backward(); ::ATA_INVALID_STATE
+ * before it.
  * @param block The block.
  * @param name Parameter name; ::ATA_UNKNOWN_NAME if the block has no such parameter.
  * @param gradient Receives a new f32 tensor of the parameter's shape.
@@ -1091,8 +1091,8 @@ ATA_API(void) ata_trainer_release(ata_trainer* trainer) ATA_NOEXCEPT;
 
 /**
  * Runs forward and backward on one batch and adds `weight` times the gradient of its mean loss to
- * what has been accumulated since the last update. On failure nothing is accumulated. A loss that is
- * not finite is ::ATA_NOT_FINITE.
+ * what has been accumulated since the last update. On failure nothing is accumulated. A loss that
+ * is not finite is ::ATA_NOT_FINITE.
  * @param trainer The trainer.
  * @param clips f32 `[B, 3, T, H, W]`, normalised.
  * @param targets i64 `[B]` labels, or f32 `[B, classes]` probabilities (mixup, cutmix).
@@ -1110,7 +1110,8 @@ ata_trainer_accumulate(ata_trainer* trainer, const ata_tensor* clips, const ata_
 /**
  * Clips the accumulated gradient, updates the weights and their average, and clears the gradient.
  * A gradient that is not finite is ::ATA_NOT_FINITE naming the parameter; it is cleared and the
- * weights stay as they were. ::ATA_INVALID_STATE when nothing was accumulated since the last update.
+ * weights stay as they were. ::ATA_INVALID_STATE when nothing was accumulated since the last
+ * update.
  * @param trainer The trainer.
  * @param learning_rate Rate of this update, at least 0.
  * @param gradient_norm Receives the global norm before clipping, or NULL.
@@ -1281,8 +1282,8 @@ typedef struct ata_clip_options {
   /** `dense`: rate that `stride` counts in, in frames per second, at most ::ATA_MAX_RATE; 0 (the
    *  default) for the video's own. */
   double fps;
-  /** `dense`: start of the clip in seconds, at most ::ATA_MAX_SECONDS; negative (the default) to place clip `clip_index` of
-   *  `clip_count` evenly, a single one in the middle. */
+  /** `dense`: start of the clip in seconds, at most ::ATA_MAX_SECONDS; negative (the default) to
+   * place clip `clip_index` of `clip_count` evenly, a single one in the middle. */
   double offset;
   /** Which of `clip_count` clips in time. Default 0. */
   int32_t clip_index;

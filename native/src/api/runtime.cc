@@ -63,8 +63,8 @@ ata_status ata_set_log_callback(ata_log_callback callback, void* user_data,
 
 ata_status ata_set_thread_count(int32_t count) noexcept {
   return guard([&] {
-    ata::require(count >= 0 && count <= ATA_MAX_THREADS, "count is ", count,
-                 "; ask for 1 to ", ATA_MAX_THREADS, " threads, or 0 for the number of cores");
+    ata::require(count >= 0 && count <= ATA_MAX_THREADS, "count is ", count, "; ask for 1 to ",
+                 ATA_MAX_THREADS, " threads, or 0 for the number of cores");
     ata::set_thread_count(count);
   });
 }

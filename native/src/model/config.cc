@@ -30,8 +30,8 @@ constexpr Architecture kArchitectures[] = {{"vit-tiny", 192, 12, 3},
                                            {"vit-base", 768, 12, 12},
                                            {"vit-large", 1024, 24, 16}};
 
-// With the limits of ata.h (ATA_MAX_DIM and the others), this keeps every product of extents far from
-// overflow and a lying file from asking for absurd amounts of memory.
+// With the limits of ata.h (ATA_MAX_DIM and the others), this keeps every product of extents far
+// from overflow and a lying file from asking for absurd amounts of memory.
 constexpr double kMaxMlpRatio = 64.0;
 
 template <size_t count>
@@ -131,8 +131,8 @@ class Fields {
   void warn_of_unknown() const {
     for (const auto& [name, value] : json_.items()) {
       if (known_.count(name) == 0) {
-        log(ATA_LOG_WARNING,
-            concat(origin_, ": unknown field '", shown(name), "' of the model configuration is ignored"));
+        log(ATA_LOG_WARNING, concat(origin_, ": unknown field '", shown(name),
+                                    "' of the model configuration is ignored"));
       }
     }
   }
@@ -228,15 +228,15 @@ void ModelConfig::validate(ata_status status, const std::string& origin) const {
   check(mlp_ratio > 0 && mlp_ratio <= kMaxMlpRatio, "mlp_ratio is ", mlp_ratio,
         "; it must be above 0 and at most ", kMaxMlpRatio);
   const double hidden = static_cast<double>(dim) * mlp_ratio;
-  check(hidden_dim() >= 1 && std::abs(hidden - std::round(hidden)) < 1e-3 * hidden,
-        "mlp_ratio is ", mlp_ratio, "; times dim, which is ", dim, ", it is not a whole number");
+  check(hidden_dim() >= 1 && std::abs(hidden - std::round(hidden)) < 1e-3 * hidden, "mlp_ratio is ",
+        mlp_ratio, "; times dim, which is ", dim, ", it is not a whole number");
   temporal_mode_name(temporal);
   alignment_name(alignment);
   check_range("align_every", align_every, ATA_MAX_DEPTH);
   check(alignment != ATA_ALIGNMENT_SOFT || align_every == 1, "align_every is ", align_every,
         ", but alignment 'soft' has no trajectories to reuse; it must be 1");
-  check(window_radius >= 0 && window_radius <= ATA_MAX_IMAGE_SIZE, "window_radius is ", window_radius,
-        "; it must be 0 to ", ATA_MAX_IMAGE_SIZE);
+  check(window_radius >= 0 && window_radius <= ATA_MAX_IMAGE_SIZE, "window_radius is ",
+        window_radius, "; it must be 0 to ", ATA_MAX_IMAGE_SIZE);
   check(std::isfinite(temperature) && temperature >= 1e-6f, "temperature is ", temperature,
         "; it must be at least 1e-6");
   check_range("iterations", iterations, ATA_MAX_ITERATIONS);

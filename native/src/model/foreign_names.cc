@@ -166,7 +166,8 @@ Translation translate_names(const std::vector<std::string>& names, ata_source so
   if (recognised == ATA_SOURCE_AUTO) {
     fail(ATA_BAD_MODEL, origin,
          " cannot be imported: its tensor names are not those of a timm, CLIP or TimeSformer ",
-         "vision transformer", names.empty() ? "" : concat("; the first is '", shown(names[0]), "'"));
+         "vision transformer",
+         names.empty() ? "" : concat("; the first is '", shown(names[0]), "'"));
   }
   Translation result;
   result.source = source == ATA_SOURCE_AUTO ? recognised : source;
@@ -214,14 +215,13 @@ Translation translate_names(const std::vector<std::string>& names, ata_source so
     parts.resize(place->parts);
     if (!parts[place->part].empty()) {
       fail(ATA_BAD_MODEL, origin, " cannot be imported: '", shown(parts[place->part]), "' and '",
-           shown(wrapped),
-           "' are the same tensor");
+           shown(wrapped), "' are the same tensor");
     }
     parts[place->part] = wrapped;
   }
   if (unused > 0) {
-    log(ATA_LOG_WARNING,
-        concat(origin, ": ", unused, " tensors are not used; the first is '", shown(first_unused), "'"));
+    log(ATA_LOG_WARNING, concat(origin, ": ", unused, " tensors are not used; the first is '",
+                                shown(first_unused), "'"));
   }
   return result;
 }

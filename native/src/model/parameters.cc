@@ -193,8 +193,8 @@ void check_finite(const Tensor& tensor, const std::string& name, const std::stri
   const float* values = tensor.data<float>();
   int64_t at = 0;
   while (std::isfinite(values[at])) ++at;
-  fail(ATA_BAD_MODEL, origin, ": tensor '", shown(name), "' holds ", values[at], " at position ", at,
-       "; weights must be finite");
+  fail(ATA_BAD_MODEL, origin, ": tensor '", shown(name), "' holds ", values[at], " at position ",
+       at, "; weights must be finite");
 }
 
 }  // namespace ata

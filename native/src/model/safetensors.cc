@@ -120,7 +120,8 @@ class TensorFile::HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   bool key(string_t& value) override {
     if (value.find('\0') != std::string::npos) bad("a name contains a zero character");
     if (!keys_[depth_ - 1].insert(value).second) {
-      bad("'", shown(value), "' appears twice", depth_ == 2 ? concat(" in '", shown(name_), "'") : std::string());
+      bad("'", shown(value), "' appears twice",
+          depth_ == 2 ? concat(" in '", shown(name_), "'") : std::string());
     }
     key_ = value;
     if (depth_ == 1) name_ = value;
@@ -174,7 +175,8 @@ class TensorFile::HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     for (const char* field : {"dtype", "shape", "data_offsets"}) {
       if (keys_[1].count(field) == 0) bad("tensor '", shown(name_), "' has no ", field);
     }
-    if (offsets_.size() != 2) bad("tensor '", shown(name_), "' has ", offsets_.size(), " data_offsets");
+    if (offsets_.size() != 2)
+      bad("tensor '", shown(name_), "' has ", offsets_.size(), " data_offsets");
     entry_.begin = static_cast<uint64_t>(offsets_[0]);
     entry_.end = static_cast<uint64_t>(offsets_[1]);
     file_->entries_.push_back(std::move(entry_));
@@ -304,8 +306,7 @@ Tensor TensorFile::read(const Entry& entry) const {
   }
   if (entry.dtype != "F16" && entry.dtype != "F64") {
     fail(ATA_BAD_MODEL, "'", path_, "': tensor '", shown(entry.name), "' has element type '",
-         shown(entry.dtype),
-         "'; supported are F32, F16, BF16, F64, I32, I64 and U8");
+         shown(entry.dtype), "'; supported are F32, F16, BF16, F64, I32, I64 and U8");
   }
   Tensor tensor(shape, DType::kF32);
   float* out = tensor.data<float>();
@@ -340,7 +341,8 @@ Tensor TensorFile::get_f32(const std::string& name) const {
 }
 
 void TensorFile::set(const std::string& name, const Tensor& tensor) {
-  require(!name.empty() && name != kMetadataKey, "'", shown(name), "' cannot be the name of a tensor");
+  require(!name.empty() && name != kMetadataKey, "'", shown(name),
+          "' cannot be the name of a tensor");
   require(tensor.defined(), "tensor '", shown(name), "' is empty");
   Entry entry;
   entry.name = name;

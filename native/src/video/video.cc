@@ -142,8 +142,8 @@ ata_video_options default_video_options() {
 
 std::unique_ptr<VideoReader> VideoReader::open(const std::string& path,
                                                const ata_video_options& options) {
-  require(options.threads >= 0 && options.threads <= ATA_MAX_THREADS, "threads is ", options.threads,
-          "; valid values are 0 (the codec chooses) to ", ATA_MAX_THREADS);
+  require(options.threads >= 0 && options.threads <= ATA_MAX_THREADS, "threads is ",
+          options.threads, "; valid values are 0 (the codec chooses) to ", ATA_MAX_THREADS);
   require(std::isfinite(options.folder_fps) && options.folder_fps > 0 && options.folder_fps <= 1e6,
           "folder_fps is ", options.folder_fps, "; it must be above 0 and at most 1e6");
   require(options.keep_bytes >= 0, "keep_bytes is ", options.keep_bytes,

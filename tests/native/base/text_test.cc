@@ -17,16 +17,22 @@ TEST(Text, WhatATerminalWouldActUponIsEscaped) {
   EXPECT_EQ(printable(std::string_view("a\0b\x7f", 4)), "a\\x00b\\x7f");
   EXPECT_EQ(printable("\xC2\x9B"
                       "31m"),
-            "\\u009b31m");                                      // CSI as one character
-  EXPECT_EQ(printable("\xE2\x80\xAE" "4pm"), "\\u202e4pm");     // right-to-left override
-  EXPECT_EQ(printable("a\xE2\x80\xA8" "b"), "a\\u2028b");       // line separator
+            "\\u009b31m");  // CSI as one character
+  EXPECT_EQ(printable("\xE2\x80\xAE"
+                      "4pm"),
+            "\\u202e4pm");  // right-to-left override
+  EXPECT_EQ(printable("a\xE2\x80\xA8"
+                      "b"),
+            "a\\u2028b");  // line separator
 }
 
 TEST(Text, BytesThatAreNotUtf8AreEscaped) {
-  EXPECT_EQ(printable("a\xFF" "b"), "a\\xffb");
-  EXPECT_EQ(printable("\xC3"), "\\xc3");              // cut off
-  EXPECT_EQ(printable("\xC0\xAF"), "\\xc0\\xaf");      // overlong
-  EXPECT_EQ(printable("\xED\xA0\x80"), "\\xed\\xa0\\x80");  // surrogate
+  EXPECT_EQ(printable("a\xFF"
+                      "b"),
+            "a\\xffb");
+  EXPECT_EQ(printable("\xC3"), "\\xc3");                             // cut off
+  EXPECT_EQ(printable("\xC0\xAF"), "\\xc0\\xaf");                    // overlong
+  EXPECT_EQ(printable("\xED\xA0\x80"), "\\xed\\xa0\\x80");           // surrogate
   EXPECT_EQ(printable("\xF4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");  // above U+10FFFF
   EXPECT_EQ(printable("\xF8\x88\x80\x80\x80"), "\\xf8\\x88\\x80\\x80\\x80");
 }
