@@ -66,25 +66,16 @@ internal static class CommandLine
     public static async Task<int> RunAsync(string[] args, CancellationToken cancellationToken = default)
     {
         RootCommand root = CreateRoot();
-        ParseResult command = root.Parse(args, Parsing);
-        if (command.Errors.Count > 0)
-        {
-            Command verb = command.CommandResult.Command;
-            string problem = verb != root ? OneLine(command.Errors[0].Message)
-                : command.UnmatchedTokens.Count > 0 ? $"There is no verb '{command.UnmatchedTokens[0]}'."
-                : "A verb is missing.";
-            Terminal.WriteError($"{problem} Try 'ata{(verb == root ? string.Empty : $" {verb.Name}")} --help'.");
-            return BadUsage;
-        }
-
-        if (UnknownOption(command) is { } option)
-        {
-            Terminal.WriteError($"There is no option '{option}'. Try 'ata {command.CommandResult.Command.Name} --help'.");
-            return BadUsage;
-        }
-
+        ParseResult? command = null;
         try
         {
+            command = root.Parse(args, Parsing);
+            if (Problem(root, command) is { } problem)
+            {
+                Terminal.WriteError(problem);
+                return BadUsage;
+            }
+
             var invocation = new InvocationConfiguration
             {
                 EnableDefaultExceptionHandler = false,
@@ -92,7 +83,7 @@ internal static class CommandLine
             };
             return await command.InvokeAsync(invocation, cancellationToken);
         }
-        catch (Exception error) when (AsUsage(command, error) is { } usage)
+        catch (Exception error) when (command is not null && AsUsage(command, error) is { } usage)
         {
             Terminal.WriteError(usage);
             return BadUsage;
@@ -102,6 +93,21 @@ internal static class CommandLine
             Terminal.WriteError(Describe(error));
             return Failed;
         }
+    }
+
+    /// <summary>What makes no sense of what was typed, or null.</summary>
+    private static string? Problem(RootCommand root, ParseResult command)
+    {
+        Command verb = command.CommandResult.Command;
+        if (command.Errors.Count > 0)
+        {
+            string problem = verb != root ? OneLine(command.Errors[0].Message)
+                : command.UnmatchedTokens.Count > 0 ? $"There is no verb '{command.UnmatchedTokens[0]}'."
+                : "A verb is missing.";
+            return $"{problem} Try 'ata{(verb == root ? string.Empty : $" {verb.Name}")} --help'.";
+        }
+
+        return UnknownOption(command) is { } option ? $"There is no option '{option}'. Try 'ata {verb.Name} --help'." : null;
     }
 
     /// <summary>Gives a verb its work, which runs off the main thread so that Ctrl-C is heard.</summary>

@@ -54,7 +54,7 @@ internal sealed class ModelArguments
     }
 
     /// <summary>The alignment that was given, or null.</summary>
-    public AlignmentMethod? AlignmentOf(CommandResult command) => command.GetValue(_alignment);
+    public AlignmentMethod? AlignmentOf(CommandResult command) => command.ValueOf(_alignment);
 
     /// <summary>How to load the model.</summary>
     public ModelOptions Of(ParseResult parse, bool trainable = false) => new()

@@ -116,6 +116,11 @@ internal static class Options
     /// <summary>Prints what a program would read.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Print the result as JSON." };
 
+    /// <summary>The value of an option for a validator of its verb; the default where the option has an error of its own,
+    /// which is said already.</summary>
+    public static T? ValueOf<T>(this CommandResult command, Option<T> option) =>
+        command.GetResult(option) is { } result && !result.Errors.Any() ? result.GetValueOrDefault<T>() : default;
+
     private static void RefuseEmpty(IReadOnlyList<Token> tokens, string name, Action<string> refuse)
     {
         if (tokens.Any(token => token.Value.Length == 0))

@@ -40,7 +40,7 @@ internal sealed class SamplingArguments
         command.Validators.Add(result =>
         {
             Option? other = new Option[] { _stride, _fps, _offset }.FirstOrDefault(o => result.GetResult(o) is not null);
-            if (result.GetValue(_segments) && other is not null)
+            if (result.ValueOf(_segments) && other is not null)
             {
                 result.AddError($"--segments and {other.Name} exclude each other: segments cover the whole video.");
             }

@@ -65,7 +65,7 @@ internal static class AlignVerb
                 result.AddError("--alignment is 'soft', which has no trajectories to show; choose another alignment.");
             }
 
-            if (result.GetResult(components) is not null && !result.GetValue(information))
+            if (result.GetResult(components) is not null && !result.ValueOf(information))
             {
                 result.AddError("--components needs --information.");
             }

@@ -45,12 +45,12 @@ internal static class EvalVerb
         command.Add(json);
         command.Validators.Add(result =>
         {
-            if (result.GetValue(segments) && (result.GetResult(stride) ?? result.GetResult(fps)) is not null)
+            if (result.ValueOf(segments) && (result.GetResult(stride) ?? result.GetResult(fps)) is not null)
             {
                 result.AddError("--segments excludes --stride and --fps: segments cover the whole video.");
             }
 
-            if (result.GetValue(fullFrame) && result.GetValue(views)?.Crops == 3)
+            if (result.ValueOf(fullFrame) && result.ValueOf(views)?.Crops == 3)
             {
                 result.AddError("--full-frame excludes views of 3 crops.");
             }

@@ -135,7 +135,7 @@ public sealed class VideoClassifierTests : IDisposable
         Assert.Equal([1, 2, 3, 4], views);
         Assert.Contains(predictions.Best.Label, (string[])["walk", "run", "jump", "sit", "wave"]);
         Assert.Throws<ObjectDisposedException>(() => classifier.Predict(_video));
-        Assert.Throws<ObjectDisposedException>(() => classifier.Model.Labels);
+        Assert.Throws<ObjectDisposedException>(() => classifier.Model.CreateSession());
         Assert.Throws<ObjectDisposedException>(() => classifier.Forward(TinyModel.Clips(1), new float[5]));
     }
 
