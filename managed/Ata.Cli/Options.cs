@@ -118,8 +118,18 @@ internal static class Options
 
     /// <summary>The value of an option for a validator of its verb; the default where the option has an error of its own,
     /// which is said already.</summary>
-    public static T? ValueOf<T>(this CommandResult command, Option<T> option) =>
-        command.GetResult(option) is { } result && !result.Errors.Any() ? result.GetValueOrDefault<T>() : default;
+    public static T? ValueOf<T>(this CommandResult command, Option<T> option)
+    {
+        try
+        {
+            return command.GetValue(option);
+        }
+        catch (InvalidOperationException)
+        {
+            // What the parser throws for a value that its own parser refused.
+            return default;
+        }
+    }
 
     private static void RefuseEmpty(IReadOnlyList<Token> tokens, string name, Action<string> refuse)
     {
