@@ -71,10 +71,10 @@ internal static class AlignmentInformation
                 : string.Create(CultureInfo.InvariantCulture, $"{result.Before:0.00} -> {result.After:0.00}"))]);
         }
 
-        Terminal.Output.Write(table);
+        Terminal.Write(table);
         foreach (InformationJson result in results.Where(result => result.Undefined is not null))
         {
-            Terminal.Output.WriteLine($"{result.Estimator} of {result.Features}: {result.Undefined}");
+            Terminal.WriteLine($"{result.Estimator} of {result.Features}: {result.Undefined}");
         }
     }
 }

@@ -1,6 +1,9 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
+using Ata.Bindings;
+using Ata.Cli.Verbs;
+using Ata.Interop;
 using Microsoft.Extensions.Logging;
 
 namespace Ata.Cli;
@@ -17,8 +20,8 @@ internal static class CommandLine
     // What a verb may take to save its work after Ctrl-C.
     private static readonly TimeSpan TimeToStop = TimeSpan.FromSeconds(60);
 
-    private static readonly Option<int?> Threads = Options.Positive(
-        "--threads", "Threads that one operation uses; all cores if not given.", recursive: true);
+    private static readonly Option<int?> Threads = Options.Whole(
+        "--threads", "Threads that one operation uses; all cores if not given.", most: NativeMethods.ATA_MAX_THREADS, recursive: true);
 
     private static readonly Option<bool> Verbose = new("--verbose")
     {
@@ -26,10 +29,27 @@ internal static class CommandLine
         Recursive = true,
     };
 
-    /// <summary>Parses and runs.</summary>
-    /// <returns>The exit code: 0, <see cref="Failed"/> or <see cref="BadUsage"/>.</returns>
-    public static async Task<int> RunAsync(RootCommand root, string[] args)
+    // '@clip.mp4' is the name of a file like another, and not of a file with more arguments.
+    private static readonly ParserConfiguration Parsing = new() { ResponseFileTokenReplacer = null };
+
+    /// <summary>All verbs, and the options that they share.</summary>
+    public static RootCommand CreateRoot()
     {
+        var root = new RootCommand("Recognises actions in video with Alignment-guided Temporal Attention.")
+        {
+            InfoVerb.Create(),
+            ImportVerb.Create(),
+            InitVerb.Create(),
+            PredictVerb.Create(),
+            SampleVerb.Create(),
+            ForwardVerb.Create(),
+            AlignVerb.Create(),
+            BenchVerb.Create(),
+            TrainVerb.Create(),
+            EvalVerb.Create(),
+            CompareVerb.Create(),
+            SynthVerb.Create(),
+        };
         root.HelpName = "ata";
         root.Add(Threads);
         root.Add(Verbose);
@@ -38,36 +58,56 @@ internal static class CommandLine
             help.Action = new HelpWithExamples((HelpAction)help.Action!);
         }
 
-        ParseResult command = root.Parse(args);
-        if (command.Errors.Count > 0)
-        {
-            Command verb = command.CommandResult.Command;
-            string problem = verb != root ? OneLine(command.Errors[0].Message)
-                : command.UnmatchedTokens.Count > 0 ? $"There is no verb '{command.UnmatchedTokens[0]}'."
-                : "A verb is missing.";
-            Terminal.WriteError($"{problem} Try 'ata{(verb == root ? string.Empty : $" {verb.Name}")} --help'.");
-            return BadUsage;
-        }
+        return root;
+    }
 
-        if (UnknownOption(command) is { } option)
-        {
-            Terminal.WriteError($"There is no option '{option}'. Try 'ata {command.CommandResult.Command.Name} --help'.");
-            return BadUsage;
-        }
-
+    /// <summary>Parses and runs.</summary>
+    /// <returns>The exit code: 0, <see cref="Failed"/> or <see cref="BadUsage"/>.</returns>
+    public static async Task<int> RunAsync(string[] args, CancellationToken cancellationToken = default)
+    {
+        RootCommand root = CreateRoot();
+        ParseResult? command = null;
         try
         {
-            return await command.InvokeAsync(new InvocationConfiguration
+            command = root.Parse(args, Parsing);
+            if (Problem(root, command) is { } problem)
+            {
+                Terminal.WriteError(problem);
+                return BadUsage;
+            }
+
+            var invocation = new InvocationConfiguration
             {
                 EnableDefaultExceptionHandler = false,
                 ProcessTerminationTimeout = TimeToStop,
-            });
+            };
+            return await command.InvokeAsync(invocation, cancellationToken);
+        }
+        catch (Exception error) when (command is not null && AsUsage(command, error) is { } usage)
+        {
+            Terminal.WriteError(usage);
+            return BadUsage;
         }
         catch (Exception error)
         {
             Terminal.WriteError(Describe(error));
-            return error is UsageException ? BadUsage : Failed;
+            return Failed;
         }
+    }
+
+    /// <summary>What makes no sense of what was typed, or null.</summary>
+    private static string? Problem(RootCommand root, ParseResult command)
+    {
+        Command verb = command.CommandResult.Command;
+        if (command.Errors.Count > 0)
+        {
+            string problem = verb != root ? OneLine(command.Errors[0].Message)
+                : command.UnmatchedTokens.Count > 0 ? $"There is no verb '{command.UnmatchedTokens[0]}'."
+                : "A verb is missing.";
+            return $"{problem} Try 'ata{(verb == root ? string.Empty : $" {verb.Name}")} --help'.";
+        }
+
+        return UnknownOption(command) is { } option ? $"There is no option '{option}'. Try 'ata {verb.Name} --help'." : null;
     }
 
     /// <summary>Gives a verb its work, which runs off the main thread so that Ctrl-C is heard.</summary>
@@ -104,13 +144,29 @@ internal static class CommandLine
         {
             OperationCanceledException => "cancelled",
             AggregateException { InnerException: { } inner } => Describe(inner),
-            // Without .NET's " (Parameter 'x')", which means nothing to somebody at a terminal.
-            ArgumentException { ParamName: { Length: > 0 } name } =>
-                error.Message.Split('\n')[0].Replace($" (Parameter '{name}')", string.Empty, StringComparison.Ordinal),
+            ArgumentException argument => MessageOf(argument),
+            // The message of .NET's own exception says neither of what nor why.
+            OutOfMemoryException and not InsufficientMemoryException => "out of memory",
             _ when IsExpected(error) => error.Message,
             _ => $"internal error, please report it: {error.GetType().Name}: {error.Message}",
         };
         return OneLine(message);
+    }
+
+    /// <summary>What is wrong with the command line, if that is what an exception is about.</summary>
+    private static string? AsUsage(ParseResult command, Exception error) => error switch
+    {
+        UsageException => OneLine(error.Message),
+        AggregateException { InnerException: { } inner } => AsUsage(command, inner),
+        ArgumentException argument when OptionNames.Explain(command, MessageOf(argument)) is { } explained => OneLine(explained),
+        _ => null,
+    };
+
+    // Without .NET's " (Parameter 'x')" and what follows, which mean nothing to somebody at a terminal.
+    private static string MessageOf(ArgumentException error)
+    {
+        int end = error.ParamName is { Length: > 0 } name ? error.Message.LastIndexOf($" (Parameter '{name}')", StringComparison.Ordinal) : -1;
+        return end < 0 ? error.Message : error.Message[..end];
     }
 
     // The parser takes an option that it does not know for one more file. Files of such a name follow a '--'.
@@ -122,12 +178,12 @@ internal static class CommandLine
             ?.Value;
 
     private static bool IsExpected(Exception error) =>
-        error is UsageException or AtaException or IOException or UnauthorizedAccessException or NotSupportedException
-            or ArgumentException or InsufficientMemoryException or KeyNotFoundException or FormatException
-            or Data.DatasetException or InvalidDataException;
+        error is UsageException or AtaException or IOException or InvalidDataException or UnauthorizedAccessException
+            or NotSupportedException or InsufficientMemoryException or KeyNotFoundException or FormatException
+            or Data.DatasetException;
 
-    private static string OneLine(string text) =>
-        string.Join(' ', text.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+    private static string OneLine(string text) => PrintableText.Of(
+        string.Join(' ', text.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)));
 
     private sealed class ErrorStreamLogger : ILogger
     {
@@ -138,7 +194,7 @@ internal static class CommandLine
 
         public void Log<TState>(
             LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Console.Error.WriteLine($"{logLevel.ToString().ToLowerInvariant()}: {formatter(state, exception)}");
+            Terminal.WriteNote($"{logLevel.ToString().ToLowerInvariant()}: {formatter(state, exception)}");
     }
 }
 

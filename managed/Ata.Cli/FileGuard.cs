@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Ata.Data;
 using Ata.Interop;
 
@@ -30,10 +31,30 @@ internal interface IPathSymbol
     IEnumerable<string> Of(ParseResult parse);
 }
 
-/// <summary>An option that is a path.</summary>
-internal sealed class PathOption(string name, PathRole role) : Option<string>(name), IPathSymbol
+/// <summary>What holds for all paths of a command line.</summary>
+internal static class Paths
 {
-    public PathRole Role => role;
+    /// <summary>Refuses an empty path.</summary>
+    public static void RefuseEmpty(SymbolResult result, string name)
+    {
+        if (result.Tokens.Any(token => token.Value.Length == 0))
+        {
+            result.AddError($"{name} is empty; it must be the path of a file or folder.");
+        }
+    }
+}
+
+/// <summary>An option that is a path.</summary>
+internal sealed class PathOption : Option<string>, IPathSymbol
+{
+    public PathOption(string name, PathRole role)
+        : base(name)
+    {
+        Role = role;
+        Validators.Add(result => Paths.RefuseEmpty(result, name));
+    }
+
+    public PathRole Role { get; }
 
     public string Shown => Name;
 
@@ -41,9 +62,16 @@ internal sealed class PathOption(string name, PathRole role) : Option<string>(na
 }
 
 /// <summary>An argument that is a path.</summary>
-internal sealed class PathArgument(string name, PathRole role) : Argument<string>(name), IPathSymbol
+internal sealed class PathArgument : Argument<string>, IPathSymbol
 {
-    public PathRole Role => role;
+    public PathArgument(string name, PathRole role)
+        : base(name)
+    {
+        Role = role;
+        Validators.Add(result => Paths.RefuseEmpty(result, name));
+    }
+
+    public PathRole Role { get; }
 
     public string Shown => $"<{Name}>";
 
@@ -51,9 +79,16 @@ internal sealed class PathArgument(string name, PathRole role) : Argument<string
 }
 
 /// <summary>An argument that is several paths.</summary>
-internal sealed class PathsArgument(string name, PathRole role) : Argument<string[]>(name), IPathSymbol
+internal sealed class PathsArgument : Argument<string[]>, IPathSymbol
 {
-    public PathRole Role => role;
+    public PathsArgument(string name, PathRole role)
+        : base(name)
+    {
+        Role = role;
+        Validators.Add(result => Paths.RefuseEmpty(result, name));
+    }
+
+    public PathRole Role { get; }
 
     public string Shown => $"<{Name}>";
 

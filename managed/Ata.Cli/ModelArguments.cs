@@ -1,15 +1,14 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using Ata.Bindings;
 
 namespace Ata.Cli;
 
 /// <summary>The options by which verbs load a model.</summary>
 internal sealed class ModelArguments
 {
-    private readonly Option<string> _device = new("--device")
-    {
-        Description = "Device: cpu, cuda or cuda:1. Default cpu.",
-        HelpName = "name",
-    };
+    private readonly Option<string> _device = Device();
 
     private readonly Option<Precision?> _precision = Options.Choice("--precision", "Arithmetic. Default f32.", Names.Precision);
 
@@ -19,9 +18,9 @@ internal sealed class ModelArguments
     private readonly Option<AlignmentMethod?> _alignment =
         Options.Choice("--alignment", "Alignment of mode ata; the model's if not given.", Names.Alignment);
 
-    private readonly Option<int?> _frames = Options.Positive("--frames", "Frames of a clip; the model's if not given.");
+    private readonly Option<int?> _frames = Options.Whole("--frames", "Frames of a clip; the model's if not given.", most: NativeMethods.ATA_MAX_FRAMES);
 
-    private readonly Option<int?> _imageSize = Options.Positive("--image-size", "Frame size in pixels; the model's if not given.");
+    private readonly Option<int?> _imageSize = Options.Whole("--image-size", "Frame size in pixels; the model's if not given.", most: NativeMethods.ATA_MAX_IMAGE_SIZE);
 
     private readonly Option<PositionInterpolation?> _positions = Options.Choice(
         "--interpolation", "How positions are interpolated to --image-size: nearest (the default), or bicubic as in timm.", Names.Positions);
@@ -38,6 +37,27 @@ internal sealed class ModelArguments
 
     /// <summary>The checkpoint.</summary>
     public Option<string> Path { get; }
+
+    // A device that does not exist is a failed job; a name that no device has is a mistake.
+    private static Option<string> Device()
+    {
+        var option = new Option<string>("--device") { Description = "Device: cpu, cuda or cuda:1. Default cpu.", HelpName = "name" };
+        option.Validators.Add(result =>
+        {
+            const string Numbered = "cuda:";
+            if (result.Tokens is [{ Value: var name }]
+                && name is not ("cpu" or "cuda")
+                && !(name.StartsWith(Numbered, StringComparison.Ordinal)
+                    && int.TryParse(name.AsSpan(Numbered.Length), NumberStyles.None, CultureInfo.InvariantCulture, out _)))
+            {
+                result.AddError($"--device is '{name}'; it must be cpu, cuda, or cuda:N with the number of the GPU from 0.");
+            }
+        });
+        return option;
+    }
+
+    /// <summary>The alignment that was given, or null.</summary>
+    public AlignmentMethod? AlignmentOf(CommandResult command) => command.ValueOf(_alignment);
 
     /// <summary>How to load the model.</summary>
     public ModelOptions Of(ParseResult parse, bool trainable = false) => new()

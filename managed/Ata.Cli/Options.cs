@@ -5,48 +5,46 @@ using System.Numerics;
 
 namespace Ata.Cli;
 
-/// <summary>Makes options whose errors say what is valid.</summary>
+/// <summary>Makes options whose errors name them as they are typed, and say what is valid.</summary>
 internal static class Options
 {
-    /// <summary>A whole number of at least 1.</summary>
-    public static Option<int?> Positive(string name, string description, bool recursive = false) => new(name)
+    /// <summary>The largest number that the native library's single precision holds.</summary>
+    public const double MostSingle = float.MaxValue;
+
+    /// <summary>A whole number within limits.</summary>
+    public static Option<int?> Whole(string name, string description, int least = 1, int most = int.MaxValue, bool recursive = false) => new(name)
     {
         Description = description,
         HelpName = "n",
         Recursive = recursive,
-        CustomParser = result => Parse<int>(result, "a whole number of at least 1", v => v >= 1),
+        CustomParser = result => Parse<int>(
+            result,
+            string.Create(CultureInfo.InvariantCulture, $"a whole number of at least {least} and at most {most}"),
+            v => v >= least && v <= most),
     };
 
-    /// <summary>A whole number of at least 0.</summary>
-    public static Option<int?> NotNegative(string name, string description) => new(name)
-    {
-        Description = description,
-        HelpName = "n",
-        CustomParser = result => Parse<int>(result, "a whole number of at least 0", v => v >= 0),
-    };
+    /// <summary>A number from 0, or from <paramref name="least"/>, to a limit that is allowed itself.</summary>
+    public static Option<double?> Real(string name, string description, double least = 0, double most = double.MaxValue) =>
+        Number(name, description, $"at least {Text(least)}{AtMost(most)}", v => v >= least && v <= most);
 
-    /// <summary>A number above 0.</summary>
-    public static Option<double?> PositiveReal(string name, string description) => new(name)
-    {
-        Description = description,
-        HelpName = "x",
-        CustomParser = result => Parse<double>(result, "a number above 0", v => v > 0 && double.IsFinite(v)),
-    };
+    /// <summary>A number above 0, to a limit that is allowed itself.</summary>
+    public static Option<double?> PositiveReal(string name, string description, double most = double.MaxValue) =>
+        Number(name, description, $"above 0{AtMost(most)}", v => v > 0 && v <= most);
 
-    /// <summary>A number of at least 0.</summary>
-    public static Option<double?> NotNegativeReal(string name, string description) => new(name)
-    {
-        Description = description,
-        HelpName = "x",
-        CustomParser = result => Parse<double>(result, "a number of at least 0", v => v >= 0 && double.IsFinite(v)),
-    };
+    /// <summary>A number from 0 to below 1.</summary>
+    public static Option<double?> BelowOne(string name, string description) =>
+        Number(name, description, "at least 0 and below 1", v => v >= 0 && (float)v < 1);
+
+    /// <summary>A number between 0 and 1, which are not allowed themselves.</summary>
+    public static Option<double?> Fraction(string name, string description) =>
+        Number(name, description, "above 0 and below 1", v => v > 0 && v < 1);
 
     /// <summary>A seed.</summary>
     public static Option<ulong?> Seed() => new("--seed")
     {
         Description = "Seed of random numbers. Default 0.",
         HelpName = "n",
-        CustomParser = result => Parse<ulong>(result, "a whole number of at least 0", _ => true),
+        CustomParser = result => Parse<ulong>(result, $"a whole number of at least 0 and at most {ulong.MaxValue}", _ => true),
     };
 
     /// <summary>One of several names.</summary>
@@ -109,13 +107,13 @@ internal static class Options
             if (parts.Length == 2
                 && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out int clips)
                 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int crops)
-                && clips is >= 1 and <= 10_000
+                && clips is >= 1 and <= PredictOptions.MostTemporalViews
                 && crops is 1 or 3)
             {
                 return (clips, crops);
             }
 
-            result.AddError($"{name} is '{text}'; it must be clips x crops, such as 10x3, with 1 or 3 crops.");
+            result.AddError($"{name} is '{text}'; it must be clips x crops, such as 10x3, with 1 to {PredictOptions.MostTemporalViews} clips and 1 or 3 crops.");
             return null;
         },
     };
@@ -132,12 +130,39 @@ internal static class Options
     /// <summary>Prints what a program would read.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Print the result as JSON." };
 
+    /// <summary>The value of an option for a validator of its verb; the default where the option has an error of its own,
+    /// which is said already.</summary>
+    public static T? ValueOf<T>(this CommandResult command, Option<T> option)
+    {
+        try
+        {
+            return command.GetValue(option);
+        }
+        catch (InvalidOperationException)
+        {
+            // What the parser throws for a value that its own parser refused.
+            return default;
+        }
+    }
+
     private static PathOption Path(string name, PathRole role, string description, bool required) => new(name, role)
     {
         Description = description,
         HelpName = "path",
         Required = required,
     };
+
+    private static Option<double?> Number(string name, string description, string expectation, Func<double, bool> valid) => new(name)
+    {
+        Description = description,
+        HelpName = "x",
+        CustomParser = result => Parse<double>(result, $"a number {expectation}", v => double.IsFinite(v) && valid(v)),
+    };
+
+    private static string AtMost(double most) => most == double.MaxValue ? string.Empty : $" and at most {Text(most)}";
+
+    private static string Text(double value) => value.ToString(
+        value != 0 && Math.Abs(value) is < 1e-4 or >= 1e10 ? "0.#e0" : "0.######", CultureInfo.InvariantCulture);
 
     private static T? Parse<T>(ArgumentResult result, string expectation, Func<T, bool> valid)
         where T : struct, INumber<T>

@@ -1,17 +1,18 @@
 using System.CommandLine;
+using Ata.Bindings;
 
 namespace Ata.Cli;
 
 /// <summary>The options by which verbs choose frames of a video.</summary>
 internal sealed class SamplingArguments
 {
-    private readonly Option<double?> _stride = Options.PositiveReal("--stride", "Distance between frames, in frames. Default 4.");
+    private readonly Option<double?> _stride = Options.PositiveReal("--stride", "Distance between frames, in frames. Default 4.", NativeMethods.ATA_MAX_RATE);
 
     private readonly Option<double?> _fps = Options.PositiveReal(
-        "--fps", "Rate that the stride counts in, in frames per second; the video's own if not given.");
+        "--fps", "Rate that the stride counts in, in frames per second; the video's own if not given.", NativeMethods.ATA_MAX_RATE);
 
-    private readonly Option<double?> _offset = Options.NotNegativeReal(
-        "--offset", "Start of the clip in seconds; in the middle of the video if not given.");
+    private readonly Option<double?> _offset = Options.Real(
+        "--offset", "Start of the clip in seconds; in the middle of the video if not given.", most: NativeMethods.ATA_MAX_SECONDS);
 
     private readonly Option<bool> _segments = new("--segments")
     {
@@ -39,7 +40,7 @@ internal sealed class SamplingArguments
         command.Validators.Add(result =>
         {
             Option? other = new Option[] { _stride, _fps, _offset }.FirstOrDefault(o => result.GetResult(o) is not null);
-            if (result.GetValue(_segments) && other is not null)
+            if (result.ValueOf(_segments) && other is not null)
             {
                 result.AddError($"--segments and {other.Name} exclude each other: segments cover the whole video.");
             }

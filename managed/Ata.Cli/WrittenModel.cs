@@ -8,19 +8,20 @@ internal static class WrittenModel
     // Of this many tensors that are left out for one reason, only the first is named on the terminal.
     private const int Many = 4;
 
-    public static int Save(Model model, string[]? labels, string path, bool json)
+    public static int Save(Model model, string[]? labels, string path, bool json, CancellationToken cancellationToken)
     {
         ModelConfig config = model.Config;
         if (labels is not null)
         {
             if (labels.Length != config.Classes)
             {
-                throw new UsageException($"There are {labels.Length} labels for {config.Classes} classes; give as many labels as classes.");
+                throw new UsageException($"--labels has {labels.Length} labels for {config.Classes} classes; give as many labels as classes.");
             }
 
             model.SetLabels(labels);
         }
 
+        cancellationToken.ThrowIfCancellationRequested();
         model.Save(path);
         if (json)
         {
@@ -48,7 +49,7 @@ internal static class WrittenModel
         }
         else
         {
-            Terminal.Output.MarkupLineInterpolated(
+            Terminal.WriteLine(
                 $"[bold]{path}[/]: {model.ParameterCount / 1e6:0.0} million parameters, {config.Depth} blocks of width {config.Dim}, {config.Frames} frames of {config.ImageSize} pixels, {config.Classes} classes, mode {Names.Temporal.Of(config.Temporal)}");
             WriteNotes(model.ImportNotes);
         }
@@ -73,7 +74,7 @@ internal static class WrittenModel
                 string subject = subjects.Length < Many
                     ? string.Join(", ", subjects)
                     : $"{subjects[0]} and {subjects.Length - 1} more";
-                Terminal.Output.MarkupLineInterpolated($"  {kind.Key.ToString().ToLowerInvariant(),-9}  {subject}: {reason.Key}");
+                Terminal.WriteLine($"  {kind.Key.ToString().ToLowerInvariant(),-9}  {subject}: {reason.Key}");
             }
         }
     }

@@ -1,3 +1,5 @@
+using Ata.Interop;
+
 namespace Ata;
 
 /// <summary>What kind of failure the native library reported. The values are those of the C API.</summary>
@@ -38,11 +40,22 @@ public enum AtaStatus
 
     /// <summary>A fault in the library itself; thrown as <see cref="AtaException"/>.</summary>
     Internal = 12,
+
+    /// <summary>What was computed is not finite, although the input is; thrown as <see cref="AtaNotFiniteException"/>.</summary>
+    NotFinite = 13,
+
+    /// <summary>The object is not in the state that the call needs: a gradient is read before it is computed; thrown as
+    /// <see cref="InvalidOperationException"/>.</summary>
+    InvalidState = 14,
+
+    /// <summary>There is no tensor or parameter of that name; thrown as <see cref="KeyNotFoundException"/>.</summary>
+    UnknownName = 15,
 }
 
 /// <summary>
 /// A failure that is Ata's own. Failures for which .NET has an exception are thrown as that one; see
-/// <see cref="AtaStatus"/>. Messages name what is wrong and how to remedy it.
+/// <see cref="AtaStatus"/>. Messages name what is wrong and how to remedy it, in one line: what is not printable in the
+/// names of files and classes is shown as <c>\n</c>, <c>\x1b</c> or <c>\u202e</c>.
 /// </summary>
 public class AtaException : Exception
 {
@@ -51,7 +64,7 @@ public class AtaException : Exception
     /// <param name="status">The kind of failure.</param>
     /// <param name="innerException">What caused it, or null.</param>
     public AtaException(string message, AtaStatus status = AtaStatus.Internal, Exception? innerException = null)
-        : base(message, innerException) => Status = status;
+        : base(PrintableText.Of(message), innerException) => Status = status;
 
     /// <summary>The kind of failure.</summary>
     public AtaStatus Status { get; }
@@ -65,9 +78,14 @@ public sealed class AtaModelException(string message) : AtaException(message, At
 /// <param name="message">What is wrong and how to remedy it.</param>
 public sealed class AtaVideoException(string message) : AtaException(message, AtaStatus.BadVideo);
 
-/// <summary>A device does not exist or cannot be used.</summary>
+/// <summary>A device does not exist or cannot be used, also because its plugin cannot be loaded.</summary>
 /// <param name="message">What is wrong and how to remedy it.</param>
 public sealed class AtaDeviceException(string message) : AtaException(message, AtaStatus.DeviceUnavailable);
+
+/// <summary>What was computed is not finite, although the input is: the loss or the gradient of training that diverges,
+/// or the results of a model with damaged weights.</summary>
+/// <param name="message">What it is and how to remedy it.</param>
+public sealed class AtaNotFiniteException(string message) : AtaException(message, AtaStatus.NotFinite);
 
 /// <summary>An assignment problem has no complete matching: too many pairs are forbidden.</summary>
 /// <param name="message">Which problem it is.</param>

@@ -60,8 +60,11 @@ public static unsafe class AtaRuntime
 
     /// <summary>Writes a report as JSON.</summary>
     /// <param name="report">The report.</param>
-    public static string ToJson(RuntimeReport report) =>
-        JsonSerializer.Serialize(report, RuntimeReportJson.Default.RuntimeReport);
+    public static string ToJson(RuntimeReport report)
+    {
+        ArgumentNullException.ThrowIfNull(report);
+        return JsonSerializer.Serialize(report, RuntimeReportJson.Default.RuntimeReport);
+    }
 
     /// <summary>Sends the messages of the native library to a logger of category <c>Ata</c>.</summary>
     /// <param name="factory">Makes the logger; null for no log.</param>

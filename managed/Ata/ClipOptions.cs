@@ -1,4 +1,5 @@
 using Ata.Bindings;
+using Ata.Interop;
 
 namespace Ata;
 
@@ -48,11 +49,11 @@ public sealed record ClipOptions
     /// <summary>Spread over time.</summary>
     public FrameSampling Sampling { get; init; } = FrameSampling.Dense;
 
-    /// <summary>Number of frames, T, at least 1.</summary>
+    /// <summary>Number of frames, T: 1 to 8192.</summary>
     public int Frames { get; init; } = 8;
 
     /// <summary><see cref="FrameSampling.Dense"/>: distance between frames, in frames of <see cref="FramesPerSecond"/>; above
-    /// 0.</summary>
+    /// 0 and at most 1000000.</summary>
     public double Stride { get; init; } = 4;
 
     /// <summary><see cref="FrameSampling.Dense"/>: rate that <see cref="Stride"/> counts in, in frames per second; null
@@ -75,7 +76,7 @@ public sealed record ClipOptions
     /// <summary>The shorter side is resized to this many pixels; null for <see cref="Size"/>.</summary>
     public int? Resize { get; init; }
 
-    /// <summary>Height and width of the square crop.</summary>
+    /// <summary>Height and width of the square crop: 1 to 8192.</summary>
     public int Size { get; init; } = 224;
 
     /// <summary>Which of <see cref="CropCount"/> crops, placed evenly along the longer side.</summary>
@@ -117,18 +118,31 @@ public sealed record ClipOptions
 
     internal unsafe ata_clip_options ToNative()
     {
+        OptionRange.Check(Frames, 1, NativeMethods.ATA_MAX_FRAMES);
+        OptionRange.CheckPositive(Stride, NativeMethods.ATA_MAX_RATE);
+        if (FramesPerSecond is { } rate)
+        {
+            OptionRange.CheckPositive(rate, NativeMethods.ATA_MAX_RATE, nameof(FramesPerSecond));
+        }
+
+        if (Offset is { } start)
+        {
+            OptionRange.Check(start.TotalSeconds, 0, NativeMethods.ATA_MAX_SECONDS, nameof(Offset));
+        }
+
+        OptionRange.Check(Size, 1, NativeMethods.ATA_MAX_IMAGE_SIZE);
         var options = new ata_clip_options
         {
             struct_size = (nuint)sizeof(ata_clip_options),
             sampling = (ata_sampling_kind)Sampling,
             frames = Frames,
             stride = Stride,
-            fps = Given(FramesPerSecond, nameof(FramesPerSecond)) ?? 0,
-            offset = Given(Offset?.TotalSeconds, nameof(Offset), zero: true) ?? -1,
+            fps = FramesPerSecond ?? 0,
+            offset = Offset?.TotalSeconds ?? -1,
             clip_index = ClipIndex,
             clip_count = ClipCount,
             short_policy = (ata_short_policy)ShortPolicy,
-            resize = Interop.OptionValue.PositiveOrZero(Resize),
+            resize = OptionValue.PositiveOrZero(Resize),
             size = Size,
             crop_index = CropIndex,
             crop_count = CropCount,
@@ -154,11 +168,4 @@ public sealed record ClipOptions
         Std.Write(options.std);
         return options;
     }
-
-    // What C reads as "not given" is an error when somebody gave it.
-    private static double? Given(double? value, string name, bool zero = false) =>
-        value is null || value > 0 || (zero && value == 0)
-            ? value
-            : throw new ArgumentOutOfRangeException(
-                name, value, zero ? "The value must not be negative." : "The value must be above 0.");
 }

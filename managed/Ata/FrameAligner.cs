@@ -15,6 +15,8 @@ public static unsafe class FrameAligner
     /// <param name="features">Float32 <c>[B, T, N, D]</c>: B clips, T frames, N patches, D channels.</param>
     /// <param name="options">The method; null for exact.</param>
     /// <returns>Trajectories that the caller disposes.</returns>
+    /// <exception cref="ArgumentException">The features have another type or shape or are not finite, or an option is out of
+    /// range.</exception>
     /// <exception cref="NotSupportedException">The method is <see cref="AlignmentMethod.Soft"/>, which has no
     /// trajectories.</exception>
     public static Trajectories Align(AtaTensor features, AlignmentOptions? options = null)
@@ -33,6 +35,7 @@ public static unsafe class FrameAligner
     /// <param name="channels">D.</param>
     /// <param name="options">The method; null for exact.</param>
     /// <returns>Trajectories that the caller disposes.</returns>
+    /// <inheritdoc cref="Align(AtaTensor, AlignmentOptions)" path="/exception"/>
     public static Trajectories Align(
         ReadOnlySpan<float> features, int clips, int frames, int patches, int channels, AlignmentOptions? options = null)
     {
@@ -48,6 +51,7 @@ public static unsafe class FrameAligner
     /// <param name="features"><c>[B, T, N, D]</c>, dense.</param>
     /// <param name="options">The method; null for exact.</param>
     /// <returns>Trajectories that the caller disposes.</returns>
+    /// <inheritdoc cref="Align(AtaTensor, AlignmentOptions)" path="/exception"/>
     public static Trajectories Align(in ReadOnlyTensorSpan<float> features, AlignmentOptions? options = null)
     {
         fixed (float* data = features)

@@ -59,11 +59,15 @@ public sealed unsafe class Model : IDisposable
     /// <param name="options">Options; null for the defaults.</param>
     /// <exception cref="FileNotFoundException">The file does not exist.</exception>
     /// <exception cref="AtaModelException">The file is malformed, or contradicts its own configuration.</exception>
-    /// <exception cref="AtaDeviceException">The device cannot be used.</exception>
+    /// <exception cref="AtaDeviceException">The device does not exist, or cannot be used.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, or contradicts the checkpoint.</exception>
+    /// <exception cref="NotSupportedException">The checkpoint lacks what the temporal mode needs, or the device does not
+    /// support what was asked for.</exception>
     public static Model Load(string path, ModelOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new ModelOptions();
+        ArgumentNullException.ThrowIfNull(options.Device);
         using var text = new Utf8Text(path, stackalloc byte[Utf8Text.BufferSize]);
         using var device = new Utf8Text(options.Device, stackalloc byte[Utf8Text.BufferSize], nameof(options));
         ata_model_options native = options.ToNative(device.Pointer);
@@ -76,6 +80,7 @@ public sealed unsafe class Model : IDisposable
     /// <param name="path">File to read.</param>
     /// <param name="options">Options; null for the defaults.</param>
     /// <param name="cancellationToken">Stops the call before it begins to read; reading itself is not interrupted.</param>
+    /// <inheritdoc cref="Load" path="/exception"/>
     public static Task<Model> LoadAsync(
         string path, ModelOptions? options = null, CancellationToken cancellationToken = default) =>
         Task.Run(() => Load(path, options), cancellationToken);
@@ -101,7 +106,7 @@ public sealed unsafe class Model : IDisposable
     /// <exception cref="FileNotFoundException">The file does not exist.</exception>
     /// <exception cref="AtaModelException">The file is malformed, is not of a kind that is known, has a tensor that is
     /// unknown, lacks one, is contradicted by a configuration file, or must be told more about.</exception>
-    /// <exception cref="ArgumentException">An option is out of range, or names what the file does not have.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, or contradicts the checkpoint, or names what the file does not have.</exception>
     public static Model Import(string path, ImportOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -118,6 +123,7 @@ public sealed unsafe class Model : IDisposable
     /// <summary>Writes the checkpoint of a trainable model. The file is never half-written.</summary>
     /// <param name="path">File to write.</param>
     /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <exception cref="NotSupportedException">The model is not trainable.</exception>
     public void Save(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -128,6 +134,8 @@ public sealed unsafe class Model : IDisposable
 
     /// <summary>Names the classes of a model that no session uses yet.</summary>
     /// <param name="labels">One name for each class.</param>
+    /// <exception cref="ArgumentException">There are more or fewer labels than classes, or one is null or contains a zero
+    /// character.</exception>
     public void SetLabels(IReadOnlyList<string> labels)
     {
         ArgumentNullException.ThrowIfNull(labels);

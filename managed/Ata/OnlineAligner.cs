@@ -13,6 +13,7 @@ public sealed unsafe class OnlineAligner : IDisposable
     /// <param name="patches">Patches of a frame, N.</param>
     /// <param name="channels">Channels of a patch, D.</param>
     /// <param name="options">The method; null for exact.</param>
+    /// <exception cref="ArgumentException">The patches, the channels or an option are out of range.</exception>
     /// <exception cref="NotSupportedException">The method is <see cref="AlignmentMethod.Soft"/>, which has no
     /// trajectories.</exception>
     public OnlineAligner(int patches, int channels, AlignmentOptions? options = null)
@@ -37,6 +38,8 @@ public sealed unsafe class OnlineAligner : IDisposable
     /// <param name="positions">Receives N values: the patch of this frame on each trajectory.</param>
     /// <param name="similarities">Receives N cosine similarities to the trajectory's patch in the previous frame (1 for
     /// the first frame); empty when they are not needed.</param>
+    /// <exception cref="ArgumentException">A span has the wrong length, or the frame is not finite.</exception>
+    /// <exception cref="InvalidOperationException">Another thread uses the aligner.</exception>
     public void Add(ReadOnlySpan<float> frame, Span<int> positions, Span<float> similarities = default)
     {
         FrameAligner.RequireCount(frame, nameof(frame), Patches, Channels);

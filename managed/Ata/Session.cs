@@ -31,7 +31,9 @@ public sealed unsafe class Session : IDisposable
     /// <param name="clips">One or more whole clips in row-major order; their number follows from the length.</param>
     /// <param name="logits">Receives the logits of all clips.</param>
     /// <param name="cancellationToken">Stops the run between two blocks.</param>
-    /// <exception cref="ArgumentException">A span has the wrong length.</exception>
+    /// <exception cref="ArgumentException">A span has the wrong length, or a clip holds a value that is not
+    /// finite.</exception>
+    /// <exception cref="AtaNotFiniteException">The model computes values that are not finite.</exception>
     /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
     public void Forward(ReadOnlySpan<float> clips, Span<float> logits, CancellationToken cancellationToken = default)
     {
@@ -86,6 +88,10 @@ public sealed unsafe class Session : IDisposable
     /// <param name="logits">Receives the logits of all clips.</param>
     /// <param name="cancellationToken">Stops the run between two blocks.</param>
     /// <returns>The loss.</returns>
+    /// <exception cref="ArgumentException">Clips, labels or logits do not fit the model.</exception>
+    /// <exception cref="NotSupportedException">The model is not trainable.</exception>
+    /// <exception cref="AtaNotFiniteException">Logits or loss are not finite.</exception>
+    /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
     public float ComputeGradients(
         AtaTensor clips, ReadOnlySpan<long> labels, Span<float> logits, CancellationToken cancellationToken = default)
     {
@@ -113,6 +119,9 @@ public sealed unsafe class Session : IDisposable
     /// <summary>Reads a gradient of the last <c>ComputeGradients</c>.</summary>
     /// <param name="parameter">Name of the parameter.</param>
     /// <returns>Float32 of the parameter's shape, which the caller disposes.</returns>
+    /// <exception cref="KeyNotFoundException">The model has no parameter of that name.</exception>
+    /// <exception cref="InvalidOperationException">No gradients were computed yet.</exception>
+    /// <exception cref="NotSupportedException">The model is not trainable.</exception>
     public AtaTensor GetGradient(string parameter)
     {
         ArgumentNullException.ThrowIfNull(parameter);
@@ -128,6 +137,8 @@ public sealed unsafe class Session : IDisposable
     /// <returns>Trajectories that the caller disposes.</returns>
     /// <exception cref="NotSupportedException">The model does not run in mode <see cref="TemporalMode.Ata"/>, or its
     /// alignment has no trajectories.</exception>
+    /// <exception cref="ArgumentException">There is no such block.</exception>
+    /// <exception cref="InvalidOperationException">No run has reached the block yet.</exception>
     public Trajectories GetTrajectories(int block)
     {
         using Lease<ata_session> lease = _handle.LeaseExclusively();
@@ -141,6 +152,9 @@ public sealed unsafe class Session : IDisposable
     /// <param name="block">0 to depth - 1; depth for the output of the last block.</param>
     /// <param name="cancellationToken">Stops the run between two blocks.</param>
     /// <returns>Float32 <c>[B, T, N, D]</c>, which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">The clips do not fit the model, or there is no such block.</exception>
+    /// <exception cref="AtaNotFiniteException">The model computes values that are not finite.</exception>
+    /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
     public AtaTensor GetFeatures(AtaTensor clips, int block, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(clips);

@@ -19,9 +19,12 @@ public sealed unsafe class TemporalBlock : IDisposable
     /// <param name="channels">Channels of a patch, D.</param>
     /// <param name="options">Options; null for the defaults.</param>
     /// <exception cref="ArgumentException">An option is out of range, or the heads do not divide the channels.</exception>
+    /// <exception cref="AtaDeviceException">The device cannot be used.</exception>
     public TemporalBlock(int channels, TemporalBlockOptions? options = null)
     {
         options ??= new TemporalBlockOptions();
+        ArgumentNullException.ThrowIfNull(options.Device);
+        ArgumentNullException.ThrowIfNull(options.Alignment);
         ata_alignment_options alignment = options.Alignment.ToNative();
         using var device = new Utf8Text(options.Device, stackalloc byte[Utf8Text.BufferSize], nameof(options));
         ata_temporal_block_options native = options.ToNative(device.Pointer);
@@ -59,6 +62,8 @@ public sealed unsafe class TemporalBlock : IDisposable
     /// the parameters. Trajectories are constants for the gradient.</summary>
     /// <param name="gradient">Gradient of the output, Float32 of its shape.</param>
     /// <returns>The gradient of the features, which the caller disposes.</returns>
+    /// <exception cref="InvalidOperationException">There is no forward to go back through.</exception>
+    /// <exception cref="ArgumentException">The gradient has another type or shape, or is not finite.</exception>
     public AtaTensor Backward(AtaTensor gradient)
     {
         ArgumentNullException.ThrowIfNull(gradient);
@@ -73,6 +78,7 @@ public sealed unsafe class TemporalBlock : IDisposable
     /// <param name="name">Name of the parameter.</param>
     /// <returns>Float32 that shares the block's memory, which the caller disposes: writing to it, between a backward and
     /// the next forward, changes the block.</returns>
+    /// <exception cref="KeyNotFoundException">The block has no parameter of that name.</exception>
     public AtaTensor GetParameter(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -86,6 +92,8 @@ public sealed unsafe class TemporalBlock : IDisposable
     /// <summary>Reads a parameter's gradient, of the last <see cref="Backward"/>.</summary>
     /// <param name="name">Name of the parameter.</param>
     /// <returns>Float32 of the parameter's shape, which the caller disposes.</returns>
+    /// <exception cref="KeyNotFoundException">The block has no parameter of that name.</exception>
+    /// <exception cref="InvalidOperationException">There was no backward yet.</exception>
     public AtaTensor GetGradient(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -100,6 +108,7 @@ public sealed unsafe class TemporalBlock : IDisposable
     /// <returns>Trajectories that the caller disposes.</returns>
     /// <exception cref="NotSupportedException">The alignment is <see cref="AlignmentMethod.Soft"/>, which has
     /// none.</exception>
+    /// <exception cref="InvalidOperationException">There was no forward yet.</exception>
     public Trajectories GetTrajectories()
     {
         using Lease<ata_temporal_block> lease = _handle.LeaseExclusively();
@@ -116,6 +125,7 @@ public sealed unsafe class TemporalBlock : IDisposable
     public void ReadFrom(TensorFile file, string prefix = "")
     {
         ArgumentNullException.ThrowIfNull(file);
+        ArgumentNullException.ThrowIfNull(prefix);
         var tensors = new List<AtaTensor>();
         try
         {
@@ -126,7 +136,7 @@ public sealed unsafe class TemporalBlock : IDisposable
                 using AtaTensor parameter = GetParameter(name);
                 if (tensor.ElementType != parameter.ElementType || !tensor.Shape.SequenceEqual(parameter.Shape))
                 {
-                    throw new ArgumentException($"The tensor \"{prefix}{name}\" is {tensor}; the block takes {parameter}.", nameof(file));
+                    throw new ArgumentException($"The tensor '{PrintableText.Name(prefix + name)}' is {tensor}; the block takes {parameter}.", nameof(file));
                 }
             }
 
@@ -148,6 +158,7 @@ public sealed unsafe class TemporalBlock : IDisposable
     public void WriteTo(TensorFile file, string prefix = "")
     {
         ArgumentNullException.ThrowIfNull(file);
+        ArgumentNullException.ThrowIfNull(prefix);
         foreach (string name in ParameterNames)
         {
             using AtaTensor parameter = GetParameter(name);

@@ -57,7 +57,7 @@ public sealed unsafe class TensorFile : IDisposable
         if (!Contains(name))
         {
             throw new KeyNotFoundException(
-                $"{_path ?? "The set"} has no tensor '{name}'; it has {NamesForMessage()}.");
+                PrintableText.Of($"{_path ?? "The set"} has no tensor '{PrintableText.Name(name)}'; it has {NamesForMessage()}."));
         }
 
         using Lease<ata_tensor_file> lease = _handle.LeaseExclusively();
@@ -149,14 +149,16 @@ public sealed unsafe class TensorFile : IDisposable
         return names;
     }
 
+    private static string Quoted(string name) => $"'{PrintableText.Name(name)}'";
+
     private string NamesForMessage()
     {
         const int Most = 8;
         return Names.Count switch
         {
             0 => "no tensors",
-            <= Most => string.Join(", ", Names.Select(n => $"'{n}'")),
-            _ => string.Join(", ", Names.Take(Most).Select(n => $"'{n}'")) + $" and {Names.Count - Most} more",
+            <= Most => string.Join(", ", Names.Select(Quoted)),
+            _ => string.Join(", ", Names.Take(Most).Select(Quoted)) + $" and {Names.Count - Most} more",
         };
     }
 }

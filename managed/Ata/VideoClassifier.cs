@@ -1,15 +1,18 @@
-using System.Collections.Concurrent;
 using System.Numerics.Tensors;
+using Ata.Interop;
 
 namespace Ata;
 
 /// <summary>How a video is looked at for a prediction.</summary>
 public sealed record PredictOptions
 {
+    /// <summary>Largest number of clips in time, for predictions and evaluations alike.</summary>
+    internal const int MostTemporalViews = 10_000;
+
     /// <summary>How many classes to list, at least 1; fewer are listed if the model has fewer.</summary>
     public int Top { get; init; } = 5;
 
-    /// <summary>Clips in time, spread evenly over the video.</summary>
+    /// <summary>Clips in time, spread evenly over the video: 1 to 10000.</summary>
     public int TemporalViews { get; init; } = 1;
 
     /// <summary>Crops of each clip: 1 or 3.</summary>
@@ -24,8 +27,8 @@ public sealed record PredictOptions
 
     internal void Check()
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(Top, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(TemporalViews, 1);
+        OptionRange.Check(Top, 1, int.MaxValue);
+        OptionRange.Check(TemporalViews, 1, MostTemporalViews);
         if (SpatialViews is not (1 or 3))
         {
             throw new ArgumentOutOfRangeException(nameof(SpatialViews), SpatialViews, "There can be 1 or 3 spatial views.");
@@ -39,12 +42,14 @@ public sealed record PredictOptions
 /// </summary>
 /// <remarks>
 /// Thread-safe. Each call takes a session of its own, which is kept for later calls; weights are shared. Disposing waits
-/// for nothing: calls that are running finish normally.
+/// for nothing: calls that are running finish normally, and the last one releases the model.
 /// </remarks>
 public sealed class VideoClassifier : IDisposable
 {
-    private readonly ConcurrentBag<Session> _sessions = [];
-    private volatile bool _disposed;
+    private readonly Lock _lock = new();
+    private readonly Stack<Session> _idle = [];
+    private int _calls;
+    private bool _disposed;
 
     /// <summary>Makes a classifier of a model, which it takes over and disposes.</summary>
     /// <param name="model">The model.</param>
@@ -54,7 +59,7 @@ public sealed class VideoClassifier : IDisposable
         Model = model;
     }
 
-    /// <summary>The model.</summary>
+    /// <summary>The model, which lives as long as the classifier.</summary>
     public Model Model { get; }
 
     /// <summary>Loads a model.</summary>
@@ -62,6 +67,10 @@ public sealed class VideoClassifier : IDisposable
     /// <param name="options">Device, arithmetic, temporal mode; null for the defaults.</param>
     /// <exception cref="FileNotFoundException">The file does not exist.</exception>
     /// <exception cref="AtaModelException">The file is malformed, or contradicts its own configuration.</exception>
+    /// <exception cref="AtaDeviceException">The device does not exist, or cannot be used.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, or contradicts the checkpoint.</exception>
+    /// <exception cref="NotSupportedException">The checkpoint lacks what the temporal mode needs, or the device does not
+    /// support what was asked for.</exception>
     public static VideoClassifier Load(string path, ModelOptions? options = null) => new(Model.Load(path, options));
 
     /// <summary>Loads a model on another thread.</summary>
@@ -69,6 +78,7 @@ public sealed class VideoClassifier : IDisposable
     /// <param name="options">Device, arithmetic, temporal mode; null for the defaults.</param>
     /// <param name="cancellationToken">Stops the call before it begins to read; reading itself is not
     /// interrupted.</param>
+    /// <inheritdoc cref="Load" path="/exception"/>
     public static Task<VideoClassifier> LoadAsync(
         string path, ModelOptions? options = null, CancellationToken cancellationToken = default) =>
         Task.Run(() => Load(path, options), cancellationToken);
@@ -77,12 +87,20 @@ public sealed class VideoClassifier : IDisposable
     /// <param name="path">File or folder.</param>
     /// <param name="options">Views and number of classes; null for the defaults.</param>
     /// <param name="cancellationToken">Stops between two frames or two blocks of the model.</param>
+    /// <exception cref="FileNotFoundException">There is no such file or folder.</exception>
+    /// <exception cref="AtaLibraryException">FFmpeg's libraries cannot be loaded.</exception>
     /// <exception cref="AtaVideoException">The video is malformed or too short.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
+    /// <exception cref="AtaNotFiniteException">The model computes values that are not finite.</exception>
+    /// <exception cref="OperationCanceledException">The call was stopped.</exception>
+    /// <exception cref="ObjectDisposedException">The classifier was disposed before the call.</exception>
     public Predictions Predict(
         string path, PredictOptions? options = null, CancellationToken cancellationToken = default)
     {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        using var call = new Call(this);
         using VideoReader video = VideoReader.Open(path);
-        return Predict(video, options, cancellationToken);
+        return Predict(call, video, options, cancellationToken);
     }
 
     /// <summary>Classifies an open video.</summary>
@@ -90,36 +108,16 @@ public sealed class VideoClassifier : IDisposable
     /// <param name="options">Views and number of classes; null for the defaults.</param>
     /// <param name="cancellationToken">Stops between two frames or two blocks of the model.</param>
     /// <exception cref="AtaVideoException">The video is malformed or too short.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
+    /// <exception cref="AtaNotFiniteException">The model computes values that are not finite.</exception>
+    /// <exception cref="OperationCanceledException">The call was stopped.</exception>
+    /// <exception cref="ObjectDisposedException">The classifier was disposed before the call.</exception>
     public Predictions Predict(
         VideoReader video, PredictOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(video);
-        options ??= new PredictOptions();
-        options.Check();
-        ClipOptions sampling = (options.Sampling ?? new ClipOptions()) with
-        {
-            Frames = Model.Config.Frames,
-            Size = Model.Config.ImageSize,
-            Mean = Model.Config.Mean,
-            Std = Model.Config.Std,
-            ClipCount = options.TemporalViews,
-            CropCount = options.SpatialViews,
-        };
-        int views = options.TemporalViews * options.SpatialViews;
-        return Classify(
-            options.Top,
-            views,
-            (session, view, logits) =>
-            {
-                ClipOptions place = sampling with
-                {
-                    ClipIndex = view / options.SpatialViews,
-                    CropIndex = view % options.SpatialViews,
-                };
-                using VideoClip clip = video.Sample(place, cancellationToken);
-                session.Forward(clip, logits, cancellationToken);
-                options.Progress?.Report(view + 1);
-            });
+        using var call = new Call(this);
+        return Predict(call, video, options, cancellationToken);
     }
 
     /// <summary>Classifies one clip that was sampled as the model needs it.</summary>
@@ -130,7 +128,8 @@ public sealed class VideoClassifier : IDisposable
     {
         ArgumentNullException.ThrowIfNull(clip);
         ArgumentOutOfRangeException.ThrowIfLessThan(top, 1);
-        return Classify(top, 1, (session, _, logits) => session.Forward(clip, logits, cancellationToken));
+        using var call = new Call(this);
+        return Classify(call, top, 1, (session, _, logits) => session.Forward(clip, logits, cancellationToken));
     }
 
     /// <summary>Classifies a video file or a folder of images on another thread.</summary>
@@ -155,15 +154,8 @@ public sealed class VideoClassifier : IDisposable
     /// <param name="cancellationToken">Stops between two blocks of the model.</param>
     public void Forward(ReadOnlySpan<float> clips, Span<float> logits, CancellationToken cancellationToken = default)
     {
-        Session session = Rent();
-        try
-        {
-            session.Forward(clips, logits, cancellationToken);
-        }
-        finally
-        {
-            Return(session);
-        }
+        using var call = new Call(this);
+        call.Session.Forward(clips, logits, cancellationToken);
     }
 
     /// <summary>Computes the logits of clips, without copying them.</summary>
@@ -173,43 +165,68 @@ public sealed class VideoClassifier : IDisposable
     public void Forward(
         in ReadOnlyTensorSpan<float> clips, Span<float> logits, CancellationToken cancellationToken = default)
     {
-        Session session = Rent();
-        try
-        {
-            session.Forward(clips, logits, cancellationToken);
-        }
-        finally
-        {
-            Return(session);
-        }
+        using var call = new Call(this);
+        call.Session.Forward(clips, logits, cancellationToken);
     }
 
-    /// <summary>Releases the model and the sessions that are not in use; the others follow when their calls end.</summary>
+    /// <summary>Releases the model and the sessions, when the calls that are running have ended; new calls are
+    /// refused.</summary>
     public void Dispose()
     {
-        _disposed = true;
-        DisposeIdle();
-        Model.Dispose();
+        bool last;
+        lock (_lock)
+        {
+            last = !_disposed && _calls == 0;
+            _disposed = true;
+        }
+
+        if (last)
+        {
+            Release();
+        }
     }
 
-    private Predictions Classify(int top, int views, Action<Session, int, float[]> forward)
+    private Predictions Predict(Call call, VideoReader video, PredictOptions? options, CancellationToken cancellationToken)
+    {
+        options ??= new PredictOptions();
+        options.Check();
+        ClipOptions sampling = (options.Sampling ?? new ClipOptions()) with
+        {
+            Frames = Model.Config.Frames,
+            Size = Model.Config.ImageSize,
+            Mean = Model.Config.Mean,
+            Std = Model.Config.Std,
+            ClipCount = options.TemporalViews,
+            CropCount = options.SpatialViews,
+        };
+        int views = options.TemporalViews * options.SpatialViews;
+        return Classify(
+            call,
+            options.Top,
+            views,
+            (session, view, logits) =>
+            {
+                ClipOptions place = sampling with
+                {
+                    ClipIndex = view / options.SpatialViews,
+                    CropIndex = view % options.SpatialViews,
+                };
+                using VideoClip clip = video.Sample(place, cancellationToken);
+                session.Forward(clip, logits, cancellationToken);
+                options.Progress?.Report(view + 1);
+            });
+    }
+
+    private Predictions Classify(Call call, int top, int views, Action<Session, int, float[]> forward)
     {
         int classes = Model.Config.Classes;
         var logits = new float[classes];
         var probabilities = new float[classes];
-        Session session = Rent();
-        try
+        for (int view = 0; view < views; ++view)
         {
-            for (int view = 0; view < views; ++view)
-            {
-                forward(session, view, logits);
-                ToProbabilities(logits);
-                TensorPrimitives.Add(probabilities, logits, probabilities);
-            }
-        }
-        finally
-        {
-            Return(session);
+            forward(call.Session, view, logits);
+            ToProbabilities(logits);
+            TensorPrimitives.Add(probabilities, logits, probabilities);
         }
 
         TensorPrimitives.Divide(probabilities, views, probabilities);
@@ -218,11 +235,6 @@ public sealed class VideoClassifier : IDisposable
 
     private static void ToProbabilities(float[] logits)
     {
-        if (!float.IsFinite(TensorPrimitives.Sum<float>(logits)))
-        {
-            throw new AtaModelException("The model computes values that are not finite: its weights are damaged, or the clip is not normalised.");
-        }
-
         // Relative to the largest one, so that no exponential overflows.
         TensorPrimitives.Subtract(logits, TensorPrimitives.Max<float>(logits), logits);
         TensorPrimitives.SoftMax(logits, logits);
@@ -238,27 +250,68 @@ public sealed class VideoClassifier : IDisposable
             index => new Prediction(labels.Count > 0 ? labels[index] : $"class {index}", index, probabilities[index]));
     }
 
-    private Session Rent()
+    /// <summary>Nobody uses the classifier any more, nor will.</summary>
+    private void Release()
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        return _sessions.TryTake(out Session? session) ? session : Model.CreateSession();
-    }
-
-    private void Return(Session session)
-    {
-        _sessions.Add(session);
-        if (_disposed)
-        {
-            // Disposed while the session was in use: nobody else will empty the bag.
-            DisposeIdle();
-        }
-    }
-
-    private void DisposeIdle()
-    {
-        while (_sessions.TryTake(out Session? session))
+        foreach (Session session in _idle)
         {
             session.Dispose();
+        }
+
+        _idle.Clear();
+        Model.Dispose();
+    }
+
+    /// <summary>A call that is running: until it ends, the model lives. The call's session is taken at its first
+    /// use.</summary>
+    private sealed class Call : IDisposable
+    {
+        private readonly VideoClassifier _owner;
+        private Session? _session;
+
+        /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
+        internal Call(VideoClassifier owner)
+        {
+            _owner = owner;
+            lock (owner._lock)
+            {
+                ObjectDisposedException.ThrowIf(owner._disposed, owner);
+                ++owner._calls;
+            }
+        }
+
+        internal Session Session => _session ??= Take();
+
+        public void Dispose()
+        {
+            bool last;
+            lock (_owner._lock)
+            {
+                if (_session is not null)
+                {
+                    _owner._idle.Push(_session);
+                }
+
+                last = --_owner._calls == 0 && _owner._disposed;
+            }
+
+            if (last)
+            {
+                _owner.Release();
+            }
+        }
+
+        private Session Take()
+        {
+            lock (_owner._lock)
+            {
+                if (_owner._idle.TryPop(out Session? session))
+                {
+                    return session;
+                }
+            }
+
+            return _owner.Model.CreateSession();
         }
     }
 }

@@ -95,6 +95,7 @@ public sealed unsafe class VideoReader : IDisposable
     /// <exception cref="FileNotFoundException">There is no such file or folder.</exception>
     /// <exception cref="AtaVideoException">The file is malformed or has no video.</exception>
     /// <exception cref="AtaLibraryException">FFmpeg's libraries cannot be loaded.</exception>
+    /// <exception cref="ArgumentException">An option is out of range.</exception>
     public static VideoReader Open(string path, VideoOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -110,6 +111,9 @@ public sealed unsafe class VideoReader : IDisposable
     /// <param name="times">Seconds from the first frame, ascending.</param>
     /// <param name="cancellationToken">Stops between two frames.</param>
     /// <returns>Frames that the caller disposes.</returns>
+    /// <exception cref="ArgumentException">There are no times, or they are not finite or not ascending.</exception>
+    /// <exception cref="AtaVideoException">The video is malformed.</exception>
+    /// <exception cref="OperationCanceledException">The call was stopped.</exception>
     public VideoFrames Read(ReadOnlySpan<double> times, CancellationToken cancellationToken = default)
     {
         if (times.IsEmpty)
@@ -146,13 +150,14 @@ public sealed unsafe class VideoReader : IDisposable
     /// <param name="options">Options; null for the defaults. <see cref="ClipOptions.For"/> gives those of a model.</param>
     /// <param name="cancellationToken">Stops between two frames.</param>
     /// <returns>A clip that the caller disposes.</returns>
+    /// <exception cref="ArgumentException">An option is out of range.</exception>
+    /// <exception cref="OperationCanceledException">The call was stopped.</exception>
     /// <exception cref="AtaVideoException">The video is malformed, or too short for <see cref="ShortVideoPolicy.Error"/>.
     /// </exception>
     public VideoClip Sample(ClipOptions? options = null, CancellationToken cancellationToken = default)
     {
         options ??= new ClipOptions();
         ata_clip_options clipOptions = options.ToNative();
-        ArgumentOutOfRangeException.ThrowIfLessThan(options.Frames, 1, nameof(options));
         using Lease<ata_video> lease = _handle.LeaseExclusively();
         using var native = new NativeCancellation(cancellationToken);
         AtaTensor frameTimes = FrameTimes.Create(options.Frames);

@@ -32,6 +32,8 @@ public sealed unsafe class VideoWriter : IDisposable
     /// <param name="width">Width in pixels; even.</param>
     /// <param name="height">Height in pixels; even.</param>
     /// <param name="framesPerSecond">Frames per second, above 0.</param>
+    /// <exception cref="ArgumentException">The path has another ending, or size or rate are out of range.</exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
     /// <exception cref="AtaLibraryException">FFmpeg's libraries cannot be loaded.</exception>
     public static VideoWriter Create(string path, int width, int height, double framesPerSecond)
     {
@@ -44,6 +46,8 @@ public sealed unsafe class VideoWriter : IDisposable
 
     /// <summary>Appends a frame.</summary>
     /// <param name="pixels"><c>[H, W, 3]</c>, RGB.</param>
+    /// <exception cref="ArgumentException">The span has another length than a frame.</exception>
+    /// <exception cref="InvalidOperationException">The file is complete.</exception>
     public void Add(ReadOnlySpan<byte> pixels)
     {
         ImageFile.RequirePixels(pixels, Width, Height);
@@ -58,6 +62,7 @@ public sealed unsafe class VideoWriter : IDisposable
 
     /// <summary>Completes the file. No frame can be added afterwards.</summary>
     /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <exception cref="InvalidOperationException">The file is complete already, or has no frames.</exception>
     public void Finish()
     {
         using Lease<ata_video_writer> lease = _handle.LeaseExclusively();

@@ -29,7 +29,7 @@ public enum ata_status : int
     ATA_UNSUPPORTED = 7,
     /// <summary>A shared library that the call needs cannot be loaded.</summary>
     ATA_LIBRARY_UNAVAILABLE = 8,
-    /// <summary>The device does not exist or cannot be used.</summary>
+    /// <summary>The device does not exist or cannot be used, also because its plugin cannot be loaded.</summary>
     ATA_DEVICE_UNAVAILABLE = 9,
     /// <summary>The call was cancelled through its <see cref="ata_cancellation"/>.</summary>
     ATA_CANCELLED = 10,
@@ -37,6 +37,18 @@ public enum ata_status : int
     ATA_INFEASIBLE = 11,
     /// <summary>A fault in the library itself; please report it.</summary>
     ATA_INTERNAL = 12,
+    /// <summary>
+    /// What was computed is not finite, although the input is: the loss or the gradient of training that
+    /// diverges, or the results of a model with damaged weights.
+    /// </summary>
+    ATA_NOT_FINITE = 13,
+    /// <summary>
+    /// The handle is not in the state that the call needs: a gradient is read before it is computed, a frame is
+    /// added to a video that is complete.
+    /// </summary>
+    ATA_INVALID_STATE = 14,
+    /// <summary>There is no tensor or parameter of that name.</summary>
+    ATA_UNKNOWN_NAME = 15,
 }
 
 /// <summary>Severity of a log message.</summary>

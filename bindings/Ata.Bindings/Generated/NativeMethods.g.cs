@@ -16,10 +16,43 @@ public static unsafe partial class NativeMethods
     /// </summary>
     public const int ATA_ABI_VERSION = 2;
 
+    /// <summary>Largest number of threads that one operation, or one video reader, can be given.</summary>
+    public const int ATA_MAX_THREADS = 1024;
+
     /// <summary>Largest number of axes of a tensor.</summary>
     public const int ATA_MAX_RANK = 8;
 
-    /// <summary>Describes the last failure on the calling thread.</summary>
+    /// <summary>
+    /// Largest <c>image_size</c> and <c>patch_size</c> of a model in pixels, and <c>window_radius</c> in patches.
+    /// </summary>
+    public const int ATA_MAX_IMAGE_SIZE = 8192;
+
+    /// <summary>Largest <c>dim</c> and <c>heads</c> of a model.</summary>
+    public const int ATA_MAX_DIM = 16384;
+
+    /// <summary>Largest <c>depth</c> and <c>align_every</c> of a model.</summary>
+    public const int ATA_MAX_DEPTH = 1024;
+
+    /// <summary>Largest number of frames of a model's clip.</summary>
+    public const int ATA_MAX_FRAMES = 8192;
+
+    /// <summary>Largest number of classes of a model.</summary>
+    public const int ATA_MAX_CLASSES = 1000000;
+
+    /// <summary>Largest number of iterations of <see cref="ata_alignment.ATA_ALIGNMENT_SINKHORN"/>.</summary>
+    public const int ATA_MAX_ITERATIONS = 1000000;
+
+    /// <summary>Largest <c>stride</c> of a clip in frames, and largest rate in frames per second.</summary>
+    public const int ATA_MAX_RATE = 1000000;
+
+    /// <summary>Largest <c>offset</c> of a clip in seconds.</summary>
+    public const int ATA_MAX_SECONDS = 1000000000;
+
+    /// <summary>
+    /// Describes the last failure on the calling thread. Names that come from files and callers are shown in it
+    /// so that it stays one line of printable text: control characters, bytes that are not UTF-8 and marks that
+    /// turn the writing direction as `<c>, </c><c> or </c>`, and very long names shortened.
+    /// </summary>
     /// <returns>UTF-8 text, valid until the thread's next call into the library; "" if none failed yet.</returns>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern byte* ata_last_error();
@@ -53,7 +86,9 @@ public static unsafe partial class NativeMethods
     /// <summary>
     /// Sets how many threads one operation uses. Thread-safe; applies to operations that start later.
     /// </summary>
-    /// <param name="count">At least 1, or 0 for the number of available cores (the default).</param>
+    /// <param name="count">
+    /// 1 to <see cref="NativeMethods.ATA_MAX_THREADS"/>, or 0 for the number of available cores (the default).
+    /// </param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_set_thread_count(int count);
 
@@ -160,7 +195,9 @@ public static unsafe partial class NativeMethods
 
     /// <summary>Reads one tensor.</summary>
     /// <param name="file">The set.</param>
-    /// <param name="name">Name of the tensor.</param>
+    /// <param name="name">
+    /// Name of the tensor; <see cref="ata_status.ATA_UNKNOWN_NAME"/> if the set has none of that name.
+    /// </param>
     /// <param name="tensor">Receives a new tensor.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_tensor_file_get(ata_tensor_file* file, byte* name, ata_tensor** tensor);
@@ -511,7 +548,9 @@ public static unsafe partial class NativeMethods
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern void ata_session_release(ata_session* session);
 
-    /// <summary>Classifies clips.</summary>
+    /// <summary>
+    /// Classifies clips. <see cref="ata_status.ATA_NOT_FINITE"/> when the model computes a NaN or an infinity.
+    /// </summary>
     /// <param name="session">The session.</param>
     /// <param name="clip">
     /// f32 <c>[B, 3, T, H, W]</c>, normalised; T, H and W as in the model's configuration.
@@ -524,7 +563,7 @@ public static unsafe partial class NativeMethods
 
     /// <summary>
     /// Classifies clips and computes the mean cross-entropy and its gradient with respect to every parameter. The
-    /// model must be trainable.
+    /// model must be trainable. <see cref="ata_status.ATA_NOT_FINITE"/> when logits or loss are not.
     /// </summary>
     /// <param name="session">The session.</param>
     /// <param name="clip">f32 <c>[B, 3, T, H, W]</c>.</param>
@@ -536,16 +575,22 @@ public static unsafe partial class NativeMethods
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_session_gradients(ata_session* session, ata_tensor* clip, ata_tensor* labels, ata_cancellation* cancellation, float* logits, nuint logits_count, float* loss);
 
-    /// <summary>Reads a gradient of the last <see cref="NativeMethods.ata_session_gradients"/>.</summary>
+    /// <summary>
+    /// Reads a gradient of the last <see cref="NativeMethods.ata_session_gradients"/>;
+    /// <see cref="ata_status.ATA_INVALID_STATE"/> before it.
+    /// </summary>
     /// <param name="session">The session.</param>
-    /// <param name="name">Parameter name.</param>
+    /// <param name="name">
+    /// Parameter name; <see cref="ata_status.ATA_UNKNOWN_NAME"/> if the model has no such parameter.
+    /// </param>
     /// <param name="gradient">Receives a new f32 tensor of the parameter's shape.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_session_get_gradient(ata_session* session, byte* name, ata_tensor** gradient);
 
     /// <summary>
     /// Reads the trajectories of the last run. <see cref="ata_status.ATA_UNSUPPORTED"/> unless the model runs in
-    /// mode <see cref="ata_temporal_mode.ATA_TEMPORAL_ATA"/> with a method that has trajectories.
+    /// mode <see cref="ata_temporal_mode.ATA_TEMPORAL_ATA"/> with a method that has trajectories;
+    /// <see cref="ata_status.ATA_INVALID_STATE"/> if no run reached the block.
     /// </summary>
     /// <param name="session">The session.</param>
     /// <param name="block">0 to depth - 1.</param>
@@ -598,7 +643,10 @@ public static unsafe partial class NativeMethods
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_temporal_block_forward(ata_temporal_block* block, ata_tensor* features, int for_backward, ata_tensor** output);
 
-    /// <summary>Goes back through the last forward, once. Trajectories are constants for the gradient.</summary>
+    /// <summary>
+    /// Goes back through the last forward, once; <see cref="ata_status.ATA_INVALID_STATE"/> when there is none
+    /// that keeps what this needs. Trajectories are constants for the gradient.
+    /// </summary>
     /// <param name="block">The block.</param>
     /// <param name="gradient">Gradient of the output, f32 of its shape.</param>
     /// <param name="features_gradient">Receives the gradient of the features, a new f32 tensor.</param>
@@ -623,23 +671,28 @@ public static unsafe partial class NativeMethods
     /// next forward, changes the block.
     /// </summary>
     /// <param name="block">The block.</param>
-    /// <param name="name">Parameter name.</param>
+    /// <param name="name">
+    /// Parameter name; <see cref="ata_status.ATA_UNKNOWN_NAME"/> if the block has no such parameter.
+    /// </param>
     /// <param name="parameter">Receives the tensor.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_temporal_block_get_parameter(ata_temporal_block* block, byte* name, ata_tensor** parameter);
 
     /// <summary>
-    /// Reads a parameter's gradient, of the last <see cref="NativeMethods.ata_temporal_block_backward"/>.
+    /// Reads a parameter's gradient, of the last <see cref="NativeMethods.ata_temporal_block_backward"/>;
+    /// <see cref="ata_status.ATA_INVALID_STATE"/> before it.
     /// </summary>
     /// <param name="block">The block.</param>
-    /// <param name="name">Parameter name.</param>
+    /// <param name="name">
+    /// Parameter name; <see cref="ata_status.ATA_UNKNOWN_NAME"/> if the block has no such parameter.
+    /// </param>
     /// <param name="gradient">Receives a new f32 tensor of the parameter's shape.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_temporal_block_get_gradient(ata_temporal_block* block, byte* name, ata_tensor** gradient);
 
     /// <summary>
     /// Reads the trajectories of the last forward. <see cref="ata_status.ATA_UNSUPPORTED"/> for
-    /// <see cref="ata_alignment.ATA_ALIGNMENT_SOFT"/>.
+    /// <see cref="ata_alignment.ATA_ALIGNMENT_SOFT"/>; <see cref="ata_status.ATA_INVALID_STATE"/> before it.
     /// </summary>
     /// <param name="block">The block.</param>
     /// <param name="trajectories">Receives a new i32 tensor <c>[B, T, N]</c>.</param>
@@ -665,7 +718,8 @@ public static unsafe partial class NativeMethods
 
     /// <summary>
     /// Runs forward and backward on one batch and adds <paramref name="weight"/> times the gradient of its mean
-    /// loss to what has been accumulated since the last update. On failure nothing is accumulated.
+    /// loss to what has been accumulated since the last update. On failure nothing is accumulated. A loss that is
+    /// not finite is <see cref="ata_status.ATA_NOT_FINITE"/>.
     /// </summary>
     /// <param name="trainer">The trainer.</param>
     /// <param name="clips">f32 <c>[B, 3, T, H, W]</c>, normalised.</param>
@@ -682,8 +736,9 @@ public static unsafe partial class NativeMethods
 
     /// <summary>
     /// Clips the accumulated gradient, updates the weights and their average, and clears the gradient. A gradient
-    /// that is not finite is <see cref="ata_status.ATA_INVALID_ARGUMENT"/> naming the parameter; it is cleared
-    /// and the weights stay as they were.
+    /// that is not finite is <see cref="ata_status.ATA_NOT_FINITE"/> naming the parameter; it is cleared and the
+    /// weights stay as they were. <see cref="ata_status.ATA_INVALID_STATE"/> when nothing was accumulated since
+    /// the last update.
     /// </summary>
     /// <param name="trainer">The trainer.</param>
     /// <param name="learning_rate">Rate of this update, at least 0.</param>
@@ -812,13 +867,16 @@ public static unsafe partial class NativeMethods
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_video_writer_create(byte* path, int width, int height, double fps, ata_video_writer** writer);
 
-    /// <summary>Appends a frame.</summary>
+    /// <summary>Appends a frame; <see cref="ata_status.ATA_INVALID_STATE"/> when the file is complete.</summary>
     /// <param name="writer">The writer.</param>
     /// <param name="frame">u8 <c>[H, W, 3]</c>, RGB.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_video_writer_add(ata_video_writer* writer, ata_tensor* frame);
 
-    /// <summary>Completes the file. No frame can be added afterwards.</summary>
+    /// <summary>
+    /// Completes the file. No frame can be added afterwards. <see cref="ata_status.ATA_INVALID_STATE"/> when it
+    /// is complete already or has no frames.
+    /// </summary>
     /// <param name="writer">The writer.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_video_writer_finish(ata_video_writer* writer);

@@ -518,7 +518,10 @@ public unsafe partial struct ata_video_options
     /// <summary>Frames per second of a folder of images. Default 25.</summary>
     public double folder_fps;
 
-    /// <summary>Decoding threads of this reader; 0 (the default) lets the codec choose.</summary>
+    /// <summary>
+    /// Decoding threads of this reader, at most <see cref="NativeMethods.ATA_MAX_THREADS"/>; 0 (the default) lets
+    /// the codec choose.
+    /// </summary>
     public int threads;
 
     /// <summary>
@@ -568,21 +571,24 @@ public unsafe partial struct ata_clip_options
     /// <summary>Spread over time. Default <see cref="ata_sampling_kind.ATA_SAMPLING_DENSE"/>.</summary>
     public ata_sampling_kind sampling;
 
-    /// <summary>Number of frames T, at least 1. Default 8.</summary>
+    /// <summary>Number of frames T, 1 to <see cref="NativeMethods.ATA_MAX_FRAMES"/>. Default 8.</summary>
     public int frames;
 
-    /// <summary><c>dense</c>: distance between frames, in frames of <c>fps</c>; above 0. Default 4.</summary>
+    /// <summary>
+    /// <c>dense</c>: distance between frames, in frames of <c>fps</c>; above 0, at most
+    /// <see cref="NativeMethods.ATA_MAX_RATE"/>. Default 4.
+    /// </summary>
     public double stride;
 
     /// <summary>
-    /// <c>dense</c>: rate that <c>stride</c> counts in, in frames per second; 0 (the default) for the video's
-    /// own.
+    /// <c>dense</c>: rate that <c>stride</c> counts in, in frames per second, at most
+    /// <see cref="NativeMethods.ATA_MAX_RATE"/>; 0 (the default) for the video's own.
     /// </summary>
     public double fps;
 
     /// <summary>
-    /// <c>dense</c>: start of the clip in seconds; negative (the default) to place clip <c>clip_index</c> of
-    /// <c>clip_count</c> evenly, a single one in the middle.
+    /// <c>dense</c>: start of the clip in seconds, at most <see cref="NativeMethods.ATA_MAX_SECONDS"/>; negative
+    /// (the default) to place clip <c>clip_index</c> of <c>clip_count</c> evenly, a single one in the middle.
     /// </summary>
     public double offset;
 
@@ -595,10 +601,15 @@ public unsafe partial struct ata_clip_options
     /// <summary>What to do with a short video. Default <see cref="ata_short_policy.ATA_SHORT_ERROR"/>.</summary>
     public ata_short_policy short_policy;
 
-    /// <summary>The shorter side is resized to this many pixels; 0 (the default) for <c>size</c>.</summary>
+    /// <summary>
+    /// The shorter side is resized to this many pixels, at most <see cref="NativeMethods.ATA_MAX_IMAGE_SIZE"/>; 0
+    /// (the default) for <c>size</c>.
+    /// </summary>
     public int resize;
 
-    /// <summary>Height and width of the square crop. Default 224.</summary>
+    /// <summary>
+    /// Height and width of the square crop, 1 to <see cref="NativeMethods.ATA_MAX_IMAGE_SIZE"/>. Default 224.
+    /// </summary>
     public int size;
 
     /// <summary>Which of <c>crop_count</c> crops, placed evenly along the longer side. Default 0.</summary>

@@ -109,16 +109,21 @@ internal sealed record RunConfig
     public ResolvedModel? Resolved { get; init; }
 
     /// <summary>Reads a file.</summary>
+    /// <exception cref="InvalidDataException">It is no such file; the message names the line or the field.</exception>
     public static RunConfig Read(string path)
     {
         try
         {
             return JsonSerializer.Deserialize(NativeFile.Read(path), RunJson.Default.RunConfig)
-                ?? throw new UsageException($"{path} holds null and not a configuration.");
+                ?? throw new InvalidDataException($"{path} holds null and not a configuration.");
         }
         catch (JsonException error)
         {
-            throw new UsageException($"{path}: line {(error.LineNumber ?? 0) + 1}: {error.Message}");
+            throw new InvalidDataException($"{path}: line {(error.LineNumber ?? 0) + 1}: {error.Message}", error);
+        }
+        catch (ArgumentException error)
+        {
+            throw new InvalidDataException($"{path}: {error.Message}", error);
         }
     }
 

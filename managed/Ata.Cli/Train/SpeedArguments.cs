@@ -7,9 +7,9 @@ namespace Ata.Cli.Train;
 /// <summary>The options that only decide how fast videos are read.</summary>
 internal sealed class SpeedArguments
 {
-    private readonly Option<int?> _workers = Options.Positive("--workers", "Threads that decode videos; the result does not depend on them. Default: as many as cores.");
-    private readonly Option<int?> _prefetch = Options.Positive("--prefetch", "Batches made ready ahead. Default 2.");
-    private readonly Option<int?> _cache = Options.NotNegative("--cache", "Megabytes for decoded frames; pays where the videos fit. Default 0.");
+    private readonly Option<int?> _workers = Options.Whole("--workers", "Threads that decode videos; the result does not depend on them. Default: as many as cores.", most: LoaderOptions.MostWorkers);
+    private readonly Option<int?> _prefetch = Options.Whole("--prefetch", "Batches made ready ahead. Default 2.", most: LoaderOptions.MostPrefetch);
+    private readonly Option<int?> _cache = Options.Whole("--cache", "Megabytes for decoded frames; pays where the videos fit. Default 0.", least: 0);
 
     /// <summary>Adds the options to a verb.</summary>
     public SpeedArguments(Command command)

@@ -91,7 +91,7 @@ internal sealed class TemporalComparison(
 
     private async Task FitAsync(string name, Model model, VideoDataset train, VideoDataset? validation, TrainerOptions options, CancellationToken cancellationToken)
     {
-        Console.Error.WriteLine($"{name}: {options.Steps} updates of {options.BatchSize} clips");
+        Terminal.WriteNote($"{name}: {options.Steps} updates of {options.BatchSize} clips");
         using var trainer = new Trainer(model, train, validation, options, _logger);
         await TrainingScreen.ShowAsync(validation?.Count ?? 0, progress => trainer.FitAsync(progress, cancellationToken));
     }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Ata.Bindings;
 using Ata.Data;
 using Ata.Training;
 
@@ -53,7 +54,7 @@ internal static class TrainArguments
         options.Add(Options.Choice("--format", "How the lists are written. Default auto: recognised.", s_formats), (c, v) => WithData(c, d => d with { Format = v }));
         options.Add(Options.Input("--root", "Folder that relative paths in lists start from; the list's own if not given."), (c, v) => WithData(c, d => d with { Root = v }));
         options.Add(Options.Input("--labels", "File that names the classes, one a line in the order of their numbers, or the labels JSON of Something-Something."), (c, v) => WithData(c, d => d with { Labels = v }));
-        options.Add(Options.Positive("--fold", "Which split of UCF101 or HMDB51. Default 1."), (c, v) => WithData(c, d => d with { Fold = v }));
+        options.Add(Options.Whole("--fold", "Which split of UCF101 or HMDB51. Default 1.", most: 3), (c, v) => WithData(c, d => d with { Fold = v }));
     }
 
     /// <summary>All others.</summary>
@@ -62,7 +63,7 @@ internal static class TrainArguments
         options.Add(Text("--train-split", "name", "Split to train on. Default train, where the list has splits."), (c, v) => WithData(c, d => d with { TrainSplit = v }));
         options.Add(Options.Input("--val", "List or folder of validation videos."), (c, v) => WithData(c, d => d with { Validation = v }));
         options.Add(Text("--val-split", "name", "Split of the training list to validate on. Default val, where the list has it."), (c, v) => WithData(c, d => d with { ValidationSplit = v }));
-        options.Add(Options.PositiveReal("--val-fraction", "Share of the training videos to set aside for validation; groups stay together."), (c, v) => WithData(c, d => d with { ValidationFraction = v }));
+        options.Add(Options.Fraction("--val-fraction", "Share of the training videos to set aside for validation; groups stay together."), (c, v) => WithData(c, d => d with { ValidationFraction = v }));
         AddModel(options);
         AddOptimization(options);
         AddClips(options);
@@ -73,72 +74,72 @@ internal static class TrainArguments
     {
         options.Add(Options.Input("--model", "Checkpoint to start from; a head for other classes is replaced."), (c, v) => WithModel(c, m => m with { Checkpoint = v }));
         options.Add(Text("--arch", "name", "Start from random weights: vit-tiny, vit-small, vit-base or vit-large."), (c, v) => WithModel(c, m => m with { Architecture = v }));
-        options.Add(Options.Positive("--image-size", "Frame size in pixels."), (c, v) => WithModel(c, m => m with { ImageSize = v }));
-        options.Add(Options.Positive("--patch-size", "Patch size in pixels, of a new model."), (c, v) => WithModel(c, m => m with { PatchSize = v }));
-        options.Add(Options.Positive("--dim", "Width of a token, of a new model."), (c, v) => WithModel(c, m => m with { Dim = v }));
-        options.Add(Options.Positive("--depth", "Number of blocks, of a new model."), (c, v) => WithModel(c, m => m with { Depth = v }));
-        options.Add(Options.Positive("--heads", "Attention heads, of a new model."), (c, v) => WithModel(c, m => m with { Heads = v }));
-        options.Add(Options.Positive("--frames", "Frames of a clip."), (c, v) => WithModel(c, m => m with { Frames = v }));
+        options.Add(Options.Whole("--image-size", "Frame size in pixels.", most: NativeMethods.ATA_MAX_IMAGE_SIZE), (c, v) => WithModel(c, m => m with { ImageSize = v }));
+        options.Add(Options.Whole("--patch-size", "Patch size in pixels, of a new model.", most: NativeMethods.ATA_MAX_IMAGE_SIZE), (c, v) => WithModel(c, m => m with { PatchSize = v }));
+        options.Add(Options.Whole("--dim", "Width of a token, of a new model.", most: NativeMethods.ATA_MAX_DIM), (c, v) => WithModel(c, m => m with { Dim = v }));
+        options.Add(Options.Whole("--depth", "Number of blocks, of a new model.", most: NativeMethods.ATA_MAX_DEPTH), (c, v) => WithModel(c, m => m with { Depth = v }));
+        options.Add(Options.Whole("--heads", "Attention heads, of a new model.", most: NativeMethods.ATA_MAX_DIM), (c, v) => WithModel(c, m => m with { Heads = v }));
+        options.Add(Options.Whole("--frames", "Frames of a clip.", most: NativeMethods.ATA_MAX_FRAMES), (c, v) => WithModel(c, m => m with { Frames = v }));
         options.Add(Options.Choice("--temporal", "Temporal mode; the model's if not given.", Names.Temporal), (c, v) => WithModel(c, m => m with { Temporal = v }));
         options.Add(Options.Choice("--alignment", "Alignment of mode ata; the model's if not given.", Names.Alignment), (c, v) => WithModel(c, m => m with { Alignment = v }));
     }
 
     private static void AddOptimization(ConfigOptions options)
     {
-        options.Add(Options.PositiveReal("--epochs", "Passes over the training videos. Default 30."), (c, v) => WithTraining(c, t => t with { Epochs = v, Steps = null }));
-        options.Add(Options.Positive("--steps", "Updates of the whole run, instead of --epochs."), (c, v) => WithTraining(c, t => t with { Steps = v }));
-        options.Add(Options.Positive("--batch", "Clips of one batch. Default 8."), (c, v) => WithTraining(c, t => t with { BatchSize = v }));
-        options.Add(Options.Positive("--accumulate", "Batches whose gradients are added up for one update. Default 1."), (c, v) => WithTraining(c, t => t with { Accumulate = v }));
+        options.Add(Options.PositiveReal("--epochs", "Passes over the training videos. Default 30.", TrainerOptions.MostEpochs), (c, v) => WithTraining(c, t => t with { Epochs = v, Steps = null }));
+        options.Add(Options.Whole("--steps", "Updates of the whole run, instead of --epochs."), (c, v) => WithTraining(c, t => t with { Steps = v }));
+        options.Add(Options.Whole("--batch", "Clips of one batch. Default 8.", most: LoaderOptions.MostBatchSize), (c, v) => WithTraining(c, t => t with { BatchSize = v }));
+        options.Add(Options.Whole("--accumulate", "Batches whose gradients are added up for one update. Default 1.", most: TrainerOptions.MostAccumulate), (c, v) => WithTraining(c, t => t with { Accumulate = v }));
         options.Add(Options.PositiveReal("--lr", "Largest learning rate. Default 0.001."), (c, v) => WithRate(c, r => r with { Peak = v }));
         options.Add(Options.Choice("--schedule", "How the learning rate falls. Default cosine.", s_schedules), (c, v) => WithRate(c, r => r with { Kind = v }));
-        options.Add(Options.NotNegative("--warmup", "Updates over which the learning rate rises. Default 0."), (c, v) => WithRate(c, r => r with { WarmUpSteps = v }));
-        options.Add(Options.NotNegativeReal("--final-lr", "Cosine: last learning rate as a fraction of the largest. Default 0.01."), (c, v) => WithRate(c, r => r with { FinalFraction = v }));
+        options.Add(Options.Whole("--warmup", "Updates over which the learning rate rises. Default 0.", least: 0), (c, v) => WithRate(c, r => r with { WarmUpSteps = v }));
+        options.Add(Options.Real("--final-lr", "Cosine: last learning rate as a fraction of the largest. Default 0.01.", most: 1), (c, v) => WithRate(c, r => r with { FinalFraction = v }));
         options.Add(Options.Choice("--optimizer", "Update rule. Default adamw.", s_optimizers), (c, v) => WithOptimizer(c, o => o with { Kind = v }));
-        options.Add(Options.NotNegativeReal("--momentum", "Momentum of sgd. Default 0.9."), (c, v) => WithOptimizer(c, o => o with { Momentum = (float)v }));
-        options.Add(Options.NotNegativeReal("--weight-decay", "Weight decay; biases, norms and embeddings have none. Default 0.05."), (c, v) => WithOptimizer(c, o => o with { WeightDecay = (float)v }));
-        options.Add(Options.PositiveReal("--layer-decay", "Factor of the learning rate from block to block towards the input. Default 1."), (c, v) => WithOptimizer(c, o => o with { LayerDecay = (float)v }));
-        options.Add(Options.PositiveReal("--new-lr-scale", "Factor of the learning rate of new parameters. Default 1."), (c, v) => WithOptimizer(c, o => o with { NewParameterScale = (float)v }));
+        options.Add(Options.BelowOne("--momentum", "Momentum of sgd. Default 0.9."), (c, v) => WithOptimizer(c, o => o with { Momentum = (float)v }));
+        options.Add(Options.Real("--weight-decay", "Weight decay; biases, norms and embeddings have none. Default 0.05.", most: Options.MostSingle), (c, v) => WithOptimizer(c, o => o with { WeightDecay = (float)v }));
+        options.Add(Options.PositiveReal("--layer-decay", "Factor of the learning rate from block to block towards the input. Default 1.", 1), (c, v) => WithOptimizer(c, o => o with { LayerDecay = (float)v }));
+        options.Add(Options.PositiveReal("--new-lr-scale", "Factor of the learning rate of new parameters. Default 1.", Options.MostSingle), (c, v) => WithOptimizer(c, o => o with { NewParameterScale = (float)v }));
         options.Add(Text("--new", "patterns", "New parameters, comma-separated. Default *temporal_*,time_embed,head.*"), (c, v) => WithOptimizer(c, o => o with { NewParameters = v }));
         options.Add(Text("--freeze", "patterns", "Parameters that are not trained, comma-separated, such as patch_embed.*,blocks.0.*"), (c, v) => WithOptimizer(c, o => o with { Frozen = v }));
-        options.Add(Options.NotNegativeReal("--clip-norm", "Largest norm of the gradient; 0 for no clipping. Default 1."), (c, v) => WithOptimizer(c, o => o with { ClipNorm = (float)v }));
-        options.Add(Options.NotNegativeReal("--label-smoothing", "Label smoothing. Default 0."), (c, v) => WithOptimizer(c, o => o with { LabelSmoothing = (float)v }));
-        options.Add(Options.NotNegativeReal("--stochastic-depth", "Probability of dropping the last block's branches. Default 0."), (c, v) => WithOptimizer(c, o => o with { StochasticDepth = (float)v }));
-        options.Add(Options.NotNegativeReal("--dropout", "Dropout probability. Default 0."), (c, v) => WithOptimizer(c, o => o with { Dropout = (float)v }));
-        options.Add(Options.NotNegativeReal("--ema", "Decay of the average of the weights, such as 0.999; 0 for none. Default 0."), (c, v) => WithOptimizer(c, o => o with { AverageDecay = (float)v }));
+        options.Add(Options.Real("--clip-norm", "Largest norm of the gradient; 0 for no clipping. Default 1.", most: Options.MostSingle), (c, v) => WithOptimizer(c, o => o with { ClipNorm = (float)v }));
+        options.Add(Options.BelowOne("--label-smoothing", "Label smoothing. Default 0."), (c, v) => WithOptimizer(c, o => o with { LabelSmoothing = (float)v }));
+        options.Add(Options.BelowOne("--stochastic-depth", "Probability of dropping the last block's branches. Default 0."), (c, v) => WithOptimizer(c, o => o with { StochasticDepth = (float)v }));
+        options.Add(Options.BelowOne("--dropout", "Dropout probability. Default 0."), (c, v) => WithOptimizer(c, o => o with { Dropout = (float)v }));
+        options.Add(Options.BelowOne("--ema", "Decay of the average of the weights, such as 0.999; 0 for none. Default 0."), (c, v) => WithOptimizer(c, o => o with { AverageDecay = (float)v }));
         options.Add(Options.Choice("--precision", "Arithmetic. Default f32.", Names.Precision), (c, v) => WithOptimizer(c, o => o with { Precision = v }));
         options.Add("--recompute", "Compute activations again in the backward pass: less memory, more time.", c => WithOptimizer(c, o => o with { Recompute = true }));
     }
 
     private static void AddClips(ConfigOptions options)
     {
-        options.Add(Options.PositiveReal("--stride", "Distance between frames, in frames. Default 4."), (c, v) => WithTraining(c, t => t with { Stride = v }));
-        options.Add(Options.PositiveReal("--fps", "Rate that the stride counts in; each video's own if not given."), (c, v) => WithTraining(c, t => t with { FramesPerSecond = v }));
+        options.Add(Options.PositiveReal("--stride", "Distance between frames, in frames. Default 4.", NativeMethods.ATA_MAX_RATE), (c, v) => WithTraining(c, t => t with { Stride = v }));
+        options.Add(Options.PositiveReal("--fps", "Rate that the stride counts in; each video's own if not given.", NativeMethods.ATA_MAX_RATE), (c, v) => WithTraining(c, t => t with { FramesPerSecond = v }));
         options.Add("--segments", "One frame from each of equal segments of the whole video, instead of a stride.", c => WithTraining(c, t => t with { Spread = FrameSpread.Segments }));
         options.Add("--balance-classes", "Draw every class equally often, instead of every video once in a pass.", c => WithTraining(c, t => t with { BalanceClasses = true }));
         options.Add(Options.Choice("--crop", "Part of the frames that training clips show. Default random.", s_crops), (c, v) => WithAugmentation(c, a => a with { Crop = v }));
-        options.Add(Options.PositiveReal("--min-area", "Smallest random crop as a fraction of the frame. Default 0.5."), (c, v) => WithAugmentation(c, a => a with { MinArea = v }));
-        options.Add(Options.NotNegativeReal("--flip", "Probability of mirroring a clip. Default 0.5."), (c, v) => WithAugmentation(c, a => a with { FlipProbability = v }));
+        options.Add(Options.PositiveReal("--min-area", "Smallest random crop as a fraction of the frame. Default 0.5.", 1), (c, v) => WithAugmentation(c, a => a with { MinArea = v }));
+        options.Add(Options.Real("--flip", "Probability of mirroring a clip. Default 0.5.", most: 1), (c, v) => WithAugmentation(c, a => a with { FlipProbability = v }));
         options.Add(Text("--no-flip-labels", "patterns", "Labels whose clips are never mirrored, comma-separated, such as *left*,*right*"), (c, v) => WithAugmentation(c, a => a with { DirectionSensitive = v.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) }));
-        options.Add(Options.NotNegativeReal("--color-jitter", "Largest relative change of brightness, contrast and saturation. Default 0."), (c, v) => WithAugmentation(c, a => a with { ColorJitter = v }));
-        options.Add(Options.NotNegativeReal("--hue-jitter", "Largest rotation of the hue, up to 0.5. Default 0."), (c, v) => WithAugmentation(c, a => a with { HueJitter = v }));
-        options.Add(Options.NotNegative("--rand-augment", "Operations of RandAugment on each clip. Default 0."), (c, v) => WithAugmentation(c, a => a with { RandAugmentOperations = v }));
-        options.Add(Options.NotNegativeReal("--magnitude", "Strength of RandAugment, 0 to 10. Default 7."), (c, v) => WithAugmentation(c, a => a with { RandAugmentMagnitude = v }));
-        options.Add(Options.NotNegativeReal("--erase", "Probability of filling a rectangle with noise. Default 0."), (c, v) => WithAugmentation(c, a => a with { ErasingProbability = v }));
-        options.Add(Options.NotNegativeReal("--mixup", "Parameter of mixup. Default 0: none."), (c, v) => WithAugmentation(c, a => a with { Mixup = v }));
-        options.Add(Options.NotNegativeReal("--cutmix", "Parameter of CutMix. Default 0: none."), (c, v) => WithAugmentation(c, a => a with { CutMix = v }));
+        options.Add(Options.Real("--color-jitter", "Largest relative change of brightness, contrast and saturation. Default 0.", most: 1), (c, v) => WithAugmentation(c, a => a with { ColorJitter = v }));
+        options.Add(Options.Real("--hue-jitter", "Largest rotation of the hue, up to 0.5. Default 0.", most: 0.5), (c, v) => WithAugmentation(c, a => a with { HueJitter = v }));
+        options.Add(Options.Whole("--rand-augment", "Operations of RandAugment on each clip. Default 0.", least: 0, most: AugmentationOptions.MostOperations), (c, v) => WithAugmentation(c, a => a with { RandAugmentOperations = v }));
+        options.Add(Options.Real("--magnitude", "Strength of RandAugment, 0 to 10. Default 7.", most: 10), (c, v) => WithAugmentation(c, a => a with { RandAugmentMagnitude = v }));
+        options.Add(Options.Real("--erase", "Probability of filling a rectangle with noise. Default 0.", most: 1), (c, v) => WithAugmentation(c, a => a with { ErasingProbability = v }));
+        options.Add(Options.Real("--mixup", "Parameter of mixup. Default 0: none.", most: AugmentationOptions.MostMixing), (c, v) => WithAugmentation(c, a => a with { Mixup = v }));
+        options.Add(Options.Real("--cutmix", "Parameter of CutMix. Default 0: none.", most: AugmentationOptions.MostMixing), (c, v) => WithAugmentation(c, a => a with { CutMix = v }));
     }
 
     private static void AddRun(ConfigOptions options)
     {
         options.Add(Options.Seed(), (c, v) => WithTraining(c, t => t with { Seed = v }));
-        options.Add(Options.NotNegativeReal("--val-every", "Passes over the data between validations; 0 for one at the end only. Default 1."), (c, v) => WithTraining(c, t => t with { ValidateEveryEpochs = v }));
-        options.Add(Options.Positive("--val-steps", "Updates between validations, instead of --val-every."), (c, v) => WithTraining(c, t => t with { ValidateEverySteps = v }));
+        options.Add(Options.Real("--val-every", "Passes over the data between validations; 0 for one at the end only. Default 1."), (c, v) => WithTraining(c, t => t with { ValidateEveryEpochs = v }));
+        options.Add(Options.Whole("--val-steps", "Updates between validations, instead of --val-every."), (c, v) => WithTraining(c, t => t with { ValidateEverySteps = v }));
         options.Add(Options.Views("--val-views", "Views of a validation video: clips in time x crops. Default 1x1."), (c, v) => WithTraining(c, t => t with { ValidationClips = v.Clips, ValidationCrops = v.Crops }));
         options.Add(Options.Choice("--best-by", "By which number of a validation the best model is kept. Default top1.", s_metrics), (c, v) => WithTraining(c, t => t with { BestBy = v }));
-        options.Add(Options.Positive("--early-stop", "End after so many validations without a better one."), (c, v) => WithTraining(c, t => t with { EarlyStopping = v }));
-        options.Add(Options.Positive("--checkpoint-steps", "Updates between checkpoints; one after each validation if not given."), (c, v) => WithTraining(c, t => t with { CheckpointEverySteps = v }));
-        options.Add(Options.Positive("--log-steps", "Updates between records of the metrics. Default 10."), (c, v) => WithTraining(c, t => t with { LogEverySteps = v }));
-        options.Add(Options.NotNegativeReal("--max-broken", "Share of the videos that may be unreadable before the run fails. Default 0.1."), (c, v) => WithTraining(c, t => t with { AllowedBroken = v }));
+        options.Add(Options.Whole("--early-stop", "End after so many validations without a better one."), (c, v) => WithTraining(c, t => t with { EarlyStopping = v }));
+        options.Add(Options.Whole("--checkpoint-steps", "Updates between checkpoints; one after each validation if not given."), (c, v) => WithTraining(c, t => t with { CheckpointEverySteps = v }));
+        options.Add(Options.Whole("--log-steps", "Updates between records of the metrics. Default 10."), (c, v) => WithTraining(c, t => t with { LogEverySteps = v }));
+        options.Add(Options.Real("--max-broken", "Share of the videos that may be unreadable before the run fails. Default 0.1.", most: 1), (c, v) => WithTraining(c, t => t with { AllowedBroken = v }));
     }
 
     private static Option<string> Text(string name, string kind, string description) => new(name) { Description = description, HelpName = kind };

@@ -18,7 +18,7 @@ internal sealed class WarningLogger : ILogger
         string warning = $"warning: {formatter(state, exception)}";
         if (IsEnabled(logLevel) && _said.TryAdd(warning, true))
         {
-            Console.Error.WriteLine(warning);
+            Terminal.WriteNote(warning);
         }
     }
 }

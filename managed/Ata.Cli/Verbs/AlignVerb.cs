@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using Ata.Bindings;
 using Ata.Cli.Drawing;
 using Ata.Cli.Explorer;
 using Ata.Training;
@@ -25,18 +26,18 @@ internal static class AlignVerb
         Option<string> overlay = Options.Output(
             "--overlay", "Video (.mp4, .mkv, .webm, .avi) or contact sheet (.png, .jpg) in which trajectories keep their colour.");
         Option<string> html = Options.Output("--html", "Page (.html) to explore the alignment in a browser; it needs no network.");
-        Option<int?> block = Options.NotNegative("--block", "Block of the model whose incoming tokens are aligned. Default 0.");
-        Option<int?> size = Options.Positive("--size", "Without a model: height and width of the crop in pixels. Default 224.");
-        Option<int?> patchSize = Options.Positive("--patch-size", "Without a model: height and width of a patch in pixels. Default 16.");
-        Option<int?> window = Options.NotNegative("--window", "Alignment window: largest move in patches. Default 3.");
-        Option<double?> temperature = Options.PositiveReal("--temperature", "Alignment sinkhorn: temperature. Default 0.05.");
-        Option<int?> iterations = Options.Positive("--iterations", "Alignment sinkhorn: iterations. Default 50.");
+        Option<int?> block = Options.Whole("--block", "Block of the model whose incoming tokens are aligned. Default 0.", least: 0, most: NativeMethods.ATA_MAX_DEPTH);
+        Option<int?> size = Options.Whole("--size", "Without a model: height and width of the crop in pixels. Default 224.", most: NativeMethods.ATA_MAX_IMAGE_SIZE);
+        Option<int?> patchSize = Options.Whole("--patch-size", "Without a model: height and width of a patch in pixels. Default 16.", most: NativeMethods.ATA_MAX_IMAGE_SIZE);
+        Option<int?> window = Options.Whole("--window", "Alignment window: largest move in patches. Default 3.", least: 0, most: NativeMethods.ATA_MAX_IMAGE_SIZE);
+        Option<double?> temperature = Options.Real("--temperature", "Alignment sinkhorn: temperature. Default 0.05.", 1e-6, Options.MostSingle);
+        Option<int?> iterations = Options.Whole("--iterations", "Alignment sinkhorn: iterations. Default 50.", most: NativeMethods.ATA_MAX_ITERATIONS);
         var information = new Option<bool>("--information")
         {
             Description = "Estimate the mutual information between patches of neighbouring frames before and after alignment; with --model and no --block, for every block.",
         };
-        Option<int?> components = Options.NotNegative(
-            "--components", "Principal components that --information projects to; 0 for all. Default 8.");
+        Option<int?> components = Options.Whole(
+            "--components", "Principal components that --information projects to; 0 for all. Default 8.", least: 0);
         Option<bool> json = Options.Json();
         command.Add(clip);
         var model = new ModelArguments(command, modelRequired: false);
@@ -59,7 +60,12 @@ internal static class AlignVerb
                 }
             }
 
-            if (result.GetResult(components) is not null && !result.GetValue(information))
+            if (model.AlignmentOf(result) == AlignmentMethod.Soft)
+            {
+                result.AddError("--alignment is 'soft', which has no trajectories to show; choose another alignment.");
+            }
+
+            if (result.GetResult(components) is not null && !result.ValueOf(information))
             {
                 result.AddError("--components needs --information.");
             }
@@ -109,6 +115,7 @@ internal static class AlignVerb
             using Trajectories trajectories = FrameAligner.Align(features, options);
             TimeSpan time = watch.Elapsed;
             int grid = sampled.Width / patch;
+            cancellationToken.ThrowIfCancellationRequested();
             if (overlayPath is not null)
             {
                 Draw(new TrajectoryOverlay(sampled, trajectories, grid), overlayPath, cancellationToken);
@@ -210,7 +217,7 @@ internal static class AlignVerb
             return;
         }
 
-        Terminal.Output.MarkupLineInterpolated(
+        Terminal.WriteLine(
             $"[bold]{result.Clip}[/]: {result.Frames} frames of {result.GridHeight} x {result.GridWidth} patches, alignment {result.Alignment} of {result.Features} [grey]{1000 * result.Seconds:0.0} ms[/]");
         var table = new Table().Border(TableBorder.Simple)
             .AddColumn("frames")
@@ -224,7 +231,7 @@ internal static class AlignVerb
                 string.Create(CultureInfo.InvariantCulture, $"{100 * result.MovedShare[pair]:0} %"));
         }
 
-        Terminal.Output.Write(table);
+        Terminal.Write(table);
         if (result.Information is not null)
         {
             AlignmentInformation.Print(result.Information);
@@ -232,12 +239,12 @@ internal static class AlignVerb
 
         if (result.Overlay is not null)
         {
-            Terminal.Output.MarkupLineInterpolated($"overlay: [bold]{result.Overlay}[/]");
+            Terminal.WriteLine($"overlay: [bold]{result.Overlay}[/]");
         }
 
         if (result.Html is not null)
         {
-            Terminal.Output.MarkupLineInterpolated($"page: [bold]{result.Html}[/]");
+            Terminal.WriteLine($"page: [bold]{result.Html}[/]");
         }
     }
 }

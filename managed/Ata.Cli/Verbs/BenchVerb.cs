@@ -7,6 +7,8 @@ namespace Ata.Cli.Verbs;
 /// <summary><c>ata bench</c>: measures a model, and what the managed call adds to the native one.</summary>
 internal static class BenchVerb
 {
+    private const int MostRuns = 1_000_000;
+
     public static Command Create()
     {
         var command = new Verb(
@@ -20,8 +22,8 @@ internal static class BenchVerb
             Description = "Random weights of vit-tiny, vit-small, vit-base or vit-large, instead of a model.",
             HelpName = "name",
         };
-        Option<int?> runs = Options.Positive("--runs", "Measured runs. Default 10.");
-        Option<int?> warmup = Options.NotNegative("--warmup", "Runs before measuring. Default 2.");
+        Option<int?> runs = Options.Whole("--runs", "Measured runs. Default 10.", most: MostRuns);
+        Option<int?> warmup = Options.Whole("--warmup", "Runs before measuring. Default 2.", least: 0, most: MostRuns);
         Option<bool> json = Options.Json();
         foreach (Option option in (Option[])[architecture, runs, warmup, json])
         {
@@ -95,6 +97,7 @@ internal static class BenchVerb
         {
             session.Forward(clip, logits, cancellationToken);
             native.Run(logits);
+            cancellationToken.ThrowIfCancellationRequested();
         }
 
         // Alternating, so that both see the same machine.
@@ -103,6 +106,7 @@ internal static class BenchVerb
         long allocated = 0;
         for (int i = 0; i < runs; ++i)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             long bytes = GC.GetAllocatedBytesForCurrentThread();
             long start = Stopwatch.GetTimestamp();
             session.Forward(clip, logits, cancellationToken);
@@ -141,11 +145,11 @@ internal static class BenchVerb
 
     private static void Print(BenchJson result)
     {
-        Terminal.Output.MarkupLineInterpolated(
+        Terminal.WriteLine(
             $"[bold]{result.Model}[/], mode {result.Temporal}, {result.Precision}, clip [[{string.Join(", ", result.ClipShape)}]], {result.Threads} threads, {result.Runs} runs");
-        Terminal.Output.MarkupLineInterpolated(
+        Terminal.WriteLine(
             $"managed: median [bold]{result.MedianMilliseconds:0.00} ms[/], minimum {result.MinimumMilliseconds:0.00} ms, mean {result.MeanMilliseconds:0.00} ms, {result.ClipsPerSecond:0.00} clips/s");
-        Terminal.Output.MarkupLineInterpolated(
+        Terminal.WriteLine(
             $"native:  median {result.NativeMedianMilliseconds:0.00} ms, minimum {result.NativeMinimumMilliseconds:0.00} ms; the managed call adds {result.ManagedOverheadPercent:0.00} % (median difference) and allocates {result.ManagedBytesPerCall} bytes");
     }
 }

@@ -22,9 +22,9 @@ internal static class CompareVerb
         var config = new ConfigOptions(command);
         TrainArguments.AddData(config, "List or folder of videos, with a split to test on.");
         Option<string> output = Options.OutputFolder("--out", "New or empty folder for the runs, results.json and table.md.", required: true);
-        Option<int?> seeds = Options.Positive("--seeds", "How many seeds, from --seed on. Default 1.");
+        Option<int?> seeds = Options.Whole("--seeds", "How many seeds, from --seed on. Default 1.", most: 1000);
         Option<string> imageData = Options.Input("--image-data", "List of videos whose single frames the image model learns to tell apart, such as shapes.csv of ata synth. Default: --data.");
-        Option<int?> imageSteps = Options.Positive("--image-steps", "Updates of the image model. Default: as many as --steps.");
+        Option<int?> imageSteps = Options.Whole("--image-steps", "Updates of the image model. Default: as many as --steps.");
         Option<bool> json = Options.Json();
         command.Add(output);
         command.Add(seeds);
@@ -110,11 +110,11 @@ internal static class CompareVerb
             estimates.AddRow(row);
         }
 
-        Terminal.Output.Write(modes);
-        Terminal.Output.Write(estimates);
+        Terminal.Write(modes);
+        Terminal.Write(estimates);
         foreach (string line in Undefined(information))
         {
-            Terminal.Output.WriteLine(line);
+            Terminal.WriteLine($"{line}");
         }
     }
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Ata.Bindings;
 using Ata.Cli.Train;
 using Ata.Data;
 using Ata.Training;
@@ -26,12 +27,12 @@ internal static class EvalVerb
             (c, v) => c with { Data = c.Data with { ValidationSplit = v } });
         var model = new ModelArguments(command);
         Option<(int Clips, int Crops)?> views = Options.Views("--views", "Views to average: clips in time x crops. Default 1x1.");
-        Option<double?> stride = Options.PositiveReal("--stride", "Distance between frames, in frames. Default: as the model's run trained, else 4.");
-        Option<double?> fps = Options.PositiveReal("--fps", "Rate that the stride counts in. Default: as the model's run trained, else each video's own.");
+        Option<double?> stride = Options.PositiveReal("--stride", "Distance between frames, in frames. Default: as the model's run trained, else 4.", NativeMethods.ATA_MAX_RATE);
+        Option<double?> fps = Options.PositiveReal("--fps", "Rate that the stride counts in. Default: as the model's run trained, else each video's own.", NativeMethods.ATA_MAX_RATE);
         Option<bool> segments = new("--segments") { Description = "One frame from each of equal segments of the whole video, instead of a stride." };
         Option<bool> fullFrame = new("--full-frame") { Description = "Show the whole frame, squeezed to a square, instead of a crop." };
-        Option<int?> batch = Options.Positive("--batch", "Videos of one batch. Default 4.");
-        Option<double?> maxBroken = Options.NotNegativeReal("--max-broken", "Share of the videos that may be unreadable before the evaluation fails. Default 0.1.");
+        Option<int?> batch = Options.Whole("--batch", "Videos of one batch. Default 4.", most: LoaderOptions.MostBatchSize);
+        Option<double?> maxBroken = Options.Real("--max-broken", "Share of the videos that may be unreadable before the evaluation fails. Default 0.1.", most: 1);
         Option<string> csv = Options.Output("--csv", "Write every video's prediction to this file.");
         Option<bool> json = Options.Json();
         foreach (Option option in (Option[])[views, stride, fps, segments, fullFrame, batch, maxBroken])
@@ -44,12 +45,12 @@ internal static class EvalVerb
         command.Add(json);
         command.Validators.Add(result =>
         {
-            if (result.GetValue(segments) && (result.GetResult(stride) ?? result.GetResult(fps)) is not null)
+            if (result.ValueOf(segments) && (result.GetResult(stride) ?? result.GetResult(fps)) is not null)
             {
                 result.AddError("--segments excludes --stride and --fps: segments cover the whole video.");
             }
 
-            if (result.GetValue(fullFrame) && result.GetValue(views)?.Crops == 3)
+            if (result.ValueOf(fullFrame) && result.ValueOf(views)?.Crops == 3)
             {
                 result.AddError("--full-frame excludes views of 3 crops.");
             }
@@ -77,7 +78,7 @@ internal static class EvalVerb
                 CropViews = crops,
                 BatchSize = parse.GetValue(batch) ?? 4,
                 AllowedBroken = parse.GetValue(maxBroken) ?? 0.1,
-                BrokenVideoFound = v => Console.Error.WriteLine($"warning: {v.Path} cannot be read and is left out: {v.Reason}"),
+                BrokenVideoFound = v => Terminal.WriteWarning($"{v.Path} cannot be read and is left out: {v.Reason}"),
             };
             VideoDataset dataset = RunData.LoadForEvaluation(data, loaded, files);
             EvaluationResult result = Terminal.WithProgress("Evaluating", dataset.Count, progress => Evaluator.EvaluateAsync(
@@ -105,7 +106,7 @@ internal static class EvalVerb
 
         files.Reads([run]);
         TrainerOptions training = RunConfig.Read(run).Training;
-        Console.Error.WriteLine($"Clips are taken as {run} says.");
+        Terminal.WriteNote($"Clips are taken as {run} says.");
         return options with
         {
             Spread = training.Spread,
@@ -126,8 +127,8 @@ internal static class EvalVerb
         }
 
         string broken = result.BrokenVideos > 0 ? $", {result.BrokenVideos} unreadable" : string.Empty;
-        Terminal.Output.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[bold]{result.Correct} of {result.Videos} videos right[/]{broken}; {result.Seconds:0.0} s");
-        Terminal.Output.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"top 1 {100 * result.Top1:0.0} %, top 5 {100 * result.Top5:0.0} %, mean of classes {100 * result.MeanClassAccuracy:0.0} %, loss {result.Loss:0.000}");
+        Terminal.WriteLine($"[bold]{result.Correct} of {result.Videos} videos right[/]{broken}; {result.Seconds:0.0} s");
+        Terminal.WriteLine($"top 1 {100 * result.Top1:0.0} %, top 5 {100 * result.Top5:0.0} %, mean of classes {100 * result.MeanClassAccuracy:0.0} %, loss {result.Loss:0.000}");
         if (result.Classes.Count(c => c.Count > 0) > LongestTable)
         {
             return;
@@ -136,10 +137,10 @@ internal static class EvalVerb
         Table table = new Table().AddColumn("class").AddColumn(new TableColumn("right").RightAligned()).AddColumn(new TableColumn("videos").RightAligned());
         foreach (ClassAccuracy of in result.Classes.Where(c => c.Count > 0))
         {
-            table.AddRow(Markup.Escape(of.Label), of.Correct.ToString(CultureInfo.InvariantCulture), of.Count.ToString(CultureInfo.InvariantCulture));
+            table.AddRow(Terminal.Cell(of.Label), of.Correct.ToString(CultureInfo.InvariantCulture), of.Count.ToString(CultureInfo.InvariantCulture));
         }
 
-        Terminal.Output.Write(table);
+        Terminal.Write(table);
     }
 
     private sealed class VideosDone(IProgress<int> inner) : IProgress<EvaluationProgress>

@@ -52,7 +52,7 @@ internal static class ForwardVerb
                 string loss = result.Loss is { } value
                     ? string.Create(CultureInfo.InvariantCulture, $", loss {value:0.000000}")
                     : string.Empty;
-                Terminal.Output.MarkupLineInterpolated(
+                Terminal.WriteLine(
                     $"[bold]{outputPath}[/]: logits [[{string.Join(", ", result.LogitsShape)}]]{loss}, {result.Trajectories} trajectories, {result.Gradients} gradients, {result.Seconds:0.00} s");
             }
 
@@ -101,6 +101,7 @@ internal static class ForwardVerb
             result.Set($"grad/{name}", gradient);
         }
 
+        cancellationToken.ThrowIfCancellationRequested();
         result.Save(outputPath);
         return new ForwardJson(outputPath, [batch, classes], loss, parameters.Count, trajectories, seconds);
     }

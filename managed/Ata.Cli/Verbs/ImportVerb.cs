@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Ata.Bindings;
 
 namespace Ata.Cli.Verbs;
 
@@ -22,13 +23,13 @@ internal static class ImportVerb
         var output = new PathArgument("output", PathRole.Output) { Description = "Checkpoint to write (safetensors)." };
         Option<CheckpointSource?> source = Options.Choice(
             "--from", "Origin; auto (the default) recognises it by the tensors' names.", Names.Source);
-        Option<int?> frames = Options.Positive("--frames", "Frames of a clip; the checkpoint's, or 8, if not given.");
+        Option<int?> frames = Options.Whole("--frames", "Frames of a clip; the checkpoint's, or 8, if not given.", most: NativeMethods.ATA_MAX_FRAMES);
         Option<TemporalMode?> temporal = Options.Choice(
             "--temporal", "Temporal mode; the checkpoint's if not given, ata for an image model.", Names.Temporal);
-        Option<int?> classes = Options.Positive(
-            "--classes", "Number of classes; a head of another size is replaced by a new one. The checkpoint's if not given.");
-        Option<int?> heads = Options.Positive(
-            "--heads", "Attention heads; by config.json, or as published models of that width have, if not given.");
+        Option<int?> classes = Options.Whole(
+            "--classes", "Number of classes; a head of another size is replaced by a new one. The checkpoint's if not given.", most: NativeMethods.ATA_MAX_CLASSES);
+        Option<int?> heads = Options.Whole(
+            "--heads", "Attention heads; by config.json, or as published models of that width have, if not given.", most: NativeMethods.ATA_MAX_DIM);
         Option<Activation?> activation = Options.Choice(
             "--activation", "Activation of the MLPs; by config.json or the family if not given.", Names.Activation);
         Option<double?> normEps = Options.PositiveReal(
@@ -38,8 +39,8 @@ internal static class ImportVerb
         Option<ChannelValues?> std = Options.Channels("--std", "Standard deviation; needs --mean.", positive: true);
         Option<(ChannelValues Mean, ChannelValues Std)?> normalization = Options.Choice(
             "--normalization", "Published --mean and --std: half is 0.5 and 0.5.", Names.Normalization);
-        Option<int?> imageSize = Options.Positive(
-            "--image-size", "Frame size in pixels; what the positions are for if not given. They are interpolated.");
+        Option<int?> imageSize = Options.Whole(
+            "--image-size", "Frame size in pixels; what the positions are for if not given. They are interpolated.", most: NativeMethods.ATA_MAX_IMAGE_SIZE);
         Option<PositionInterpolation?> positions = Options.Choice(
             "--interpolation", "How positions are interpolated; bicubic as in timm, but nearest for TimeSformer, if not given.", Names.Positions);
         var randomTimes = new Option<bool>("--random-times")
@@ -72,7 +73,7 @@ internal static class ImportVerb
             command.Add(option);
         }
 
-        command.SetWork((parse, _) =>
+        command.SetWork((parse, cancellationToken) =>
         {
             ChannelValues? meanValues = parse.GetValue(mean);
             ChannelValues? stdValues = parse.GetValue(std);
@@ -119,7 +120,7 @@ internal static class ImportVerb
                     Ignore = patterns,
                     TensorsOnly = parse.GetValue(noConfig),
                 });
-            return WrittenModel.Save(model, names, parse.GetRequiredValue(output), parse.GetValue(json));
+            return WrittenModel.Save(model, names, parse.GetRequiredValue(output), parse.GetValue(json), cancellationToken);
         });
         return command;
     }

@@ -66,9 +66,9 @@ internal static class InfoVerb
                 : $"not available: {library.Reason}");
         }
 
-        Terminal.Output.Write(table);
+        Terminal.Write(table);
     }
 
     private static void Add(Table table, string name, string value) =>
-        table.AddRow(Markup.Escape(name), Markup.Escape(value));
+        table.AddRow(Terminal.Cell(name), Terminal.Cell(value));
 }

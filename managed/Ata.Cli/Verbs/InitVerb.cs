@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Ata.Bindings;
 
 namespace Ata.Cli.Verbs;
 
@@ -19,13 +20,13 @@ internal static class InitVerb
             HelpName = "name",
             Required = true,
         };
-        Option<int?> classes = Options.Positive("--classes", "Number of classes; the number of labels, or 400, if not given.");
-        Option<int?> frames = Options.Positive("--frames", "Frames of a clip. Default 8.");
-        Option<int?> imageSize = Options.Positive("--image-size", "Frame size in pixels. Default 224.");
-        Option<int?> patchSize = Options.Positive("--patch-size", "Patch size in pixels. Default 16.");
-        Option<int?> dim = Options.Positive("--dim", "Width of a token; the architecture's if not given.");
-        Option<int?> depth = Options.Positive("--depth", "Number of blocks; the architecture's if not given.");
-        Option<int?> heads = Options.Positive("--heads", "Attention heads; the architecture's if not given.");
+        Option<int?> classes = Options.Whole("--classes", "Number of classes; the number of labels, or 400, if not given.", most: NativeMethods.ATA_MAX_CLASSES);
+        Option<int?> frames = Options.Whole("--frames", "Frames of a clip. Default 8.", most: NativeMethods.ATA_MAX_FRAMES);
+        Option<int?> imageSize = Options.Whole("--image-size", "Frame size in pixels. Default 224.", most: NativeMethods.ATA_MAX_IMAGE_SIZE);
+        Option<int?> patchSize = Options.Whole("--patch-size", "Patch size in pixels. Default 16.", most: NativeMethods.ATA_MAX_IMAGE_SIZE);
+        Option<int?> dim = Options.Whole("--dim", "Width of a token; the architecture's if not given.", most: NativeMethods.ATA_MAX_DIM);
+        Option<int?> depth = Options.Whole("--depth", "Number of blocks; the architecture's if not given.", most: NativeMethods.ATA_MAX_DEPTH);
+        Option<int?> heads = Options.Whole("--heads", "Attention heads; the architecture's if not given.", most: NativeMethods.ATA_MAX_DIM);
         Option<TemporalMode?> temporal = Options.Choice("--temporal", "Temporal mode. Default ata.", Names.Temporal);
         Option<AlignmentMethod?> alignment = Options.Choice("--alignment", "Alignment of mode ata. Default exact.", Names.Alignment);
         Option<string> labels = LabelFile.Option();
@@ -38,7 +39,7 @@ internal static class InitVerb
             command.Add(option);
         }
 
-        command.SetWork((parse, _) =>
+        command.SetWork((parse, cancellationToken) =>
         {
             string[]? names = LabelFile.Read(parse.GetValue(labels));
             ModelConfig named = ModelConfig.Named(parse.GetRequiredValue(architecture));
@@ -55,7 +56,7 @@ internal static class InitVerb
                 Alignment = parse.GetValue(alignment) ?? named.Alignment,
             };
             using Model model = Model.Create(config, parse.GetValue(seed) ?? 0);
-            return WrittenModel.Save(model, names, parse.GetRequiredValue(output), parse.GetValue(json));
+            return WrittenModel.Save(model, names, parse.GetRequiredValue(output), parse.GetValue(json), cancellationToken);
         });
         return command;
     }

@@ -23,7 +23,7 @@ internal static class PredictVerb
             Description = "Video files, or folders of numbered JPEG or PNG frames.",
             Arity = ArgumentArity.OneOrMore,
         };
-        Option<int?> top = Options.Positive("--top", "How many classes to list. Default 5.");
+        Option<int?> top = Options.Whole("--top", "How many classes to list. Default 5.");
         Option<(int Clips, int Crops)?> views = Options.Views(
             "--views", "Views to average: clips in time x crops. 10x3 is ten clips of three crops each. Default 1x1.");
         Option<bool> json = Options.Json();
@@ -53,6 +53,28 @@ internal static class PredictVerb
         VideoClassifier classifier, string[] clips, PredictOptions options, bool json, CancellationToken cancellationToken)
     {
         var results = new List<ClipPredictionJson>();
+        try
+        {
+            return Run(classifier, clips, options, json, results, cancellationToken);
+        }
+        finally
+        {
+            // What was done before a cancellation too.
+            if (json && results.Count > 0)
+            {
+                CliJson.Print<IReadOnlyList<ClipPredictionJson>>(results);
+            }
+        }
+    }
+
+    private static int Run(
+        VideoClassifier classifier,
+        string[] clips,
+        PredictOptions options,
+        bool json,
+        List<ClipPredictionJson> results,
+        CancellationToken cancellationToken)
+    {
         int code = 0;
         foreach (string clip in clips)
         {
@@ -83,11 +105,6 @@ internal static class PredictVerb
             }
         }
 
-        if (json)
-        {
-            CliJson.Print<IReadOnlyList<ClipPredictionJson>>(results);
-        }
-
         return code;
     }
 
@@ -98,7 +115,7 @@ internal static class PredictVerb
     private static void Print(string clip, Predictions predictions, TimeSpan time)
     {
         string views = predictions.Views == 1 ? "1 view" : $"{predictions.Views} views";
-        Terminal.Output.MarkupLineInterpolated($"[bold]{clip}[/] [grey]{views}, {time.TotalSeconds:0.00} s[/]");
+        Terminal.WriteLine($"[bold]{clip}[/] [grey]{views}, {time.TotalSeconds:0.00} s[/]");
         var table = new Table().Border(TableBorder.None).HideHeaders();
         table.AddColumn(new TableColumn(string.Empty).RightAligned());
         table.AddColumn(string.Empty);
@@ -109,9 +126,9 @@ internal static class PredictVerb
             table.AddRow(
                 $"{(100 * prediction.Probability).ToString("0.0", CultureInfo.InvariantCulture)} %",
                 $"[green]{bar.PadRight(BarWidth)}[/]",
-                Markup.Escape(prediction.Label));
+                Terminal.Cell(prediction.Label));
         }
 
-        Terminal.Output.Write(table);
+        Terminal.Write(table);
     }
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Ata.Bindings;
 using Spectre.Console;
 
 namespace Ata.Cli.Verbs;
@@ -15,9 +16,9 @@ internal static class SampleVerb
             "ata sample clip.mp4 --frames 8 --stride 4 --output clip.safetensors",
             "ata sample clip.mp4 --frames 16 --segments --size 112 --output clip.safetensors --png frames/");
         var clip = new PathArgument("clip", PathRole.Input) { Description = "Video file, or folder of numbered JPEG or PNG frames." };
-        Option<int?> frames = Options.Positive("--frames", "Frames of the clip. Default 8.");
-        Option<int?> size = Options.Positive("--size", "Height and width of the crop in pixels. Default 224.");
-        Option<int?> resize = Options.Positive("--resize", "The shorter side is resized to this many pixels; the crop's size if not given.");
+        Option<int?> frames = Options.Whole("--frames", "Frames of the clip. Default 8.", most: NativeMethods.ATA_MAX_FRAMES);
+        Option<int?> size = Options.Whole("--size", "Height and width of the crop in pixels. Default 224.", most: NativeMethods.ATA_MAX_IMAGE_SIZE);
+        Option<int?> resize = Options.Whole("--resize", "The shorter side is resized to this many pixels; the crop's size if not given.", most: NativeMethods.ATA_MAX_IMAGE_SIZE);
         var bicubic = new Option<bool>("--bicubic") { Description = "Resize bicubically instead of bilinearly." };
         var flip = new Option<bool>("--flip") { Description = "Mirror horizontally." };
         Option<string> output = Options.Output("--output", "File to write (safetensors).", required: true);
@@ -46,6 +47,7 @@ internal static class SampleVerb
             string[] pictures = parse.GetValue(png) is { } folder ? PicturesIn(folder, options.Frames, files) : [];
             using VideoReader video = VideoReader.Open(path);
             using VideoClip sampled = video.Sample(options, cancellationToken);
+            cancellationToken.ThrowIfCancellationRequested();
             Save(sampled, path, file);
             SavePictures(sampled, pictures);
             if (parse.GetValue(json))
@@ -56,7 +58,7 @@ internal static class SampleVerb
             else
             {
                 string times = string.Join(", ", sampled.FrameTimes.ToArray().Select(Seconds));
-                Terminal.Output.MarkupLineInterpolated(
+                Terminal.WriteLine(
                     $"[bold]{file}[/]: clip [[1, 3, {sampled.Frames}, {sampled.Height}, {sampled.Width}]] of {path}, frames at {times} s");
             }
 

@@ -26,12 +26,12 @@ internal static class SynthVerb
         {
             Description = "New or empty folder to write: videos, list.csv (path,label,group,split), labels.txt, and shapes.csv, which says what the objects of each video look like.",
         };
-        Option<int?> clips = Options.Positive("--clips", "Number of videos. Default 80, ten of each class.");
-        Option<int?> classes = Options.Positive("--classes", $"How many of the {ClipSet.MostClasses} actions. Default all.");
-        Option<double?> test = Options.NotNegativeReal("--test", "Share of each class whose split is test, 0 to 1. Default 0.25.");
+        Option<int?> clips = Options.Whole("--clips", "Number of videos. Default 80, ten of each class.", most: 1_000_000);
+        Option<int?> classes = Options.Whole("--classes", $"How many of the {ClipSet.MostClasses} actions. Default all.", most: ClipSet.MostClasses);
+        Option<double?> test = Options.Real("--test", "Share of each class whose split is test, 0 to 1. Default 0.25.", most: 1);
         Option<string> size = new("--size") { Description = "Width and height in pixels, even. Default 128x128.", HelpName = "WxH" };
-        Option<int?> frames = Options.Positive("--frames", "Frames of a video, at least 2. Default 32.");
-        Option<double?> fps = Options.PositiveReal("--fps", "Frames per second. Default 12.");
+        Option<int?> frames = Options.Whole("--frames", "Frames of a video, at least 2. Default 32.", least: 2, most: 100_000);
+        Option<double?> fps = Options.Real("--fps", "Frames per second. Default 12.", 0.01, 1000);
         Option<SynthDifficulty?> difficulty = Options.Choice(
             "--difficulty", "Number of other objects, speed, noise. Default medium.", s_difficulties);
         Option<ulong?> seed = Options.Seed();
@@ -46,21 +46,7 @@ internal static class SynthVerb
             (int width, int height) = Size(parse.GetValue(size) ?? "128x128");
             int length = parse.GetValue(frames) ?? 32;
             double share = parse.GetValue(test) ?? 0.25;
-            if (length < 2)
-            {
-                throw new UsageException("--frames is 1; something must happen, so that at least 2 are needed.");
-            }
-
-            if (share > 1)
-            {
-                throw new UsageException($"--test is {share.ToString(CultureInfo.InvariantCulture)}; it is a share from 0 to 1.");
-            }
-
             int actions = parse.GetValue(classes) ?? ClipSet.MostClasses;
-            if (actions > ClipSet.MostClasses)
-            {
-                throw new UsageException($"--classes is {actions}; there are {ClipSet.MostClasses} actions.");
-            }
 
             var options = new SynthOptions(
                 width, height, length, parse.GetValue(fps) ?? 12, parse.GetValue(difficulty) ?? SynthDifficulty.Medium);
@@ -73,7 +59,7 @@ internal static class SynthVerb
                 set.Write(folder, progress, cancellationToken);
                 return count;
             });
-            Terminal.Output.MarkupLineInterpolated(
+            Terminal.WriteLine(
                 $"[bold]{folder}[/]: {count} videos of {length} frames, {width} x {height} pixels, {set.Labels.Count} classes; listed in list.csv");
             return 0;
         });

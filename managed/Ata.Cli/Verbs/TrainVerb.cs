@@ -29,7 +29,7 @@ internal static class TrainVerb
         command.Add(file);
         TrainArguments.AddTraining(config);
         var speed = new SpeedArguments(command);
-        Option<int?> keep = Options.NotNegative("--keep", "Checkpoints to keep, the newest; 0 for all. Default 1.");
+        Option<int?> keep = Options.Whole("--keep", "Checkpoints to keep, the newest; 0 for all. Default 1.", least: 0);
         Option<bool> json = Options.Json();
         command.Add(keep);
         command.Add(json);
@@ -145,13 +145,13 @@ internal static class TrainVerb
         }
         catch (OperationCanceledException)
         {
-            Console.Error.WriteLine($"Stopped at step {trainer.Step} of {trainer.TotalSteps}; everything is saved. Continue with: ata train --resume {directory.Path}");
+            Terminal.WriteNote($"Stopped at step {trainer.Step} of {trainer.TotalSteps}; everything is saved. Continue with: ata train --resume {directory.Path}");
             return CommandLine.Failed;
         }
         catch (Exception error) when (directory.Checkpoints() is [var last, ..] && error is IOException or AtaException or UnauthorizedAccessException)
         {
             Terminal.WriteError(CommandLine.Describe(error));
-            Console.Error.WriteLine($"The run is saved up to {Path.GetFileName(last)}. Continue with: ata train --resume {directory.Path}");
+            Terminal.WriteNote($"The run is saved up to {Path.GetFileName(last)}. Continue with: ata train --resume {directory.Path}");
             return CommandLine.Failed;
         }
     }
@@ -159,7 +159,7 @@ internal static class TrainVerb
     private static void Introduce(VideoDataset train, VideoDataset? validation, ModelConfig model, Trainer trainer)
     {
         string shown = validation is null ? "no validation" : $"{validation.Count} for validation";
-        Console.Error.WriteLine($"{train.Count} videos of {train.Labels.Count} classes, {shown}; {model.Depth} blocks of width {model.Dim}, {Names.Temporal.Of(model.Temporal)}, {model.Frames} frames of {model.ImageSize} pixels; step {trainer.Step} of {trainer.TotalSteps}");
+        Terminal.WriteNote($"{train.Count} videos of {train.Labels.Count} classes, {shown}; {model.Depth} blocks of width {model.Dim}, {Names.Temporal.Of(model.Temporal)}, {model.Frames} frames of {model.ImageSize} pixels; step {trainer.Step} of {trainer.TotalSteps}");
     }
 
     private static void Conclude(RunDirectory directory, TrainingResult result, bool json)
@@ -174,10 +174,10 @@ internal static class TrainVerb
         string best = result.Best is { } number
             ? string.Create(CultureInfo.InvariantCulture, $"; best validation {number:0.0000} at step {result.BestStep}")
             : string.Empty;
-        Terminal.Output.MarkupLineInterpolated($"[bold]{directory.Path}[/]: {result.Steps} updates{(result.StoppedEarly ? ", stopped early" : string.Empty)}{best}");
+        Terminal.WriteLine($"[bold]{directory.Path}[/]: {result.Steps} updates{(result.StoppedEarly ? ", stopped early" : string.Empty)}{best}");
         foreach (string file in new[] { directory.BestModel, directory.FinalModel, directory.Report }.Where(File.Exists))
         {
-            Terminal.Output.MarkupLineInterpolated($"  {file}");
+            Terminal.WriteLine($"  {file}");
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.IO.Enumeration;
+using Ata.Interop;
 
 namespace Ata.Data;
 
@@ -22,6 +23,10 @@ public enum CropMode
 /// but the crop and the direction.</summary>
 public sealed record AugmentationOptions
 {
+    /// <summary>Largest number of operations of RandAugment, and largest parameter of mixup and CutMix.</summary>
+    internal const int MostOperations = 16;
+    internal const double MostMixing = 100;
+
     /// <summary>No change at all: the centre crop, as in evaluation.</summary>
     public static AugmentationOptions None { get; } = new() { Crop = CropMode.Center, FlipProbability = 0 };
 
@@ -85,27 +90,23 @@ public sealed record AugmentationOptions
         && !DirectionSensitive.Any(pattern => FileSystemName.MatchesSimpleExpression(pattern, label, ignoreCase: true));
 
     /// <summary>Checks the ranges.</summary>
-    /// <exception cref="ArgumentException">A value is out of range.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A value is out of range.</exception>
     internal void Validate()
     {
-        Demand(MinArea > 0 && MinArea <= MaxArea && MaxArea <= 1, "crop areas must satisfy 0 < MinArea <= MaxArea <= 1");
-        Demand(MaxAspect >= 1 && MaxAspect <= 10, "MaxAspect must lie between 1 and 10");
-        Demand(MinScale >= 1 && MinScale <= MaxScale && MaxScale <= 10, "scales must satisfy 1 <= MinScale <= MaxScale <= 10");
-        Demand(FlipProbability is >= 0 and <= 1, "FlipProbability must lie between 0 and 1");
-        Demand(ColorJitter is >= 0 and <= 1, "ColorJitter must lie between 0 and 1");
-        Demand(HueJitter is >= 0 and <= 0.5, "HueJitter must lie between 0 and 0.5");
-        Demand(RandAugmentOperations is >= 0 and <= 16, "RandAugmentOperations must lie between 0 and 16");
-        Demand(RandAugmentMagnitude is >= 0 and <= 10, "RandAugmentMagnitude must lie between 0 and 10");
-        Demand(ErasingProbability is >= 0 and <= 1, "ErasingProbability must lie between 0 and 1");
-        Demand(Mixup is >= 0 and <= 100, "Mixup must lie between 0 and 100");
-        Demand(CutMix is >= 0 and <= 100, "CutMix must lie between 0 and 100");
-    }
-
-    private static void Demand(bool condition, string message)
-    {
-        if (!condition)
-        {
-            throw new ArgumentException($"Augmentation: {message}.");
-        }
+        OptionRange.Check(Crop);
+        OptionRange.CheckPositive(MinArea, 1);
+        OptionRange.Check(MaxArea, MinArea, 1);
+        OptionRange.Check(MaxAspect, 1, 10);
+        OptionRange.Check(MinScale, 1, 10);
+        OptionRange.Check(MaxScale, MinScale, 10);
+        OptionRange.Check(FlipProbability, 0, 1);
+        ArgumentNullException.ThrowIfNull(DirectionSensitive);
+        OptionRange.Check(ColorJitter, 0, 1);
+        OptionRange.Check(HueJitter, 0, 0.5);
+        OptionRange.Check(RandAugmentOperations, 0, MostOperations);
+        OptionRange.Check(RandAugmentMagnitude, 0, 10);
+        OptionRange.Check(ErasingProbability, 0, 1);
+        OptionRange.Check(Mixup, 0, MostMixing);
+        OptionRange.Check(CutMix, 0, MostMixing);
     }
 }

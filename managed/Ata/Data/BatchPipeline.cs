@@ -18,6 +18,7 @@ internal sealed class BatchPipeline<TJob> : IDisposable
     private readonly Task[] _tasks;
     private readonly Action<TJob, ClipBatch, int, CancellationToken> _prepare;
     private readonly Action<ClipBatch, CancellationToken> _finish;
+    private Pending? _next;
 
     /// <summary>Starts the threads.</summary>
     /// <param name="workers">How many threads prepare samples.</param>
@@ -41,18 +42,39 @@ internal sealed class BatchPipeline<TJob> : IDisposable
     /// <summary>Time spent in <see cref="NextAsync"/> waiting.</summary>
     internal TimeSpan Waited { get; private set; }
 
-    /// <summary>Takes the next batch; null after the last.</summary>
+    /// <summary>Takes the next batch; null after the last. A batch that was waited for in vain is the next one again; one
+    /// that failed fails again.</summary>
+    /// <exception cref="ObjectDisposedException">The pipeline was disposed, perhaps meanwhile.</exception>
     internal async Task<ClipBatch?> NextAsync(CancellationToken cancellationToken)
     {
         long start = Stopwatch.GetTimestamp();
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stop.Token);
         try
         {
-            if (!await _batches.Reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false) || !_batches.Reader.TryRead(out Pending? pending))
+            if (_next is null && await _batches.Reader.WaitToReadAsync(either.Token).ConfigureAwait(false))
+            {
+                _batches.Reader.TryRead(out _next);
+            }
+
+            either.Token.ThrowIfCancellationRequested();
+            if (_next is null)
             {
                 return null;
             }
 
-            return await pending.Completion.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+            ClipBatch batch = await _next.Completion.Task.WaitAsync(either.Token).ConfigureAwait(false);
+
+            // Either this call or a disposal at the same time has the batch.
+            return Interlocked.Exchange(ref _next, null) is null ? throw new ObjectDisposedException(nameof(VideoLoader)) : batch;
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            throw new ObjectDisposedException(nameof(VideoLoader));
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // With the caller's own token, by which callers tell it from others.
+            throw new OperationCanceledException(cancellationToken);
         }
         finally
         {
@@ -68,11 +90,13 @@ internal sealed class BatchPipeline<TJob> : IDisposable
     {
         _stop.Cancel();
         Task.WaitAll(_tasks);
-        while (_batches.Reader.TryRead(out Pending? pending))
+        Pending? pending = Interlocked.Exchange(ref _next, null);
+        while (pending is not null || _batches.Reader.TryRead(out pending))
         {
             // Batches that nobody took: their tensors are given back, their failures no longer matter.
             _ = pending.Completion.Task.Exception;
             pending.Batch.Dispose();
+            pending = null;
         }
 
         _stop.Dispose();

@@ -1,3 +1,5 @@
+using Ata.Interop;
+
 namespace Ata.Data;
 
 /// <summary>A dataset's list is malformed or contradicts itself. The message names the file and the line.</summary>
@@ -6,7 +8,7 @@ public sealed class DatasetException : Exception
     /// <summary>Creates the exception.</summary>
     /// <param name="message">What is wrong and how to remedy it.</param>
     public DatasetException(string message)
-        : base(message)
+        : base(PrintableText.Of(message))
     {
     }
 
@@ -15,7 +17,7 @@ public sealed class DatasetException : Exception
     /// <param name="line">The line, from 1; 0 for the file as a whole.</param>
     /// <param name="problem">What is wrong and how to remedy it.</param>
     public DatasetException(string file, int line, string problem)
-        : base(line > 0 ? $"{file}:{line}: {problem}" : $"{file}: {problem}")
+        : base(PrintableText.Of(line > 0 ? $"{file}:{line}: {problem}" : $"{file}: {problem}"))
     {
         File = file;
         Line = line;

@@ -1,3 +1,6 @@
+using Ata.Bindings;
+using Ata.Interop;
+
 namespace Ata.Data;
 
 /// <summary>How the frames of a training or evaluation clip are spread over its video.</summary>
@@ -13,6 +16,11 @@ public enum FrameSpread
 /// <summary>How clips are made from videos and batches from clips.</summary>
 public sealed record LoaderOptions
 {
+    /// <summary>Largest numbers of clips in a batch, of threads that decode, and of batches made ready ahead.</summary>
+    internal const int MostBatchSize = 4096;
+    internal const int MostWorkers = 1024;
+    internal const int MostPrefetch = 1024;
+
     /// <summary>Frames of a clip.</summary>
     public required int Frames { get; init; }
 
@@ -70,29 +78,37 @@ public sealed record LoaderOptions
     public Action<BrokenVideo>? BrokenVideoFound { get; init; }
 
     /// <summary>Checks the ranges.</summary>
-    /// <exception cref="ArgumentException">A value is out of range.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A value is out of range.</exception>
     internal void Validate()
     {
-        Demand(Frames >= 1, "a clip has at least 1 frame");
-        Demand(Size >= 1, "a clip is at least 1 pixel wide");
-        Demand(BatchSize >= 1, "a batch has at least 1 clip");
-        Demand(Stride > 0 && double.IsFinite(Stride), "the stride must be above 0");
-        Demand(FramesPerSecond >= 0 && double.IsFinite(FramesPerSecond), "the frame rate cannot be negative");
-        Demand(Mean.Count == ClipShape.Channels && Deviation.Count == ClipShape.Channels && Deviation.All(d => d > 0), "mean and deviation have three values, and deviations are above 0");
-        Demand(ClipViews is >= 1 and <= 1000, "there are 1 to 1000 clips in time");
-        Demand(CropViews is 1 or 3, "there are 1 or 3 crops");
-        Demand(Workers is >= 1 and <= 1024, "there are 1 to 1024 decoding threads");
-        Demand(Prefetch is >= 1 and <= 1024, "1 to 1024 batches are made ready ahead");
-        Demand(CacheMegabytes >= 0, "the cache cannot be negative");
-        Demand(AllowedBroken is >= 0 and <= 1, "the share of unreadable videos lies between 0 and 1");
+        OptionRange.Check(Frames, 1, NativeMethods.ATA_MAX_FRAMES);
+        OptionRange.Check(Size, 1, NativeMethods.ATA_MAX_IMAGE_SIZE);
+        OptionRange.Check(BatchSize, 1, MostBatchSize);
+        OptionRange.Check(Spread);
+        OptionRange.CheckPositive(Stride, NativeMethods.ATA_MAX_RATE);
+        OptionRange.Check(FramesPerSecond, 0, NativeMethods.ATA_MAX_RATE);
+        CheckChannels(Mean, nameof(Mean), float.IsFinite, "finite");
+        CheckChannels(Deviation, nameof(Deviation), d => d > 0 && float.IsFinite(d), "above 0");
+        OptionRange.Check(ClipViews, 1, PredictOptions.MostTemporalViews);
+        if (CropViews is not (1 or 3))
+        {
+            throw new ArgumentOutOfRangeException(nameof(CropViews), CropViews, $"CropViews is {CropViews}; it must be 1 or 3.");
+        }
+
+        OptionRange.Check(Workers, 1, MostWorkers);
+        OptionRange.Check(Prefetch, 1, MostPrefetch);
+        OptionRange.Check(CacheMegabytes, 0, int.MaxValue);
+        OptionRange.Check(AllowedBroken, 0, 1);
+        ArgumentNullException.ThrowIfNull(Augmentation);
         Augmentation.Validate();
     }
 
-    private static void Demand(bool condition, string message)
+    private static void CheckChannels(IReadOnlyList<float> values, string name, Predicate<float> valid, string rule)
     {
-        if (!condition)
+        ArgumentNullException.ThrowIfNull(values, name);
+        if (values.Count != ClipShape.Channels || !values.All(v => valid(v)))
         {
-            throw new ArgumentException($"Loader: {message}.");
+            throw new ArgumentOutOfRangeException(name, FormattableString.Invariant($"{name} is [{string.Join(", ", values)}]; it must be three numbers that are {rule}."));
         }
     }
 }

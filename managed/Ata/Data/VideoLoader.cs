@@ -55,6 +55,8 @@ public sealed class VideoLoader : IDisposable
     /// <param name="dataset">The videos.</param>
     /// <param name="options">How to make clips.</param>
     /// <param name="firstBatch">Batch to start at: a run that continues starts where it stopped.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
+    /// <exception cref="DatasetException">The dataset has no videos.</exception>
     public static VideoLoader ForTraining(IVideoDataset dataset, LoaderOptions options, long firstBatch = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(firstBatch);
@@ -66,17 +68,26 @@ public sealed class VideoLoader : IDisposable
     /// <see cref="LoaderOptions.BatchSize"/> counts videos.</summary>
     /// <param name="dataset">The videos.</param>
     /// <param name="options">How to make clips.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
+    /// <exception cref="DatasetException">The dataset has no videos.</exception>
     public static VideoLoader ForEvaluation(IVideoDataset dataset, LoaderOptions options) => new(dataset, options, training: false, 0);
 
     /// <summary>Batches in one training pass over a dataset; at least 1.</summary>
     /// <param name="videos">Videos of the dataset.</param>
     /// <param name="batchSize">Clips of a batch.</param>
-    public static long TrainingBatchesPerEpoch(int videos, int batchSize) => Math.Max(1, videos / batchSize);
+    public static long TrainingBatchesPerEpoch(int videos, int batchSize)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(videos);
+        ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
+        return Math.Max(1, videos / batchSize);
+    }
 
     /// <summary>Takes the next batch.</summary>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <returns>The batch, to be disposed; null when an evaluation is at its end.</returns>
     /// <exception cref="TooManyBrokenVideosException">More videos than allowed cannot be read.</exception>
+    /// <exception cref="OperationCanceledException">The waiting was stopped; the batch is the next one again.</exception>
+    /// <exception cref="ObjectDisposedException">The loader was disposed, perhaps while the call waited.</exception>
     public Task<ClipBatch?> NextAsync(CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_closed, this);

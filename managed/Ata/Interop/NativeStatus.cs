@@ -38,6 +38,9 @@ internal static unsafe class NativeStatus
             ata_status.ATA_DEVICE_UNAVAILABLE => new AtaDeviceException(message),
             ata_status.ATA_CANCELLED => new OperationCanceledException(message, cancellation),
             ata_status.ATA_INFEASIBLE => new AtaInfeasibleException(message),
+            ata_status.ATA_NOT_FINITE => new AtaNotFiniteException(message),
+            ata_status.ATA_INVALID_STATE => new InvalidOperationException(message),
+            ata_status.ATA_UNKNOWN_NAME => new KeyNotFoundException(message),
             _ => new AtaException(message, (AtaStatus)status),
         };
     }

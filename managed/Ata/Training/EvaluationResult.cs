@@ -103,24 +103,24 @@ public sealed record EvaluationResult
     /// <summary>Reads what <see cref="WriteJson"/> wrote.</summary>
     /// <param name="path">File to read.</param>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    /// <exception cref="InvalidDataException">It holds something else.</exception>
+    /// <exception cref="InvalidDataException">The file is something else.</exception>
     public static EvaluationResult ReadJson(string path)
     {
+        ArgumentException.ThrowIfNullOrEmpty(path);
         byte[] content = NativeFile.Read(path);
         try
         {
-            return Parse(content);
+            using JsonDocument document = JsonDocument.Parse(content);
+            return Read(document.RootElement);
         }
-        catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
+        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
-            throw new InvalidDataException($"{path} is no result of an evaluation: {error.Message}", error);
+            throw new InvalidDataException(PrintableText.Of($"{path} is not the result of an evaluation: {error.Message}"), error);
         }
     }
 
-    private static EvaluationResult Parse(byte[] content)
+    private static EvaluationResult Read(JsonElement root)
     {
-        using JsonDocument document = JsonDocument.Parse(content);
-        JsonElement root = document.RootElement;
         ClassAccuracy[] classes = root.GetProperty("classes").EnumerateArray()
             .Select(c => new ClassAccuracy(c.GetProperty("label").GetString()!, c.GetProperty("count").GetInt32(), c.GetProperty("correct").GetInt32()))
             .ToArray();

@@ -1,3 +1,5 @@
+using Ata.Interop;
+
 namespace Ata.Training;
 
 /// <summary>How the learning rate falls after the warm-up.</summary>
@@ -56,18 +58,19 @@ public sealed record LearningRateSchedule
 
     internal void Validate()
     {
-        Demand(Peak > 0 && double.IsFinite(Peak), "the peak must be above 0");
-        Demand(FinalFraction is >= 0 and <= 1, "the final fraction must lie between 0 and 1");
-        Demand(WarmUpSteps >= 0, "the warm-up cannot be negative");
-        Demand(StepFactor is > 0 and <= 1, "the step factor must lie between 0 and 1");
-        Demand(Milestones.All(m => m is > 0 and < 1), "milestones must lie between 0 and 1");
-    }
-
-    private static void Demand(bool condition, string message)
-    {
-        if (!condition)
+        OptionRange.Check(Kind);
+        OptionRange.CheckPositive(Peak);
+        OptionRange.Check(FinalFraction, 0, 1);
+        OptionRange.Check(WarmUpSteps, 0, int.MaxValue);
+        OptionRange.CheckPositive(StepFactor, 1);
+        ArgumentNullException.ThrowIfNull(Milestones);
+        foreach (double milestone in Milestones)
         {
-            throw new ArgumentException($"Learning rate: {message}.");
+            if (!(milestone > 0 && milestone < 1))
+            {
+                throw new ArgumentOutOfRangeException(
+                    nameof(Milestones), milestone, FormattableString.Invariant($"Milestones has {milestone}; each must lie between 0 and 1."));
+            }
         }
     }
 }

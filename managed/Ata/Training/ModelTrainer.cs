@@ -17,6 +17,8 @@ public sealed unsafe class ModelTrainer : IDisposable
     /// <param name="model">A trainable model.</param>
     /// <param name="options">Options; null for the defaults.</param>
     /// <param name="seed">Seed of dropout and stochastic depth.</param>
+    /// <exception cref="ArgumentException">An option is out of range.</exception>
+    /// <exception cref="NotSupportedException">The model is not trainable.</exception>
     public ModelTrainer(Model model, OptimizerOptions? options = null, ulong seed = 0)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -49,6 +51,10 @@ public sealed unsafe class ModelTrainer : IDisposable
     /// <param name="weight">Factor of this batch, e.g. 1 / number of batches accumulated.</param>
     /// <param name="cancellationToken">Stops the work between two blocks.</param>
     /// <returns>The mean loss of the batch.</returns>
+    /// <exception cref="ArgumentException">Clips, targets or logits have another type or shape than the model needs, or
+    /// hold values that are not finite.</exception>
+    /// <exception cref="AtaNotFiniteException">The loss is not finite: training diverges.</exception>
+    /// <exception cref="OperationCanceledException">The work was stopped.</exception>
     public float Accumulate(AtaTensor clips, AtaTensor targets, Span<float> logits, float weight = 1, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(clips);
@@ -76,7 +82,10 @@ public sealed unsafe class ModelTrainer : IDisposable
     /// <summary>Clips the accumulated gradient, updates the weights and their average, and clears the gradient.</summary>
     /// <param name="learningRate">Rate of this update, at least 0.</param>
     /// <returns>The norm of the gradient before clipping.</returns>
-    /// <exception cref="ArgumentException">The gradient is not finite; it is cleared and the weights stay.</exception>
+    /// <exception cref="AtaNotFiniteException">The gradient is not finite: training diverges. It is cleared and the
+    /// weights stay.</exception>
+    /// <exception cref="ArgumentException">The rate is negative or not finite; the gradient stays.</exception>
+    /// <exception cref="InvalidOperationException">Nothing was accumulated since the last update.</exception>
     public double Update(double learningRate)
     {
         using Lease<ata_trainer> trainer = _handle.LeaseExclusively();
@@ -98,6 +107,7 @@ public sealed unsafe class ModelTrainer : IDisposable
     /// <summary>Writes everything that training needs to continue bit for bit; the file is never half-written.</summary>
     /// <param name="path">File to write.</param>
     /// <param name="state">The caller's own state, stored with it as metadata <c>state</c>; null for none.</param>
+    /// <exception cref="IOException">The file cannot be written.</exception>
     public void Save(string path, string? state = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -110,6 +120,9 @@ public sealed unsafe class ModelTrainer : IDisposable
     /// <summary>Restores what <see cref="Save"/> wrote for an equal model and equal options. On failure nothing has
     /// changed.</summary>
     /// <param name="path">File to read.</param>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
+    /// <exception cref="AtaModelException">The file is not such a checkpoint.</exception>
+    /// <exception cref="ArgumentException">It was saved with another model or other options.</exception>
     public void Load(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);

@@ -25,7 +25,7 @@ public sealed partial class Trainer : IDisposable
     private MetricsRecord? _lastTrainRecord;
     private MetricsRecord? _lastValidationRecord;
     private double _lastNorm;
-    private bool _running;
+    private int _running;
 
     /// <summary>Prepares a run.</summary>
     /// <param name="model">A trainable model, whose weights are updated in place. Its classes are those of the
@@ -34,7 +34,9 @@ public sealed partial class Trainer : IDisposable
     /// <param name="validation">Validation videos, or null for no validation.</param>
     /// <param name="options">Options; null for the defaults.</param>
     /// <param name="logger">Receives warnings, such as of unreadable videos and of videos in both datasets; null for none.</param>
-    /// <exception cref="ArgumentException">An option is out of range, or model and data contradict each other.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of range; the exception names it.</exception>
+    /// <exception cref="ArgumentException">Model and data contradict each other.</exception>
+    /// <exception cref="NotSupportedException">The model is not trainable.</exception>
     public Trainer(Model model, IVideoDataset train, IVideoDataset? validation = null, TrainerOptions? options = null, ILogger? logger = null)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -44,7 +46,7 @@ public sealed partial class Trainer : IDisposable
         _validation = validation is { Count: > 0 } ? validation : null;
         _options = options ?? new TrainerOptions();
         _logger = logger ?? NullLogger.Instance;
-        _options.Validate();
+        _options.Validate(model.Config);
         RequireClasses(train, nameof(train));
         if (_validation is not null)
         {
@@ -73,11 +75,18 @@ public sealed partial class Trainer : IDisposable
 
     /// <summary>Continues from a checkpoint: call it before <see cref="FitAsync"/>.</summary>
     /// <param name="checkpoint">A checkpoint of a run with equal options, model and data.</param>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
     /// <exception cref="AtaModelException">The file is not such a checkpoint.</exception>
+    /// <exception cref="InvalidOperationException">The trainer is running.</exception>
     /// <exception cref="ArgumentException">The run had other options or other data.</exception>
     public void Resume(string checkpoint)
     {
         ArgumentException.ThrowIfNullOrEmpty(checkpoint);
+        if (Volatile.Read(ref _running) != 0)
+        {
+            throw new InvalidOperationException("This trainer is running; resume before the run begins.");
+        }
+
         TrainingState state;
         using (TensorFile file = TensorFile.Open(checkpoint))
         {
@@ -104,6 +113,8 @@ public sealed partial class Trainer : IDisposable
     /// <summary>Trains to the end. When cancelled, it writes a checkpoint and then throws.</summary>
     /// <param name="progress">Told of every update, and while validating; may be null.</param>
     /// <param name="cancellationToken">Stops the run.</param>
+    /// <exception cref="InvalidOperationException">The trainer is running already.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer was disposed, perhaps while it ran.</exception>
     /// <exception cref="OperationCanceledException">The run was cancelled; its checkpoint is written.</exception>
     /// <exception cref="TooManyBrokenVideosException">More videos than allowed cannot be read.</exception>
     /// <exception cref="TrainingDivergedException">A number that training computed is not finite.</exception>
@@ -112,12 +123,11 @@ public sealed partial class Trainer : IDisposable
     /// intact.</exception>
     public Task<TrainingResult> FitAsync(IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
     {
-        if (_running)
+        if (Interlocked.Exchange(ref _running, 1) != 0)
         {
             throw new InvalidOperationException("This trainer is running already.");
         }
 
-        _running = true;
         return Task.Run(() => RunAsync(progress, cancellationToken), CancellationToken.None);
     }
 
@@ -176,7 +186,7 @@ public sealed partial class Trainer : IDisposable
         }
         finally
         {
-            _running = false;
+            Volatile.Write(ref _running, 0);
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Ata.Data;
+using Ata.Interop;
 
 namespace Ata.Training;
 
@@ -20,13 +21,17 @@ public enum BestMetric
 /// <summary>How a run of training goes. Equal options, data and model give equal weights, bit for bit.</summary>
 public sealed record TrainerOptions
 {
-    /// <summary>Passes over the training videos.</summary>
+    /// <summary>Largest numbers of passes over the data, and of batches for one update.</summary>
+    internal const double MostEpochs = 1_000_000;
+    internal const int MostAccumulate = 1_000_000;
+
+    /// <summary>Passes over the training videos: above 0 and at most 1000000.</summary>
     public double Epochs { get; init; } = 30;
 
     /// <summary>Updates of the whole run; null to follow from <see cref="Epochs"/>.</summary>
     public long? Steps { get; init; }
 
-    /// <summary>Clips of one batch.</summary>
+    /// <summary>Clips of one batch: 1 to 4096.</summary>
     public int BatchSize { get; init; } = 8;
 
     /// <summary>Batches whose gradients are added up for one update.</summary>
@@ -116,6 +121,7 @@ public sealed record TrainerOptions
     /// <exception cref="ArgumentException">It is not JSON, or names an option that does not exist.</exception>
     public static TrainerOptions FromJson(string json)
     {
+        ArgumentNullException.ThrowIfNull(json);
         try
         {
             return JsonSerializer.Deserialize(json, TrainingJson.Default.TrainerOptions)
@@ -135,20 +141,32 @@ public sealed record TrainerOptions
     /// <param name="videos">Training videos.</param>
     public double StepsPerEpoch(int videos) => (double)VideoLoader.TrainingBatchesPerEpoch(videos, BatchSize) / Accumulate;
 
-    /// <summary>Checks the ranges.</summary>
-    /// <exception cref="ArgumentException">A value is out of range.</exception>
-    internal void Validate()
+    /// <summary>Checks the ranges of everything that a run on a model needs.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A value is out of range.</exception>
+    internal void Validate(ModelConfig model)
     {
-        Demand(Epochs > 0 && double.IsFinite(Epochs), "Epochs must be above 0");
-        Demand(Steps is null or > 0, "Steps must be above 0");
-        Demand(BatchSize >= 1, "BatchSize must be at least 1");
-        Demand(Accumulate >= 1, "Accumulate must be at least 1");
-        Demand(ValidateEverySteps >= 0 && ValidateEveryEpochs >= 0, "validations cannot be a negative distance apart");
-        Demand(EarlyStopping >= 0, "EarlyStopping cannot be negative");
-        Demand(CheckpointEverySteps >= 0, "CheckpointEverySteps cannot be negative");
-        Demand(LogEverySteps >= 1, "LogEverySteps must be at least 1");
-        Demand(KeepCheckpoints >= 0, "KeepCheckpoints cannot be negative");
+        ArgumentNullException.ThrowIfNull(LearningRate);
+        ArgumentNullException.ThrowIfNull(Optimizer);
+        ArgumentNullException.ThrowIfNull(Augmentation);
+        OptionRange.CheckPositive(Epochs, MostEpochs);
+        OptionRange.Check(Steps ?? 1, 1, long.MaxValue, nameof(Steps));
+        OptionRange.Check(BatchSize, 1, Math.Min(LoaderOptions.MostBatchSize, int.MaxValue / model.Classes));
+        OptionRange.Check(Accumulate, 1, MostAccumulate);
+        OptionRange.Check(ValidateEverySteps, 0, int.MaxValue);
+        OptionRange.Check(ValidateEveryEpochs, 0, double.PositiveInfinity);
+        OptionRange.Check(ValidationClips, 1, PredictOptions.MostTemporalViews);
+        if (ValidationCrops is not (1 or 3))
+        {
+            throw new ArgumentOutOfRangeException(nameof(ValidationCrops), ValidationCrops, $"ValidationCrops is {ValidationCrops}; it must be 1 or 3.");
+        }
+
+        OptionRange.Check(BestBy);
+        OptionRange.Check(EarlyStopping, 0, int.MaxValue);
+        OptionRange.Check(CheckpointEverySteps, 0, int.MaxValue);
+        OptionRange.Check(LogEverySteps, 1, int.MaxValue);
+        OptionRange.Check(KeepCheckpoints, 0, int.MaxValue);
         LearningRate.Validate();
+        TrainingLoader(model, null).Validate();
     }
 
     /// <summary>How training clips are made for a model.</summary>
@@ -183,12 +201,4 @@ public sealed record TrainerOptions
         AllowedBroken = AllowedBroken,
         BrokenVideoFound = found,
     };
-
-    private static void Demand(bool condition, string message)
-    {
-        if (!condition)
-        {
-            throw new ArgumentException($"Training: {message}.");
-        }
-    }
 }

@@ -28,7 +28,7 @@ public sealed partial class Trainer
             _owner = owner;
             _progress = progress;
             _firstStep = owner.Step;
-            _logits = new float[Options.BatchSize * owner._model.Config.Classes];
+            _logits = new float[checked(Options.BatchSize * owner._model.Config.Classes)];
             if (owner._directory is { } directory)
             {
                 State.MetricsLength = MetricsLog.Repair(directory.Metrics, State.MetricsLength, owner.Step, owner.LogDamage);
@@ -168,17 +168,16 @@ public sealed partial class Trainer
             }
         }
 
-        /// <summary>Says that training diverged when a number is not finite. Shapes and ranges were checked before, so
-        /// that this is what the native library can find wrong.</summary>
+        /// <summary>Says that training diverged when a number that it computed is not finite, and at which step.</summary>
         private T OrDiverged<T>(Func<T> compute)
         {
             try
             {
                 return compute();
             }
-            catch (ArgumentException error)
+            catch (AtaNotFiniteException error)
             {
-                throw new TrainingDivergedException($"Training diverged at step {_owner.Step}: {error.Message}. Lower the learning rate, or clip the gradient more.", error);
+                throw new TrainingDivergedException($"Training diverged at step {_owner.Step}: {error.Message}.", error);
             }
         }
 
@@ -191,7 +190,7 @@ public sealed partial class Trainer
             }
 
             double perEpoch = Options.StepsPerEpoch(_owner._train.Count) * everyEpochs;
-            return everyEpochs > 0 && Math.Floor(step / perEpoch) > Math.Floor((step - 1) / perEpoch);
+            return everyEpochs > 0 && (perEpoch <= 1 || Math.Floor(step / perEpoch) > Math.Floor((step - 1) / perEpoch));
         }
 
         private void RecordTraining(double rate)

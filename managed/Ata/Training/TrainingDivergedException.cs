@@ -7,7 +7,7 @@ public sealed class TrainingDivergedException : AtaException
     /// <param name="message">Where, and how to remedy it.</param>
     /// <param name="innerException">What the native library said.</param>
     public TrainingDivergedException(string message, Exception? innerException = null)
-        : base(message, AtaStatus.InvalidArgument, innerException)
+        : base(message, AtaStatus.NotFinite, innerException)
     {
     }
 }

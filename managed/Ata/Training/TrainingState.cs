@@ -65,6 +65,7 @@ internal sealed record TrainingState
         {
             null => throw new AtaModelException($"{path} holds no state of a run; it is not a checkpoint that Trainer wrote."),
             { Version: not CurrentVersion } => throw new AtaModelException($"{path} has state version {state.Version}; this Ata reads version {CurrentVersion}."),
+            { Options: null } => throw new AtaModelException($"{path} holds a state without options."),
             { Batches: < 0 } or { MetricsLength: < 0 } or { EventsLength: < 0 } or { WithoutImprovement: < 0 } => throw new AtaModelException($"{path} holds a state with negative counts."),
             _ => state,
         };

@@ -75,7 +75,7 @@ ATA_ENUM(ata_status){
     ATA_UNSUPPORTED = 7,
     /** A shared library that the call needs cannot be loaded. */
     ATA_LIBRARY_UNAVAILABLE = 8,
-    /** The device does not exist or cannot be used. */
+    /** The device does not exist or cannot be used, also because its plugin cannot be loaded. */
     ATA_DEVICE_UNAVAILABLE = 9,
     /** The call was cancelled through its ::ata_cancellation. */
     ATA_CANCELLED = 10,
@@ -83,10 +83,21 @@ ATA_ENUM(ata_status){
     ATA_INFEASIBLE = 11,
     /** A fault in the library itself; please report it. */
     ATA_INTERNAL = 12,
+    /** What was computed is not finite, although the input is: the loss or the gradient of training
+     *  that diverges, or the results of a model with damaged weights. */
+    ATA_NOT_FINITE = 13,
+    /** The handle is not in the state that the call needs: a gradient is read before it is
+     * computed, a frame is added to a video that is complete. */
+    ATA_INVALID_STATE = 14,
+    /** There is no tensor or parameter of that name. */
+    ATA_UNKNOWN_NAME = 15,
 };
 
 /**
- * Describes the last failure on the calling thread.
+ * Describes the last failure on the calling thread. Names that come from files and callers are
+ * shown in it so that it stays one line of printable text: control characters, bytes that are not
+ * UTF-8 and marks that turn the writing direction as `\n`, `\x1b` or `\u202e`, and very long names
+ * shortened.
  * @return UTF-8 text, valid until the thread's next call into the library; "" if none failed yet.
  */
 ATA_API(const char*) ata_last_error(void) ATA_NOEXCEPT;
@@ -150,9 +161,12 @@ ATA_API(ata_status)
 ata_set_log_callback(ata_log_callback callback, void* user_data,
                      ata_log_level minimum) ATA_NOEXCEPT;
 
+/** Largest number of threads that one operation, or one video reader, can be given. */
+#define ATA_MAX_THREADS 1024
+
 /**
  * Sets how many threads one operation uses. Thread-safe; applies to operations that start later.
- * @param count At least 1, or 0 for the number of available cores (the default).
+ * @param count 1 to ::ATA_MAX_THREADS, or 0 for the number of available cores (the default).
  */
 ATA_API(ata_status) ata_set_thread_count(int32_t count) ATA_NOEXCEPT;
 
@@ -292,7 +306,7 @@ ata_tensor_file_name(const ata_tensor_file* file, size_t index, const char** nam
 /**
  * Reads one tensor.
  * @param file The set.
- * @param name Name of the tensor.
+ * @param name Name of the tensor; ::ATA_UNKNOWN_NAME if the set has none of that name.
  * @param tensor Receives a new tensor.
  */
 ATA_API(ata_status)
@@ -609,6 +623,19 @@ ATA_ENUM(ata_activation){
     ATA_ACTIVATION_GELU_TANH = 2,
 };
 
+/** Largest `image_size` and `patch_size` of a model in pixels, and `window_radius` in patches. */
+#define ATA_MAX_IMAGE_SIZE 8192
+/** Largest `dim` and `heads` of a model. */
+#define ATA_MAX_DIM 16384
+/** Largest `depth` and `align_every` of a model. */
+#define ATA_MAX_DEPTH 1024
+/** Largest number of frames of a model's clip. */
+#define ATA_MAX_FRAMES 8192
+/** Largest number of classes of a model. */
+#define ATA_MAX_CLASSES 1000000
+/** Largest number of iterations of ::ATA_ALIGNMENT_SINKHORN. */
+#define ATA_MAX_ITERATIONS 1000000
+
 /** A model's configuration, as in a checkpoint's `config`. */
 typedef struct ata_model_config {
   /** sizeof(ata_model_config). */
@@ -913,7 +940,7 @@ ATA_API(ata_status) ata_session_create(const ata_model* model, ata_session** ses
 ATA_API(void) ata_session_release(ata_session* session) ATA_NOEXCEPT;
 
 /**
- * Classifies clips.
+ * Classifies clips. ::ATA_NOT_FINITE when the model computes a NaN or an infinity.
  * @param session The session.
  * @param clip f32 `[B, 3, T, H, W]`, normalised; T, H and W as in the model's configuration.
  * @param cancellation May be NULL.
@@ -927,7 +954,7 @@ ata_session_forward(ata_session* session, const ata_tensor* clip,
 
 /**
  * Classifies clips and computes the mean cross-entropy and its gradient with respect to every
- * parameter. The model must be trainable.
+ * parameter. The model must be trainable. ::ATA_NOT_FINITE when logits or loss are not.
  * @param session The session.
  * @param clip f32 `[B, 3, T, H, W]`.
  * @param labels i64 `[B]`, each 0 to classes - 1.
@@ -942,9 +969,9 @@ ata_session_gradients(ata_session* session, const ata_tensor* clip, const ata_te
                       float* loss) ATA_NOEXCEPT;
 
 /**
- * Reads a gradient of the last ata_session_gradients().
+ * Reads a gradient of the last ata_session_gradients(); ::ATA_INVALID_STATE before it.
  * @param session The session.
- * @param name Parameter name.
+ * @param name Parameter name; ::ATA_UNKNOWN_NAME if the model has no such parameter.
  * @param gradient Receives a new f32 tensor of the parameter's shape.
  */
 ATA_API(ata_status)
@@ -953,7 +980,8 @@ ata_session_get_gradient(const ata_session* session, const char* name,
 
 /**
  * Reads the trajectories of the last run. ::ATA_UNSUPPORTED unless the model runs in mode
- * ::ATA_TEMPORAL_ATA with a method that has trajectories.
+ * ::ATA_TEMPORAL_ATA with a method that has trajectories; ::ATA_INVALID_STATE if no run reached the
+ * block.
  * @param session The session.
  * @param block 0 to depth - 1.
  * @param trajectories Receives a new i32 tensor `[B, T, N]`.
@@ -1034,7 +1062,8 @@ ata_temporal_block_forward(ata_temporal_block* block, const ata_tensor* features
                            int32_t for_backward, ata_tensor** output) ATA_NOEXCEPT;
 
 /**
- * Goes back through the last forward, once. Trajectories are constants for the gradient.
+ * Goes back through the last forward, once; ::ATA_INVALID_STATE when there is none that keeps what
+ * this needs. Trajectories are constants for the gradient.
  * @param block The block.
  * @param gradient Gradient of the output, f32 of its shape.
  * @param features_gradient Receives the gradient of the features, a new f32 tensor.
@@ -1061,7 +1090,7 @@ ata_temporal_block_parameter_name(const ata_temporal_block* block, size_t index,
  * Opens a parameter: an f32 tensor that shares the block's memory. Writing to it, between a
  * backward and the next forward, changes the block.
  * @param block The block.
- * @param name Parameter name.
+ * @param name Parameter name; ::ATA_UNKNOWN_NAME if the block has no such parameter.
  * @param parameter Receives the tensor.
  */
 ATA_API(ata_status)
@@ -1069,9 +1098,10 @@ ata_temporal_block_get_parameter(const ata_temporal_block* block, const char* na
                                  ata_tensor** parameter) ATA_NOEXCEPT;
 
 /**
- * Reads a parameter's gradient, of the last ata_temporal_block_backward().
+ * Reads a parameter's gradient, of the last ata_temporal_block_backward(); ::ATA_INVALID_STATE
+ * before it.
  * @param block The block.
- * @param name Parameter name.
+ * @param name Parameter name; ::ATA_UNKNOWN_NAME if the block has no such parameter.
  * @param gradient Receives a new f32 tensor of the parameter's shape.
  */
 ATA_API(ata_status)
@@ -1079,7 +1109,8 @@ ata_temporal_block_get_gradient(const ata_temporal_block* block, const char* nam
                                 ata_tensor** gradient) ATA_NOEXCEPT;
 
 /**
- * Reads the trajectories of the last forward. ::ATA_UNSUPPORTED for ::ATA_ALIGNMENT_SOFT.
+ * Reads the trajectories of the last forward. ::ATA_UNSUPPORTED for ::ATA_ALIGNMENT_SOFT;
+ * ::ATA_INVALID_STATE before it.
  * @param block The block.
  * @param trajectories Receives a new i32 tensor `[B, T, N]`.
  */
@@ -1171,7 +1202,8 @@ ATA_API(void) ata_trainer_release(ata_trainer* trainer) ATA_NOEXCEPT;
 
 /**
  * Runs forward and backward on one batch and adds `weight` times the gradient of its mean loss to
- * what has been accumulated since the last update. On failure nothing is accumulated.
+ * what has been accumulated since the last update. On failure nothing is accumulated. A loss that
+ * is not finite is ::ATA_NOT_FINITE.
  * @param trainer The trainer.
  * @param clips f32 `[B, 3, T, H, W]`, normalised.
  * @param targets i64 `[B]` labels, or f32 `[B, classes]` probabilities (mixup, cutmix).
@@ -1188,8 +1220,9 @@ ata_trainer_accumulate(ata_trainer* trainer, const ata_tensor* clips, const ata_
 
 /**
  * Clips the accumulated gradient, updates the weights and their average, and clears the gradient.
- * A gradient that is not finite is ::ATA_INVALID_ARGUMENT naming the parameter; it is cleared and
- * the weights stay as they were.
+ * A gradient that is not finite is ::ATA_NOT_FINITE naming the parameter; it is cleared and the
+ * weights stay as they were. ::ATA_INVALID_STATE when nothing was accumulated since the last
+ * update.
  * @param trainer The trainer.
  * @param learning_rate Rate of this update, at least 0.
  * @param gradient_norm Receives the global norm before clipping, or NULL.
@@ -1240,7 +1273,8 @@ typedef struct ata_video_options {
   size_t struct_size;
   /** Frames per second of a folder of images. Default 25. */
   double folder_fps;
-  /** Decoding threads of this reader; 0 (the default) lets the codec choose. */
+  /** Decoding threads of this reader, at most ::ATA_MAX_THREADS; 0 (the default) lets the codec
+   *  choose. */
   int32_t threads;
   /**
    * Largest decoded size, in bytes, that the reader keeps in memory: a video of at most this size
@@ -1340,21 +1374,27 @@ ATA_ENUM(ata_interpolation){
     ATA_BICUBIC = 1,
 };
 
+/** Largest `stride` of a clip in frames, and largest rate in frames per second. */
+#define ATA_MAX_RATE 1000000
+/** Largest `offset` of a clip in seconds. */
+#define ATA_MAX_SECONDS 1000000000
+
 /** Which frames make up a clip and what is done to them. */
 typedef struct ata_clip_options {
   /** sizeof(ata_clip_options). */
   size_t struct_size;
   /** Spread over time. Default ::ATA_SAMPLING_DENSE. */
   ata_sampling_kind sampling;
-  /** Number of frames T, at least 1. Default 8. */
+  /** Number of frames T, 1 to ::ATA_MAX_FRAMES. Default 8. */
   int32_t frames;
-  /** `dense`: distance between frames, in frames of `fps`; above 0. Default 4. */
+  /** `dense`: distance between frames, in frames of `fps`; above 0, at most ::ATA_MAX_RATE.
+   *  Default 4. */
   double stride;
-  /** `dense`: rate that `stride` counts in, in frames per second; 0 (the default) for the video's
-   *  own. */
+  /** `dense`: rate that `stride` counts in, in frames per second, at most ::ATA_MAX_RATE; 0 (the
+   *  default) for the video's own. */
   double fps;
-  /** `dense`: start of the clip in seconds; negative (the default) to place clip `clip_index` of
-   *  `clip_count` evenly, a single one in the middle. */
+  /** `dense`: start of the clip in seconds, at most ::ATA_MAX_SECONDS; negative (the default) to
+   * place clip `clip_index` of `clip_count` evenly, a single one in the middle. */
   double offset;
   /** Which of `clip_count` clips in time. Default 0. */
   int32_t clip_index;
@@ -1362,9 +1402,10 @@ typedef struct ata_clip_options {
   int32_t clip_count;
   /** What to do with a short video. Default ::ATA_SHORT_ERROR. */
   ata_short_policy short_policy;
-  /** The shorter side is resized to this many pixels; 0 (the default) for `size`. */
+  /** The shorter side is resized to this many pixels, at most ::ATA_MAX_IMAGE_SIZE; 0 (the default)
+   *  for `size`. */
   int32_t resize;
-  /** Height and width of the square crop. Default 224. */
+  /** Height and width of the square crop, 1 to ::ATA_MAX_IMAGE_SIZE. Default 224. */
   int32_t size;
   /** Which of `crop_count` crops, placed evenly along the longer side. Default 0. */
   int32_t crop_index;
@@ -1431,14 +1472,18 @@ ata_video_writer_create(const char* path, int32_t width, int32_t height, double 
                         ata_video_writer** writer) ATA_NOEXCEPT;
 
 /**
- * Appends a frame.
+ * Appends a frame; ::ATA_INVALID_STATE when the file is complete.
  * @param writer The writer.
  * @param frame u8 `[H, W, 3]`, RGB.
  */
 ATA_API(ata_status)
 ata_video_writer_add(ata_video_writer* writer, const ata_tensor* frame) ATA_NOEXCEPT;
 
-/** Completes the file. No frame can be added afterwards. @param writer The writer. */
+/**
+ * Completes the file. No frame can be added afterwards. ::ATA_INVALID_STATE when it is complete
+ * already or has no frames.
+ * @param writer The writer.
+ */
 ATA_API(ata_status) ata_video_writer_finish(ata_video_writer* writer) ATA_NOEXCEPT;
 
 /** Releases a handle; an unfinished file is removed. @param writer May be NULL. */

@@ -25,8 +25,8 @@ struct ata_cancellation {
 
 namespace ata::api {
 
-/// Stores the calling thread's message for ata_last_error(). Never throws: a message that cannot be
-/// stored is replaced by a fixed one.
+/// Stores the calling thread's message for ata_last_error(), made printable (base/text.h). Never
+/// throws and never allocates; what does not fit is cut off.
 void set_last_error(const char* message) noexcept;
 
 /// Runs `body` and turns whatever it throws into a status and the thread's message: the one place

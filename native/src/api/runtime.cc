@@ -5,6 +5,7 @@
 #include "backend/cpu_info.h"
 #include "base/log.h"
 #include "base/plugin_loader.h"
+#include "base/text.h"
 #include "base/threads.h"
 #include "video/video.h"
 
@@ -17,19 +18,25 @@ namespace {
 
 // Truncated rather than lost when it does not fit: a longer message would need memory that may be
 // just what has run out.
-thread_local char last_error[4096] = "";
+thread_local char last_error[8192] = "";
+
+constexpr std::string_view kCut = "...";
 
 }  // namespace
 
 void set_last_error(const char* message) noexcept {
-  const size_t length = std::min(std::strlen(message), sizeof(last_error) - 1);
-  std::memcpy(last_error, message, length);
-  // Do not end in the middle of a UTF-8 sequence.
-  size_t end = length;
-  if (message[length] != '\0') {
-    while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xC0) == 0x80) --end;
+  size_t length = 0;
+  // Whole pieces, so that the text does not end in the middle of a character.
+  PrintablePieces pieces(message);
+  for (auto piece = pieces.next(); !piece.empty(); piece = pieces.next()) {
+    if (length + piece.size() + kCut.size() >= sizeof(last_error)) {
+      piece = kCut;
+      pieces = PrintablePieces({});
+    }
+    std::memcpy(last_error + length, piece.data(), piece.size());
+    length += piece.size();
   }
-  last_error[end] = '\0';
+  last_error[length] = '\0';
 }
 
 }  // namespace ata::api
@@ -56,8 +63,8 @@ ata_status ata_set_log_callback(ata_log_callback callback, void* user_data,
 
 ata_status ata_set_thread_count(int32_t count) noexcept {
   return guard([&] {
-    ata::require(count >= 0 && count <= 1024, "count is ", count,
-                 "; ask for 1 to 1024 threads, or 0 for the number of cores");
+    ata::require(count >= 0 && count <= ATA_MAX_THREADS, "count is ", count, "; ask for 1 to ",
+                 ATA_MAX_THREADS, " threads, or 0 for the number of cores");
     ata::set_thread_count(count);
   });
 }

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <string_view>
 
+#include "base/text.h"
+
 namespace ata {
 namespace {
 
@@ -11,14 +13,15 @@ constexpr std::string_view kCudaPrefix = "cuda:";
 const Kernels& cuda_kernels(int32_t index) {
   static const PluginLoad load = load_plugin(kCudaPlugin, kCudaPluginEntry, kKernelsVersion);
   if (!load.table) {
-    fail(ATA_LIBRARY_UNAVAILABLE, "device 'cuda' needs ", plugin_file_name(kCudaPlugin),
+    fail(ATA_DEVICE_UNAVAILABLE, "device 'cuda' needs ", plugin_file_name(kCudaPlugin),
          ", which cannot be loaded: ", load.reason(), "; use device 'cpu' or install the plugin");
   }
   const auto* plugin = reinterpret_cast<const DevicePlugin*>(load.table);
   const int32_t count = plugin->device_count();
   if (index >= count) {
     fail(ATA_DEVICE_UNAVAILABLE, "device 'cuda:", index, "' does not exist: this machine has ",
-         count, " usable CUDA device", count == 1 ? "" : "s");
+         count, " usable CUDA device", count == 1 ? "" : "s", "; use device 'cpu'",
+         count == 0 ? "" : concat(" or 'cuda:0' to 'cuda:", count - 1, "'"));
   }
   return *plugin->kernels(index);
 }
@@ -35,7 +38,7 @@ Device parse_device(const std::string& name) {
     const auto [end, error] = std::from_chars(first, last, index);
     if (error == std::errc() && end == last && index >= 0) return {Device::Kind::kCuda, index};
   }
-  fail(ATA_DEVICE_UNAVAILABLE, "unknown device '", name,
+  fail(ATA_DEVICE_UNAVAILABLE, "unknown device '", shown(name),
        "'; valid ones are 'cpu', 'cuda' and 'cuda:N' with N from 0");
 }
 

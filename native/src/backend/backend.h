@@ -35,8 +35,8 @@ inline constexpr char kCudaPlugin[] = "ata_cuda";
 inline constexpr char kCudaPluginEntry[] = "ata_cuda_plugin";
 
 /// The kernels of the device of this name. What was asked for or an error, never another device:
-/// ATA_DEVICE_UNAVAILABLE when the name is unknown or the device is absent,
-/// ATA_LIBRARY_UNAVAILABLE, with the reason, when its plugin cannot be loaded. Thread-safe.
+/// ATA_DEVICE_UNAVAILABLE when the name is unknown, the device is absent, or its plugin cannot be
+/// loaded; the message has the reason. Thread-safe.
 const Kernels& kernels_for(const std::string& device);
 
 }  // namespace ata

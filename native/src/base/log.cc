@@ -1,7 +1,10 @@
 #include "base/log.h"
 
 #include <mutex>
+#include <new>
 #include <shared_mutex>
+
+#include "base/text.h"
 
 namespace ata {
 namespace {
@@ -28,8 +31,11 @@ bool log_enabled(ata_log_level level) {
 
 void log(ata_log_level level, const std::string& message) noexcept {
   std::shared_lock lock(mutex);
-  if (sink && level >= threshold && threshold != ATA_LOG_OFF) {
-    sink(level, message.c_str(), sink_data);
+  if (!sink || level < threshold || threshold == ATA_LOG_OFF) return;
+  try {
+    sink(level, printable(message).c_str(), sink_data);
+  } catch (const std::bad_alloc&) {
+    sink(level, "a message was lost: out of memory", sink_data);
   }
 }
 

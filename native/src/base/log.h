@@ -13,7 +13,8 @@ void set_log_sink(ata_log_callback callback, void* user_data, ata_log_level mini
 /// True when a message of this level would reach the sink; use it to skip building costly messages.
 bool log_enabled(ata_log_level level);
 
-/// Sends one line, without a trailing newline, to the sink. Thread-safe; never throws.
+/// Sends one line, without a trailing newline, to the sink, made printable (base/text.h).
+/// Thread-safe; never throws.
 void log(ata_log_level level, const std::string& message) noexcept;
 
 }  // namespace ata

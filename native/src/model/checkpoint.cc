@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "model/containers/element_types.h"
 
 namespace ata {
@@ -49,9 +50,9 @@ void Checkpoint::check_tensors() const {
   // What the model would compute without such a tensor is not what whoever wrote it meant.
   for (size_t i = 0; i < file_.count(); ++i) {
     if (known.count(file_.name(i)) != 0) continue;
-    fail(ATA_BAD_MODEL, "'", path(), "': the model has no tensor '", file_.name(i),
+    fail(ATA_BAD_MODEL, "'", path(), "': the model has no tensor '", shown(file_.name(i)),
          "'; if it can do without, leave it out with: ata import ", path(),
-         " OUT.safetensors --ignore '", file_.name(i), "'");
+         " OUT.safetensors --ignore '", shown(file_.name(i)), "'");
   }
 }
 

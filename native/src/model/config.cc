@@ -4,10 +4,12 @@
 #include <charconv>
 #include <cmath>
 #include <iterator>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace ata {
 namespace {
@@ -29,14 +31,8 @@ constexpr Architecture kArchitectures[] = {{"vit-tiny", 192, 12, 3},
                                            {"vit-base", 768, 12, 12},
                                            {"vit-large", 1024, 24, 16}};
 
-// Limits that keep every product of extents far from overflow and a lying file from asking for
-// absurd amounts of memory.
-constexpr int32_t kMaxImageSize = 8192;
-constexpr int32_t kMaxDim = 16384;
-constexpr int32_t kMaxDepth = 1024;
-constexpr int32_t kMaxFrames = 8192;
-constexpr int32_t kMaxClasses = 1'000'000;
-constexpr int32_t kMaxIterations = 1'000'000;
+// With the limits of ata.h (ATA_MAX_DIM and the others), this keeps every product of extents far
+// from overflow and a lying file from asking for absurd amounts of memory.
 constexpr double kMaxMlpRatio = 64.0;
 constexpr float kMinNormEps = 1e-15f;
 constexpr float kMaxNormEps = 1.0f;
@@ -53,6 +49,11 @@ std::string quoted_list(const char* const* names, size_t count) {
     list += concat(i == 0 ? "" : i + 1 == count ? " and " : ", ", "'", names[i], "'");
   }
   return list;
+}
+
+// A value as it stands in the file, shortened.
+std::string text_of(const nlohmann::json& value) {
+  return shown(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 // Reads the members of one configuration, naming what is wrong with each.
@@ -80,7 +81,7 @@ class Fields {
     const nlohmann::json* field = find(name);
     if (field == nullptr) return;
     if (!field->is_number_integer() || *field < INT32_MIN || *field > INT32_MAX) {
-      bad("has '", name, "' that is not an integer");
+      bad("has '", name, "' ", text_of(*field), "; it must be a whole number of 32 bits");
     }
     *value = field->get<int32_t>();
   }
@@ -93,8 +94,7 @@ class Fields {
     const int32_t index =
         field->is_string() ? index_of(names, field->get_ref<const std::string&>()) : -1;
     if (index < 0) {
-      bad("has ", name, " ", field->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
-          "; valid are ", quoted_list(names, count));
+      bad("has '", name, "' ", text_of(*field), "; valid are ", quoted_list(names, count));
     }
     return index;
   }
@@ -102,18 +102,16 @@ class Fields {
   void optional(const char* name, float* value) {
     const nlohmann::json* field = find(name);
     if (field == nullptr) return;
-    if (!field->is_number()) bad("has '", name, "' that is not a number");
-    *value = field->get<float>();
+    *value = real(name, *field);
   }
 
   void optional_channels(const char* name, float (&values)[3]) {
     const nlohmann::json* field = find(name);
     if (field == nullptr) return;
-    const bool numbers = field->is_array() && field->size() == 3 &&
-                         std::all_of(field->begin(), field->end(),
-                                     [](const nlohmann::json& value) { return value.is_number(); });
-    if (!numbers) bad("has '", name, "' that is not a list of three numbers");
-    for (size_t i = 0; i < 3; ++i) values[i] = (*field)[i].get<float>();
+    if (!field->is_array() || field->size() != 3) {
+      bad("has '", name, "' ", text_of(*field), "; it must be a list of three numbers");
+    }
+    for (size_t i = 0; i < 3; ++i) values[i] = real(name, (*field)[i]);
   }
 
   void optional(const char* name, std::vector<std::string>* values) {
@@ -122,20 +120,35 @@ class Fields {
     const bool strings = field->is_array() &&
                          std::all_of(field->begin(), field->end(),
                                      [](const nlohmann::json& value) { return value.is_string(); });
-    if (!strings) bad("has '", name, "' that is not a list of strings");
+    if (!strings) bad("has '", name, "' ", text_of(*field), "; it must be a list of strings");
     *values = field->get<std::vector<std::string>>();
+    for (const std::string& value : *values) {
+      // Where C would end it.
+      if (value.find('\0') != std::string::npos) {
+        bad("has '", name, "' with a zero character in '", shown(value), "'");
+      }
+    }
   }
 
   // A misspelt optional field, or one of a later version, says how to compute.
   void check_unknown() const {
     for (const auto& [name, value] : json_.items()) {
       if (known_.count(name) == 0) {
-        bad("has '", name, "', which this version does not know");
+        bad("has '", shown(name), "', which this version does not know");
       }
     }
   }
 
  private:
+  // A number that a float holds.
+  float real(const char* name, const nlohmann::json& value) const {
+    const double number = value.is_number() ? value.get<double>() : HUGE_VAL;
+    if (!(std::abs(number) <= std::numeric_limits<float>::max())) {
+      bad("has '", name, "' ", text_of(value), "; it must be a number of at most 3.4e38");
+    }
+    return static_cast<float>(number);
+  }
+
   const nlohmann::json& json_;
   const std::string& origin_;
   std::set<std::string> known_;
@@ -143,12 +156,14 @@ class Fields {
 
 nlohmann::json parse(const std::string& text, const std::string& origin) {
   std::set<std::string> keys;
+  std::string field;
   const auto check = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
     if (depth > 8) fail(ATA_BAD_MODEL, origin, ": the model configuration is nested too deeply");
-    if (event == nlohmann::json::parse_event_t::key && depth == 1 &&
-        !keys.insert(value.get<std::string>()).second) {
-      fail(ATA_BAD_MODEL, origin, ": the model configuration has '", value.get<std::string>(),
-           "' twice");
+    if (event == nlohmann::json::parse_event_t::key && depth == 1) {
+      field = value.get<std::string>();
+      if (!keys.insert(field).second) {
+        fail(ATA_BAD_MODEL, origin, ": the model configuration has '", shown(field), "' twice");
+      }
     }
     return true;
   };
@@ -161,6 +176,10 @@ nlohmann::json parse(const std::string& text, const std::string& origin) {
   } catch (const nlohmann::json::parse_error& error) {
     fail(ATA_BAD_MODEL, origin, ": the model configuration is not valid JSON (near byte ",
          error.byte, ")");
+  } catch (const nlohmann::json::out_of_range&) {
+    // The parser's word for a number that no double holds.
+    fail(ATA_BAD_MODEL, origin, ": the model configuration has '", shown(field),
+         "' with a number that is too large");
   }
 }
 
@@ -204,37 +223,39 @@ void ModelConfig::validate(ata_status status, const std::string& origin) const {
   const auto check_range = [&](const char* name, int32_t value, int32_t largest) {
     check(value >= 1 && value <= largest, name, " is ", value, "; it must be 1 to ", largest);
   };
-  check_range("image_size", image_size, kMaxImageSize);
-  check_range("patch_size", patch_size, kMaxImageSize);
-  check_range("dim", dim, kMaxDim);
-  check_range("depth", depth, kMaxDepth);
-  check_range("heads", heads, kMaxDim);
-  check_range("frames", frames, kMaxFrames);
-  check_range("classes", classes, kMaxClasses);
-  check(image_size % patch_size == 0, "image_size ", image_size,
-        " is not a multiple of patch_size ", patch_size);
-  check(dim % heads == 0, "heads ", heads, " does not divide dim ", dim);
+  check_range("image_size", image_size, ATA_MAX_IMAGE_SIZE);
+  check_range("patch_size", patch_size, ATA_MAX_IMAGE_SIZE);
+  check_range("dim", dim, ATA_MAX_DIM);
+  check_range("depth", depth, ATA_MAX_DEPTH);
+  check_range("heads", heads, ATA_MAX_DIM);
+  check_range("frames", frames, ATA_MAX_FRAMES);
+  check_range("classes", classes, ATA_MAX_CLASSES);
+  check(image_size % patch_size == 0, "image_size is ", image_size,
+        ", not a multiple of patch_size, which is ", patch_size);
+  check(dim % heads == 0, "heads is ", heads, ", which does not divide dim, which is ", dim);
   check(mlp_ratio > 0 && mlp_ratio <= kMaxMlpRatio, "mlp_ratio is ", mlp_ratio,
         "; it must be above 0 and at most ", kMaxMlpRatio);
   const double hidden = static_cast<double>(dim) * mlp_ratio;
-  check(hidden_dim() >= 1 && std::abs(hidden - std::round(hidden)) < 1e-3 * hidden, "mlp_ratio ",
-        mlp_ratio, " x dim ", dim, " is not a whole number");
+  check(hidden_dim() >= 1 && std::abs(hidden - std::round(hidden)) < 1e-3 * hidden, "mlp_ratio is ",
+        mlp_ratio, "; times dim, which is ", dim, ", it is not a whole number");
   activation_name(activation);
   check(norm_eps >= kMinNormEps && norm_eps <= kMaxNormEps, "norm_eps is ", norm_eps,
         "; it must be ", kMinNormEps, " to ", kMaxNormEps);
   temporal_mode_name(temporal);
   alignment_name(alignment);
-  check_range("align_every", align_every, kMaxDepth);
+  check_range("align_every", align_every, ATA_MAX_DEPTH);
   check(alignment != ATA_ALIGNMENT_SOFT || align_every == 1, "align_every is ", align_every,
         ", but alignment 'soft' has no trajectories to reuse; it must be 1");
-  check(window_radius >= 0 && window_radius <= kMaxImageSize, "window_radius is ", window_radius,
-        "; it must be 0 to ", kMaxImageSize);
+  check(window_radius >= 0 && window_radius <= ATA_MAX_IMAGE_SIZE, "window_radius is ",
+        window_radius, "; it must be 0 to ", ATA_MAX_IMAGE_SIZE);
   check(std::isfinite(temperature) && temperature >= 1e-6f, "temperature is ", temperature,
         "; it must be at least 1e-6");
-  check_range("iterations", iterations, kMaxIterations);
+  check_range("iterations", iterations, ATA_MAX_ITERATIONS);
   for (int channel = 0; channel < 3; ++channel) {
-    check(std::isfinite(mean[channel]), "mean is not finite");
-    check(std::isfinite(std[channel]) && std[channel] > 0, "std is not above 0");
+    check(std::isfinite(mean[channel]), "mean[", channel, "] is ", mean[channel],
+          "; it must be a finite number");
+    check(std::isfinite(std[channel]) && std[channel] > 0, "std[", channel, "] is ", std[channel],
+          "; it must be above 0");
   }
   check(labels.empty() || labels.size() == static_cast<size_t>(classes), "there are ",
         labels.size(), " labels for ", classes, " classes");
@@ -316,7 +337,7 @@ ModelConfig ModelConfig::named(const std::string& architecture) {
     }
     names.push_back(known.name);
   }
-  fail(ATA_INVALID_ARGUMENT, "unknown architecture '", architecture, "'; valid are ",
+  fail(ATA_INVALID_ARGUMENT, "architecture is '", shown(architecture), "'; valid are ",
        quoted_list(names.data(), names.size()));
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/text.h"
 
 namespace ata {
 namespace {
@@ -142,7 +143,7 @@ void ParameterSet::add(const std::string& name, Tensor tensor) {
 
 const Tensor& ParameterSet::tensor(const std::string& name) const {
   const auto found = index_.find(name);
-  require(found != index_.end(), "the model has no parameter '", name, "'");
+  if (found == index_.end()) fail(ATA_UNKNOWN_NAME, "there is no parameter '", shown(name), "'");
   return tensors_[found->second];
 }
 
@@ -192,8 +193,8 @@ void check_finite(const Tensor& tensor, const std::string& name, const std::stri
   const float* values = tensor.data<float>();
   int64_t at = 0;
   while (std::isfinite(values[at])) ++at;
-  fail(ATA_BAD_MODEL, origin, ": tensor '", name, "' holds ", values[at], " at position ", at,
-       "; weights must be finite");
+  fail(ATA_BAD_MODEL, origin, ": tensor '", shown(name), "' holds ", values[at], " at position ",
+       at, "; weights must be finite");
 }
 
 }  // namespace ata

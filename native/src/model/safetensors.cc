@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "model/containers/element_types.h"
 #include "model/containers/file_kind.h"
 
@@ -85,7 +86,8 @@ class TensorFile::HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   bool key(string_t& value) override {
     if (value.find('\0') != std::string::npos) bad("a name contains a zero character");
     if (!keys_[depth_ - 1].insert(value).second) {
-      bad("'", value, "' appears twice", depth_ == 2 ? concat(" in '", name_, "'") : std::string());
+      bad("'", shown(value), "' appears twice",
+          depth_ == 2 ? concat(" in '", shown(name_), "'") : std::string());
     }
     key_ = value;
     if (depth_ == 1) name_ = value;
@@ -131,15 +133,16 @@ class TensorFile::HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 
   [[noreturn]] void unexpected(const char* what) const {
     if (depth_ == 0) bad("the header is ", what, ", not an object");
-    if (depth_ == 1) bad("'", name_, "' is ", what, ", not an object");
-    bad("'", key_, "' of '", name_, "' is or contains ", what);
+    if (depth_ == 1) bad("'", shown(name_), "' is ", what, ", not an object");
+    bad("'", shown(key_), "' of '", shown(name_), "' is or contains ", what);
   }
 
   void finish_entry() {
     for (const char* field : {"dtype", "shape", "data_offsets"}) {
-      if (keys_[1].count(field) == 0) bad("tensor '", name_, "' has no ", field);
+      if (keys_[1].count(field) == 0) bad("tensor '", shown(name_), "' has no ", field);
     }
-    if (offsets_.size() != 2) bad("tensor '", name_, "' has ", offsets_.size(), " data_offsets");
+    if (offsets_.size() != 2)
+      bad("tensor '", shown(name_), "' has ", offsets_.size(), " data_offsets");
     entry_.begin = static_cast<uint64_t>(offsets_[0]);
     entry_.end = static_cast<uint64_t>(offsets_[1]);
     file_->entries_.push_back(std::move(entry_));
@@ -199,7 +202,7 @@ void TensorFile::check_layout(uint64_t data_begin) {
   for (size_t i = 0; i < entries_.size(); ++i) {
     Entry& entry = entries_[i];
     const auto bad = [&](const auto&... args) {
-      fail(ATA_BAD_MODEL, "'", path_, "': tensor '", entry.name, "' ", args...);
+      fail(ATA_BAD_MODEL, "'", path_, "': tensor '", shown(entry.name), "' ", args...);
     };
     if (entry.begin > entry.end) {
       bad("ends at byte ", entry.end, ", before it begins at ", entry.begin);
@@ -208,7 +211,7 @@ void TensorFile::check_layout(uint64_t data_begin) {
       bad("ends at byte ", entry.end, " of ", data_size,
           "; the file is truncated or its header lies");
     }
-    if (entry.begin < expected) bad("overlaps '", entries_[i - 1].name, "'");
+    if (entry.begin < expected) bad("overlaps '", shown(entries_[i - 1].name), "'");
     if (entry.begin > expected) {
       bad("begins ", entry.begin - expected, " bytes after the previous tensor's end");
     }
@@ -246,8 +249,8 @@ void TensorFile::check_layout(uint64_t data_begin) {
 const TensorFile::Entry& TensorFile::find(const std::string& name) const {
   const auto found = index_.find(name);
   if (found == index_.end()) {
-    fail(ATA_INVALID_ARGUMENT, path_.empty() ? std::string("the set") : concat("'", path_, "'"),
-         " has no tensor '", name, "'");
+    fail(ATA_UNKNOWN_NAME, path_.empty() ? std::string("the set") : concat("'", path_, "'"),
+         " has no tensor '", shown(name), "'");
   }
   return entries_[found->second];
 }
@@ -263,7 +266,7 @@ Tensor TensorFile::get(const std::string& name) const {
 
 Tensor TensorFile::read(const Entry& entry) const {
   if (entry.dims.size() > Shape::kMaxRank) {
-    fail(ATA_BAD_MODEL, "'", path_, "': tensor '", entry.name, "' has ", entry.dims.size(),
+    fail(ATA_BAD_MODEL, "'", path_, "': tensor '", shown(entry.name), "' has ", entry.dims.size(),
          " axes; at most ", Shape::kMaxRank, " are supported");
   }
   const Shape shape{std::span<const int64_t>(entry.dims)};
@@ -276,8 +279,8 @@ Tensor TensorFile::read(const Entry& entry) const {
     }
   }
   if (entry.dtype != "F16" && entry.dtype != "F64") {
-    fail(ATA_BAD_MODEL, "'", path_, "': tensor '", entry.name, "' has element type '", entry.dtype,
-         "'; supported are F32, F16, BF16, F64, I32, I64 and U8");
+    fail(ATA_BAD_MODEL, "'", path_, "': tensor '", shown(entry.name), "' has element type '",
+         shown(entry.dtype), "'; supported are F32, F16, BF16, F64, I32, I64 and U8");
   }
   Tensor tensor(shape, DType::kF32);
   float* out = tensor.data<float>();
@@ -291,7 +294,7 @@ Tensor TensorFile::get_f32(const std::string& name) const {
   Tensor tensor = get(name);
   if (tensor.dtype() == DType::kF32) return tensor;
   if (tensor.dtype() != DType::kBF16) {
-    fail(ATA_BAD_MODEL, "'", path_, "': tensor '", name, "' has element type ",
+    fail(ATA_BAD_MODEL, "'", path_, "': tensor '", shown(name), "' has element type ",
          dtype_name(tensor.dtype()), "; floating-point numbers are expected");
   }
   Tensor result(tensor.shape(), DType::kF32);
@@ -302,8 +305,9 @@ Tensor TensorFile::get_f32(const std::string& name) const {
 }
 
 void TensorFile::set(const std::string& name, const Tensor& tensor) {
-  require(!name.empty() && name != kMetadataKey, "'", name, "' cannot be the name of a tensor");
-  require(tensor.defined(), "tensor '", name, "' is empty");
+  require(!name.empty() && name != kMetadataKey, "'", shown(name),
+          "' cannot be the name of a tensor");
+  require(tensor.defined(), "tensor '", shown(name), "' is empty");
   Entry entry;
   entry.name = name;
   entry.dtype = format_name(tensor.dtype());

@@ -4,6 +4,17 @@
 #include "ops/cross_entropy.h"
 
 namespace ata {
+namespace {
+
+// Clips are finite, so that the model is to blame.
+void check_results(const Tensor& results, const char* what) {
+  if (all_finite(results)) return;
+  fail(ATA_NOT_FINITE, "the model computes ", what,
+       " that are not finite: its weights are damaged or far too large");
+}
+
+}  // namespace
+
 Session::Session(std::shared_ptr<const Model> model) : model_(std::move(model)) {}
 
 Context Session::make_context(const Tensor& clip, Tape* tape, const std::atomic<bool>* cancelled) {
@@ -23,6 +34,7 @@ Tensor Session::forward(const Tensor& clip, const std::atomic<bool>* cancelled) 
   VitForward run(context, model_->weights(), model_->config(), model_->precision(),
                  alignment_memory_);
   const Tensor logits = run.logits(Variable(clip)).value().clone();
+  check_results(logits, "logits");
   trajectories_ = run.trajectories();
   return logits;
 }
@@ -44,6 +56,8 @@ Session::Loss Session::gradients(const Tensor& clip, const Tensor& labels,
   const Variable loss = softmax_cross_entropy(context, logits, labels);
   context.check_cancelled();
   const Loss result = {logits.value().clone(), loss.value().data<float>()[0]};
+  check_results(result.logits, "logits");
+  check_results(loss.value(), "a loss");
   tape.backward(loss, workspace_);
   trajectories_ = run.trajectories();
   parameters_ = source.variables();
@@ -52,7 +66,9 @@ Session::Loss Session::gradients(const Tensor& clip, const Tensor& labels,
 
 Tensor Session::gradient(const std::string& name) const {
   const Shape shape = model_->parameters().tensor(name).shape();
-  require(!parameters_.empty(), "no gradients have been computed in this session");
+  if (parameters_.empty()) {
+    fail(ATA_INVALID_STATE, "this session has computed no gradients yet; compute them first");
+  }
   const auto found = parameters_.find(name);
   if (found == parameters_.end() || !found->second.gradient()) {
     return Tensor::zeros(shape, DType::kF32);
@@ -69,10 +85,12 @@ Tensor Session::trajectories(int64_t block) const {
   if (config.alignment == ATA_ALIGNMENT_SOFT) {
     fail(ATA_UNSUPPORTED, "alignment 'soft' has no trajectories");
   }
-  require(block >= 0 && block < config.depth, "block ", block, " is not one of 0 to ",
+  require(block >= 0 && block < config.depth, "block is ", block, "; it must be 0 to ",
           config.depth - 1);
-  require(block < static_cast<int64_t>(trajectories_.size()), "the last run did not reach block ",
-          block);
+  if (block >= static_cast<int64_t>(trajectories_.size())) {
+    fail(ATA_INVALID_STATE, "no run of this session has reached block ", block,
+         " yet; run forward first");
+  }
   const Tensor& recorded = trajectories_[static_cast<size_t>(block)];
   return recorded.defined()
              ? recorded.clone()
@@ -81,7 +99,7 @@ Tensor Session::trajectories(int64_t block) const {
 
 Tensor Session::features(const Tensor& clip, int64_t block, const std::atomic<bool>* cancelled) {
   const ModelConfig& config = model_->config();
-  require(block >= 0 && block <= config.depth, "block ", block, " is not one of 0 to ",
+  require(block >= 0 && block <= config.depth, "block is ", block, "; it must be 0 to ",
           config.depth);
   check_clip(model_->config(), clip);
   const Context context = make_context(clip, nullptr, cancelled);
@@ -89,6 +107,7 @@ Tensor Session::features(const Tensor& clip, int64_t block, const std::atomic<bo
   Variable tokens = run.embed(Variable(clip));
   for (int64_t i = 0; i < block; ++i) tokens = run.block(tokens, i);
   const Tensor patches = run.patch_rows(tokens).value().clone();
+  check_results(patches, "tokens");
   trajectories_ = run.trajectories();
   return patches.reshape({clip.dim(0), config.frames, config.patches(), config.dim});
 }

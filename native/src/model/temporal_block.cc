@@ -141,8 +141,10 @@ Tensor TemporalBlock::forward(const Tensor& features, bool for_backward) {
 }
 
 Tensor TemporalBlock::backward(const Tensor& gradient) {
-  require(output_.defined(),
-          "there is no forward to go back through; run one that keeps what backward needs");
+  if (!output_.defined()) {
+    fail(ATA_INVALID_STATE,
+         "there is no forward to go back through; run one that keeps what backward needs");
+  }
   check_features(gradient, "gradient");
   require(gradient.shape() == shape_, "the gradient is ", gradient.shape().to_string(),
           "; the features of the last forward are ", shape_.to_string());
@@ -157,8 +159,10 @@ Tensor TemporalBlock::backward(const Tensor& gradient) {
 Tensor TemporalBlock::gradient(const std::string& name) const {
   const Shape shape = parameters_.tensor(name).shape();
   const auto found = differentiated_.find(name);
-  require(found != differentiated_.end() && found->second.gradient(),
-          "there is no gradient yet; run a forward that keeps what backward needs, then backward");
+  if (found == differentiated_.end() || !found->second.gradient()) {
+    fail(ATA_INVALID_STATE,
+         "there is no gradient yet; run a forward that keeps what backward needs, then backward");
+  }
   return found->second.gradient().reshape(shape).clone();
 }
 
@@ -166,7 +170,9 @@ Tensor TemporalBlock::trajectories() const {
   if (options_.alignment.method == AlignmentMethod::kSoft) {
     fail(ATA_UNSUPPORTED, "alignment 'soft' has no trajectories");
   }
-  require(trajectories_.defined(), "there are no trajectories yet; run forward first");
+  if (!trajectories_.defined()) {
+    fail(ATA_INVALID_STATE, "there are no trajectories yet; run forward first");
+  }
   return trajectories_.clone();
 }
 

@@ -176,8 +176,15 @@ Tensor VitForward::align(const Variable& patches, int64_t index) {
   const FeatureShape shape = {batch_, config_.frames, config_.patches(), config_.dim};
   memory_.column_duals.resize(static_cast<size_t>(shape.pairs() * shape.patches));
   Tensor trajectories = context_.empty({batch_, config_.frames, config_.patches()}, DType::kI32);
-  align_features(patches.value().data<float>(), shape, alignment_, memory_.workspace,
-                 trajectories.data<int32_t>(), nullptr, memory_.column_duals.data());
+  try {
+    align_features(patches.value().data<float>(), shape, alignment_, memory_.workspace,
+                   trajectories.data<int32_t>(), nullptr, memory_.column_duals.data());
+  } catch (const Error& error) {
+    // The clip is finite and the options are valid, so that what cannot be aligned is the model's.
+    if (error.status() != ATA_INVALID_ARGUMENT) throw;
+    fail(ATA_NOT_FINITE, "the model computes tokens that are not finite before block ", index,
+         ": its weights are damaged or far too large");
+  }
   trajectories_.push_back(trajectories);
   return trajectories;
 }

@@ -20,9 +20,10 @@ double global_norm(std::span<const TrainedParameter> parameters,
     if (!gradients[i]) continue;
     const double sum = sum_of_squares(gradients[i].count(), gradients[i].data<float>());
     // Squares of floats and their sum stay far below the largest double.
-    require(std::isfinite(sum), "the gradient of \"", parameters[i].name,
-            "\" is not finite; lower the learning rate, clip the gradient, or check the batch for "
-            "values that are not finite");
+    if (!std::isfinite(sum)) {
+      fail(ATA_NOT_FINITE, "the gradient of '", parameters[i].name,
+           "' is not finite; lower the learning rate, or clip the gradient more");
+    }
     total += sum;
   }
   return std::sqrt(total);

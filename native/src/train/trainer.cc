@@ -11,6 +11,10 @@
 namespace ata {
 namespace {
 
+[[noreturn]] void fail_diverged(const std::string& what) {
+  fail(ATA_NOT_FINITE, what, "; lower the learning rate, or clip the gradient more");
+}
+
 // The parameters that are trained, in the model's order.
 std::vector<TrainedParameter> trained_parameters(const Model& model, const TrainOptions& options) {
   options.validate();
@@ -101,10 +105,19 @@ Trainer::Batch Trainer::run(const Tensor& clips, const Tensor& targets,
                       .seed = options_.seed,
                       .batch = batch_count_,
                       .recompute = options_.recompute});
-  const Variable logits = forward.logits(Variable(clips));
+  Variable logits;
+  try {
+    logits = forward.logits(Variable(clips));
+  } catch (const Error& error) {
+    if (error.status() == ATA_NOT_FINITE) fail_diverged(error.what());
+    throw;
+  }
   const Variable loss = softmax_cross_entropy(context, logits, targets, options_.label_smoothing);
   context.check_cancelled();
   const Batch batch = {logits.value().clone(), loss.value().data<float>()[0]};
+  if (!std::isfinite(batch.loss)) {
+    fail_diverged(concat("the loss of the batch is ", batch.loss));
+  }
   tape.backward(loss, workspace_);
   return batch;
 }
@@ -138,7 +151,10 @@ double Trainer::update(double learning_rate) {
   const std::vector<Tensor> gradients = take_gradients();
   bool any = false;
   for (const Tensor& gradient : gradients) any = any || gradient.defined();
-  require(any, "no gradient has been accumulated since the last update; run a batch first");
+  if (!any) {
+    fail(ATA_INVALID_STATE,
+         "no gradient has been accumulated since the last update; run a batch first");
+  }
   return optimizer_.update(learning_rate, gradients);
 }
 

@@ -9,9 +9,6 @@
 namespace ata {
 namespace {
 
-constexpr int32_t kMaxFrames = 1 << 16;
-constexpr int32_t kMaxSize = 1 << 14;
-
 void check_range(int32_t value, int32_t low, int32_t high, const char* name) {
   require(value >= low && value <= high, name, " is ", value, "; valid values are ", low, " to ",
           high);
@@ -132,18 +129,19 @@ ata_clip_options default_clip_options() {
 
 void check_clip_options(const ata_clip_options& options) {
   check_range(options.sampling, ATA_SAMPLING_DENSE, ATA_SAMPLING_SEGMENTS, "sampling");
-  check_range(options.frames, 1, kMaxFrames, "frames");
-  require(std::isfinite(options.stride) && options.stride > 0, "stride is ", options.stride,
-          "; it must be above 0");
-  require(std::isfinite(options.fps) && options.fps >= 0, "fps is ", options.fps,
-          "; it must be above 0, or 0 for the video's own");
-  require(std::isfinite(options.offset), "offset is ", options.offset,
-          "; it must be a number of seconds, or negative to place the clip automatically");
+  check_range(options.frames, 1, ATA_MAX_FRAMES, "frames");
+  require(options.stride > 0 && options.stride <= ATA_MAX_RATE, "stride is ", options.stride,
+          "; it must be above 0 and at most ", ATA_MAX_RATE);
+  require(options.fps >= 0 && options.fps <= ATA_MAX_RATE, "fps is ", options.fps,
+          "; it must be above 0 and at most ", ATA_MAX_RATE, ", or 0 for the video's own");
+  require(std::isfinite(options.offset) && options.offset <= ATA_MAX_SECONDS, "offset is ",
+          options.offset, "; it must be at most ", ATA_MAX_SECONDS,
+          " seconds, or negative to place the clip automatically");
   require(options.clip_count >= 1, "clip_count is ", options.clip_count, "; it must be at least 1");
   check_range(options.clip_index, 0, options.clip_count - 1, "clip_index");
   check_range(options.short_policy, ATA_SHORT_ERROR, ATA_SHORT_LOOP, "short_policy");
-  check_range(options.size, 1, kMaxSize, "size");
-  check_range(options.resize, 0, kMaxSize, "resize");
+  check_range(options.size, 1, ATA_MAX_IMAGE_SIZE, "size");
+  check_range(options.resize, 0, ATA_MAX_IMAGE_SIZE, "resize");
   require(options.resize == 0 || options.resize >= options.size, "resize is ", options.resize,
           ", smaller than size, ", options.size, "; the crop would not fit into the resized frame");
   require(options.crop_count == 1 || options.crop_count == 3, "crop_count is ", options.crop_count,

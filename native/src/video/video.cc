@@ -142,9 +142,8 @@ ata_video_options default_video_options() {
 
 std::unique_ptr<VideoReader> VideoReader::open(const std::string& path,
                                                const ata_video_options& options) {
-  constexpr int32_t kMaxThreads = 256;
-  require(options.threads >= 0 && options.threads <= kMaxThreads, "threads is ", options.threads,
-          "; valid values are 0 (the codec chooses) to ", kMaxThreads);
+  require(options.threads >= 0 && options.threads <= ATA_MAX_THREADS, "threads is ",
+          options.threads, "; valid values are 0 (the codec chooses) to ", ATA_MAX_THREADS);
   require(std::isfinite(options.folder_fps) && options.folder_fps > 0 && options.folder_fps <= 1e6,
           "folder_fps is ", options.folder_fps, "; it must be above 0 and at most 1e6");
   require(options.keep_bytes >= 0, "keep_bytes is ", options.keep_bytes,
@@ -251,7 +250,7 @@ VideoWriter::VideoWriter(const std::string& path, int width, int height, double 
 }
 
 void VideoWriter::add(const Tensor& frame) {
-  require(encoder_ != nullptr, "'", path_, "' is complete; no frame can be added");
+  if (!encoder_) fail(ATA_INVALID_STATE, "'", path_, "' is complete; no frame can be added");
   check_image(frame, "a frame");
   require(frame.dim(0) == height_ && frame.dim(1) == width_, "a frame of ", frame.dim(1), " x ",
           frame.dim(0), " pixels does not fit the video '", path_, "' of ", width_, " x ", height_);
@@ -260,8 +259,10 @@ void VideoWriter::add(const Tensor& frame) {
 }
 
 void VideoWriter::finish() {
-  require(encoder_ != nullptr, "'", path_, "' is complete already");
-  require(frame_count_ > 0, "'", path_, "' has no frames; add at least one");
+  if (!encoder_) fail(ATA_INVALID_STATE, "'", path_, "' is complete already");
+  if (frame_count_ == 0) {
+    fail(ATA_INVALID_STATE, "'", path_, "' has no frames; add at least one");
+  }
   encoder_->finish();
   encoder_.reset();
   place_->commit();

@@ -43,6 +43,17 @@ public sealed class UsageTests(CliFiles files) : IClassFixture<CliFiles>
         { ["bench"], "--arch" },
         { ["bench", "--arch", "vit-tiny", "--model", "m"], "either" },
         { ["info", "--threads", "none"], "--threads" },
+        { ["info", "--threads", "1025"], "1024" },
+        { ["sample", "x.mp4", "--output", "o", "--offset", "1e300"], "--offset is '1e300'" },
+        { ["predict", "", "--model", "m"], "clip is empty" },
+        { ["predict", "x.mp4", "--model", ""], "--model is empty" },
+        { ["predict", "x.mp4", "--model", "m", "--device", "tpu"], "--device is 'tpu'" },
+        { ["align", "x.mp4", "--alignment", "soft"], "--alignment is 'soft'" },
+        { ["init", "o.safetensors", "--arch", "vit-enormous"], "--arch is 'vit-enormous'" },
+        { ["init", "o.safetensors", "--arch", "vit-tiny", "--image-size", "100"], "--image-size is 100, not a multiple of --patch-size" },
+        { ["init", "o.safetensors", "--arch", "vit-tiny", "--heads", "5"], "--heads is 5, which does not divide --dim" },
+        { ["synth", "o", "--frames", "1"], "--frames is '1'" },
+        { ["train", "--data", "x", "--out", "o", "--arch", "vit-tiny", "--flip", "2"], "--flip is '2'" },
     };
 
     public static TheoryData<string[], string> FailedJobs => new()
@@ -53,7 +64,9 @@ public sealed class UsageTests(CliFiles files) : IClassFixture<CliFiles>
         // The page is tried first: it would be a pity to find out after the work.
         { ["align", "no/such/clip.mp4", "--html", "no/such/page.html"], "no/such/page.html" },
         { ["sample", "no/such/clip.mp4", "--output", "o"], "no/such/clip.mp4" },
-        { ["init", "o.safetensors", "--arch", "vit-enormous"], "vit-enormous" },
+        // Names like any other, and not a file with more arguments.
+        { ["align", "@no-such-clip.mp4"], "@no-such-clip.mp4" },
+        { ["predict", "x.mp4", "--model", "@no/such/model.safetensors"], "@no/such/model.safetensors" },
         { ["init", "o.safetensors", "--arch", "vit-tiny", "--labels", "no/such/labels.txt"], "no/such/labels.txt" },
         { ["import", "no/such/in.safetensors", "o.safetensors"], "no/such/in.safetensors" },
     };
@@ -163,6 +176,69 @@ public sealed class UsageTests(CliFiles files) : IClassFixture<CliFiles>
         Assert.Equal("error: cancelled", process.StandardError.ReadToEnd().Trim());
     }
 
+    [Fact]
+    public void FileThatBeginsWithAt_IsAFile()
+    {
+        string clip = files.In("@clip.mp4");
+        File.Copy(files.Clip, clip);
+
+        ProgramResult result = AtaProgram.Run("sample", clip, "--frames", "2", "--size", "32", "--output", files.In("@out.safetensors"));
+
+        Assert.Equal(0, result.Code);
+        Assert.True(File.Exists(files.In("@out.safetensors")));
+    }
+
+    [Fact]
+    public void OptionThatTheLibraryRefuses_IsNamedAsTyped()
+    {
+        // The model has 32 pixels in patches of 8.
+        ProgramResult size = AtaProgram.Run("predict", files.Clip, "--model", files.Model, "--image-size", "33");
+        Assert.Equal(2, size.Code);
+        AssertOneError(size, "--image-size is 33");
+
+        ProgramResult block = AtaProgram.Run("align", files.Clip, "--model", files.Model, "--stride", "1", "--block", "9");
+        Assert.Equal(2, block.Code);
+        AssertOneError(block, "--block is 9");
+
+        ProgramResult resize = AtaProgram.Run("sample", files.Clip, "--frames", "2", "--size", "64", "--resize", "32", "--output", files.In("o"));
+        Assert.Equal(2, resize.Code);
+        AssertOneError(resize, "--resize is 32");
+    }
+
+    [Fact]
+    public void MissingGpu_IsAFailedJobThatNamesTheRemedy()
+    {
+        ProgramResult result = AtaProgram.Run("predict", files.Clip, "--model", files.Model, "--device", "cuda:7");
+
+        Assert.Equal(1, result.Code);
+        AssertOneError(result, "'cpu'");
+    }
+
+    [Fact]
+    public void NamesFromFiles_DoNotReachTheTerminalAsTheyAre()
+    {
+        string model = files.In("labels.safetensors");
+        using (Model made = Model.Create(new ModelConfig { ImageSize = 32, PatchSize = 16, Dim = 16, Depth = 1, Heads = 1, Frames = 2, Classes = 2 }))
+        {
+            made.SetLabels(["\u001b[31mred\u001b[0m", "two\nlines \u202etfel"]);
+            made.Save(model);
+        }
+
+        ProgramResult result = AtaProgram.Run("predict", files.Clip, "--model", model, "--stride", "1");
+        Assert.Equal(0, result.Code);
+        Assert.DoesNotContain('\u001b', result.Output);
+        Assert.DoesNotContain('\u202e', result.Output);
+        Assert.Contains("\\x1b[31mred", result.Output);
+        Assert.Contains("two\\nlines \\u202etfel", result.Output);
+
+        if (!OperatingSystem.IsWindows())
+        {
+            ProgramResult missing = AtaProgram.Run("align", "no\nsuch\u001b[2Jclip.mp4");
+            Assert.Equal(1, missing.Code);
+            AssertOneError(missing, "\\x1b[2J");
+        }
+    }
+
     private static void AssertOneError(ProgramResult result, string names)
     {
         string line = Assert.Single(result.ErrorLines);
@@ -170,5 +246,6 @@ public sealed class UsageTests(CliFiles files) : IClassFixture<CliFiles>
         Assert.Contains(names, line);
         Assert.DoesNotContain("   at ", line);
         Assert.DoesNotContain("internal error", line);
+        Assert.DoesNotContain(line, c => char.IsControl(c));
     }
 }

@@ -119,8 +119,8 @@ public sealed class TemporalBlockTests
         var block = new TemporalBlock(Channels, s_options);
         using AtaTensor narrow = Features(1, 2, 3, 4);
         Assert.Contains("4 channels", Assert.ThrowsAny<ArgumentException>(() => block.Forward(narrow)).Message);
-        Assert.Contains("no forward to go back through", Assert.ThrowsAny<ArgumentException>(() => block.Backward(narrow)).Message);
-        Assert.Contains("no parameter 'x'", Assert.ThrowsAny<ArgumentException>(() => block.GetParameter("x")).Message);
+        Assert.Contains("no forward to go back through", Assert.Throws<InvalidOperationException>(() => block.Backward(narrow)).Message);
+        Assert.Contains("no parameter 'x'", Assert.Throws<KeyNotFoundException>(() => block.GetParameter("x")).Message);
         using AtaTensor parameter = block.GetParameter("temporal_fc.bias");
         block.Dispose();
         Assert.Equal(new float[Channels], parameter.AsSpan<float>());

@@ -123,6 +123,59 @@ public sealed class VideoClassifierTests : IDisposable
     }
 
     [Fact]
+    public void Dispose_InTheMidstOfTheFirstCall_LetsItFinishWithItsLabels()
+    {
+        // The labels are not yet read then.
+        VideoClassifier classifier = VideoClassifier.Load(_model);
+        var views = new List<int>();
+        var options = new PredictOptions { TemporalViews = 4, Sampling = Sampling, Progress = new Recorder(views, done => DisposeAt(done, 2, classifier)) };
+
+        Predictions predictions = classifier.Predict(_video, options);
+
+        Assert.Equal([1, 2, 3, 4], views);
+        Assert.Contains(predictions.Best.Label, (string[])["walk", "run", "jump", "sit", "wave"]);
+        Assert.Throws<ObjectDisposedException>(() => classifier.Predict(_video));
+        Assert.Throws<ObjectDisposedException>(() => classifier.Model.CreateSession());
+        Assert.Throws<ObjectDisposedException>(() => classifier.Forward(TinyModel.Clips(1), new float[5]));
+    }
+
+    [Fact]
+    public async Task Dispose_WithTwoCallsRunning_LetsBothFinish()
+    {
+        VideoClassifier classifier = VideoClassifier.Load(_model);
+        using var begun = new CountdownEvent(2);
+        using var disposed = new ManualResetEventSlim();
+        Task<Predictions>[] calls = Enumerable.Range(0, 2).Select(_ => classifier.PredictAsync(_video, new PredictOptions
+        {
+            TemporalViews = 3,
+            Sampling = Sampling,
+            Progress = new Recorder([], done => Meet(done, begun, disposed)),
+        })).ToArray();
+        begun.Wait();
+        classifier.Dispose();
+        disposed.Set();
+
+        Assert.All(await Task.WhenAll(calls), predictions => Assert.Equal(5, predictions.Count));
+    }
+
+    private static void DisposeAt(int done, int view, VideoClassifier classifier)
+    {
+        if (done == view)
+        {
+            classifier.Dispose();
+        }
+    }
+
+    private static void Meet(int done, CountdownEvent begun, ManualResetEventSlim disposed)
+    {
+        if (done == 1)
+        {
+            begun.Signal();
+            disposed.Wait();
+        }
+    }
+
+    [Fact]
     public async Task PredictAsync_CanBeCancelled()
     {
         using VideoClassifier classifier = await VideoClassifier.LoadAsync(_model);

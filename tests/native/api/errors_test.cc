@@ -145,9 +145,30 @@ TEST(CApi, UnknownDeviceAndAbsentCudaAreErrors) {
   const std::string path = std::string(ATA_TEST_DATA) + "/tiny-ata.safetensors";
   EXPECT_EQ(ata_model_load(path.c_str(), &options, &model), ATA_DEVICE_UNAVAILABLE);
   EXPECT_NE(std::string(ata_last_error()).find("tpu"), std::string::npos);
-  options.device = "cuda";
-  EXPECT_NE(ata_model_load(path.c_str(), &options, &model), ATA_OK);
+  options.device = "cuda:999";  // neither plugin nor so many GPUs
+  EXPECT_EQ(ata_model_load(path.c_str(), &options, &model), ATA_DEVICE_UNAVAILABLE);
   EXPECT_EQ(model, nullptr);
+}
+
+TEST(CApi, MessagesAreOneLineOfPrintableText) {
+  ata_tensor_file* file = nullptr;
+  ASSERT_EQ(ata_tensor_file_create(&file), ATA_OK);
+  ata_tensor* tensor = nullptr;
+  EXPECT_EQ(ata_tensor_file_get(file, "a\n\x1b[31m\xff", &tensor), ATA_UNKNOWN_NAME);
+  EXPECT_NE(std::string(ata_last_error()).find("'a\\n\\x1b[31m\\xff'"), std::string::npos)
+      << ata_last_error();
+  // However long a name is, there is room for what is wrong with it.
+  const std::string name(100'000, 'n');
+  EXPECT_EQ(ata_tensor_file_get(file, name.c_str(), &tensor), ATA_UNKNOWN_NAME);
+  EXPECT_NE(std::string(ata_last_error()).find("has no tensor 'nnn"), std::string::npos);
+  EXPECT_LT(std::string(ata_last_error()).size(), 400u);
+  ata_tensor_file_release(file);
+  // What does not fit is cut off between characters.
+  const std::string path = "/no/such/" + std::string(20'000, '\x1b');
+  EXPECT_NE(ata_tensor_file_open(path.c_str(), &file), ATA_OK);
+  const std::string message = ata_last_error();
+  EXPECT_LT(message.size(), 8192u);
+  EXPECT_EQ(message.substr(message.size() - 7), "\\x1b...");
 }
 
 }  // namespace

@@ -123,6 +123,8 @@ TEST_F(CApiTemporalBlock, RejectsWhatItCannotUse) {
   wrong = options_;
   wrong.device = "abacus";
   fails(ATA_DEVICE_UNAVAILABLE, "abacus", &wrong, nullptr);
+  wrong.device = "cuda:999";  // neither plugin nor so many GPUs
+  fails(ATA_DEVICE_UNAVAILABLE, "use device 'cpu'", &wrong, nullptr);
   ata_alignment_options alignment;
   ASSERT_EQ(ata_alignment_options_init(&alignment), ATA_OK);
   alignment.method = static_cast<ata_alignment>(99);
@@ -133,13 +135,14 @@ TEST_F(CApiTemporalBlock, RejectsWhatItCannotUse) {
   EXPECT_EQ(ata_temporal_block_forward(block_.get(), nullptr, 0, &output), ATA_INVALID_ARGUMENT);
   EXPECT_EQ(ata_temporal_block_forward(block_.get(), features_.get(), 0, nullptr),
             ATA_INVALID_ARGUMENT);
-  EXPECT_EQ(ata_temporal_block_backward(block_.get(), features_.get(), &output),
-            ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_temporal_block_backward(block_.get(), features_.get(), &output), ATA_INVALID_STATE);
   EXPECT_EQ(ata_temporal_block_get_parameter(block_.get(), "head.weight", &output),
-            ATA_INVALID_ARGUMENT);
+            ATA_UNKNOWN_NAME);
+  EXPECT_EQ(ata_temporal_block_get_gradient(block_.get(), "head.weight", &output),
+            ATA_UNKNOWN_NAME);
   EXPECT_EQ(ata_temporal_block_get_gradient(block_.get(), "temporal_fc.bias", &output),
-            ATA_INVALID_ARGUMENT);
-  EXPECT_EQ(ata_temporal_block_get_trajectories(block_.get(), &output), ATA_INVALID_ARGUMENT);
+            ATA_INVALID_STATE);
+  EXPECT_EQ(ata_temporal_block_get_trajectories(block_.get(), &output), ATA_INVALID_STATE);
   EXPECT_EQ(output, features_.get());
 }
 

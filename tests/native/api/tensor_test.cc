@@ -67,7 +67,7 @@ TEST(CApiTensor, FileKeepsTensorsAndMetadata) {
   ASSERT_EQ(ata_tensor_get_info(tensor, &info), ATA_OK);
   EXPECT_EQ(static_cast<const float*>(info.data)[2], 3.0f);
   ata_tensor_release(tensor);
-  EXPECT_EQ(ata_tensor_file_get(file, "b", &tensor), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_tensor_file_get(file, "b", &tensor), ATA_UNKNOWN_NAME);
   ata_tensor_file_release(file);
   std::filesystem::remove(path);
 }

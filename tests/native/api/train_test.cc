@@ -168,7 +168,7 @@ TEST_F(CApiTraining, NullsAreReportedByName) {
             ATA_INVALID_ARGUMENT);
   EXPECT_NE(std::string(ata_last_error()).find("clips"), std::string::npos);
   EXPECT_EQ(ata_trainer_update(nullptr, 0.1, nullptr), ATA_INVALID_ARGUMENT);
-  EXPECT_EQ(ata_trainer_update(handle.get(), 0.1, nullptr), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_trainer_update(handle.get(), 0.1, nullptr), ATA_INVALID_STATE);
   EXPECT_EQ(ata_trainer_update_count(nullptr), 0);
   EXPECT_EQ(ata_trainer_averaged_model(handle.get(), nullptr), ATA_INVALID_ARGUMENT);
   EXPECT_EQ(ata_trainer_save(handle.get(), nullptr, nullptr), ATA_INVALID_ARGUMENT);

@@ -109,7 +109,7 @@ TEST(ConfigTest, NamedArchitectures) {
   } catch (const Error& error) {
     EXPECT_EQ(error.status(), ATA_INVALID_ARGUMENT);
     EXPECT_STREQ(error.what(),
-                 "unknown architecture 'resnet'; valid are 'vit-tiny', 'vit-small', 'vit-base' and "
+                 "architecture is 'resnet'; valid are 'vit-tiny', 'vit-small', 'vit-base' and "
                  "'vit-large'");
   }
 }
@@ -124,19 +124,31 @@ TEST(ConfigTest, RejectsWhatCannotBeAModel) {
   EXPECT_MENTIONS(rejection(with("\"heads\":12", "\"heads\":0")), "heads is 0");
   EXPECT_MENTIONS(rejection(with("\"depth\":12", "\"depth\":-1")), "depth is -1");
   EXPECT_MENTIONS(rejection(with(":768", ":99999999")), "dim");
-  EXPECT_MENTIONS(rejection(with(":768", ":1e30")), "'dim' that is not an integer");
-  EXPECT_MENTIONS(rejection(with(":768", ":9999999999999")), "'dim' that is not an integer");
-  EXPECT_MENTIONS(rejection(with(":768", ":\"768\"")), "'dim' that is not an integer");
+  EXPECT_MENTIONS(rejection(with(":768", ":1e30")), "'dim' 1e+30");
+  EXPECT_MENTIONS(rejection(with(":768", ":9999999999999")), "'dim' 9999999999999");
+  EXPECT_MENTIONS(rejection(with(":768", ":\"768\"")), "'dim' \"768\"");
   EXPECT_MENTIONS(rejection(with("\"dim\":768,", "")), "has no 'dim'");
   EXPECT_MENTIONS(rejection(with("\"dim\":768,", "\"dim\":768,\"dim\":768,")), "twice");
   EXPECT_MENTIONS(rejection(with("_ratio\":4", "_ratio\":0.0001")), "whole number");
   EXPECT_MENTIONS(rejection(with("_ratio\":4", "_ratio\":-4")), "mlp_ratio");
-  EXPECT_MENTIONS(rejection(with("_ratio\":4", "_ratio\":1e39")), "mlp_ratio");
+  EXPECT_MENTIONS(rejection(with("_ratio\":4", "_ratio\":1e39")), "'mlp_ratio' 1e+39");
+  // No double holds it: the parser itself gives up.
+  EXPECT_MENTIONS(rejection(with("_ratio\":4", "_ratio\":1e400")), "'mlp_ratio'");
+  EXPECT_MENTIONS(rejection(with("\"frames\":8", "\"frames\":8,\"std\":[1,1e400,1]")), "'std'");
+  EXPECT_MENTIONS(rejection(with("\"frames\":8", "\"frames\":8,\"mean\":[1,1e39,1]")), "'mean'");
   EXPECT_MENTIONS(rejection(with("\"frames\":8", "\"frames\":8,\"mean\":[1,2]")), "three numbers");
   EXPECT_MENTIONS(rejection(with("\"frames\":8", "\"frames\":8,\"std\":[1,0,1]")), "std");
   EXPECT_MENTIONS(rejection(with("\"frames\":8", "\"frames\":8,\"labels\":[\"a\"]")),
                   "1 labels for 400 classes");
   EXPECT_MENTIONS(rejection(with("\"frames\":8", "\"frames\":8,\"labels\":[1]")), "strings");
+  const std::string zero =
+      rejection(with("\"classes\":400", "\"classes\":1,\"labels\":[\"a\\u0000b\"]"));
+  EXPECT_MENTIONS(zero, "zero character in 'a\\x00b'");
+  // A name must not push the rest of the message out of sight.
+  const std::string long_value =
+      rejection(with("\"temporal\":\"ata\"", "\"temporal\":\"" + std::string(100'000, 'x') + "\""));
+  EXPECT_MENTIONS(long_value, "'divided'");
+  EXPECT_LT(long_value.size(), 500u);
   EXPECT_MENTIONS(rejection("{"), "JSON");
   EXPECT_MENTIONS(rejection("[]"), "object");
   EXPECT_MENTIONS(rejection(std::string(1'000'000, '[')), "nested");

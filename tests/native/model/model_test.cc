@@ -196,7 +196,7 @@ TEST_F(ModelTest, RejectsImpossibleOptions) {
   options = {};
   options.device = "cuda:0";
   // Without a GPU or its plugin; never the CPU instead.
-  error_of(ATA_LIBRARY_UNAVAILABLE, [&] { Model::load(path(), options); });
+  EXPECT_MENTIONS(error_of(ATA_DEVICE_UNAVAILABLE, [&] { Model::load(path(), options); }), "'cpu'");
   options.device = "tpu";
   EXPECT_MENTIONS(error_of(ATA_DEVICE_UNAVAILABLE, [&] { Model::load(path(), options); }), "'tpu'");
   options = {};

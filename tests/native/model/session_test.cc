@@ -260,7 +260,7 @@ TEST_F(SessionFileTest, FeaturesAreWhatAlignmentSees) {
   error_of(ATA_INVALID_ARGUMENT, [&] { session.features(clip, 3); });
   session.features(clip, 1);
   EXPECT_EQ(session.trajectories(0).shape(), (Shape{2, 4, 16}));
-  EXPECT_MENTIONS(error_of(ATA_INVALID_ARGUMENT, [&] { session.trajectories(1); }),
+  EXPECT_MENTIONS(error_of(ATA_INVALID_STATE, [&] { session.trajectories(1); }),
                   "did not reach block 1");
 }
 
@@ -376,7 +376,7 @@ TEST(SessionTest, RejectsLabelsThatDoNotFit) {
   const ModelConfig config = tiny_config(ATA_TEMPORAL_DIVIDED, ATA_ALIGNMENT_EXACT);
   Session session(Model::create(config, 3));
   const Tensor clip = random_clip(config, 2, 1);
-  error_of(ATA_INVALID_ARGUMENT, [&] { session.gradient("norm.weight"); });
+  error_of(ATA_INVALID_STATE, [&] { session.gradient("norm.weight"); });
   error_of(ATA_INVALID_ARGUMENT, [&] { session.gradients(clip, Tensor()); });
   error_of(ATA_INVALID_ARGUMENT, [&] { session.gradients(clip, Tensor::zeros({1}, DType::kI64)); });
   error_of(ATA_INVALID_ARGUMENT, [&] { session.gradients(clip, Tensor::zeros({2}, DType::kI32)); });
@@ -384,7 +384,7 @@ TEST(SessionTest, RejectsLabelsThatDoNotFit) {
   labels.data<int64_t>()[1] = config.classes;
   error_of(ATA_INVALID_ARGUMENT, [&] { session.gradients(clip, labels); });
   session.gradients(clip, Tensor::zeros({2}, DType::kI64));
-  EXPECT_MENTIONS(error_of(ATA_INVALID_ARGUMENT, [&] { session.gradient("nose.weight"); }),
+  EXPECT_MENTIONS(error_of(ATA_UNKNOWN_NAME, [&] { session.gradient("nose.weight"); }),
                   "nose.weight");
   EXPECT_MENTIONS(error_of(ATA_UNSUPPORTED, [&] { session.trajectories(0); }), "'divided'");
 }

@@ -183,8 +183,8 @@ TEST(TemporalBlock, SaysWhatIsWrong) {
   const auto fails = [&](const std::string& text, const Tensor& features) {
     expect_error(ATA_INVALID_ARGUMENT, text, [&] { block.forward(features, true); });
   };
-  expect_error(ATA_INVALID_ARGUMENT, "run forward first", [&] { block.trajectories(); });
-  expect_error(ATA_INVALID_ARGUMENT, "no forward", [&] { block.backward(some_features()); });
+  expect_error(ATA_INVALID_STATE, "run forward first", [&] { block.trajectories(); });
+  expect_error(ATA_INVALID_STATE, "no forward", [&] { block.backward(some_features()); });
   fails("f32 [B, T, N, D]", Tensor::zeros({2, 3, 4}, DType::kF32));
   fails("f32 [B, T, N, D]", Tensor::zeros({1, 1, 1, kChannels}, DType::kI32));
   fails("have 9 channels", Tensor::zeros({1, 2, 3, 9}, DType::kF32));
@@ -194,13 +194,12 @@ TEST(TemporalBlock, SaysWhatIsWrong) {
   fails("NaN", broken);
 
   block.forward(some_features(), true);
-  expect_error(ATA_INVALID_ARGUMENT, "no gradient yet",
-               [&] { block.gradient("temporal_fc.weight"); });
+  expect_error(ATA_INVALID_STATE, "no gradient yet", [&] { block.gradient("temporal_fc.weight"); });
   expect_error(ATA_INVALID_ARGUMENT, "the gradient is",
                [&] { block.backward(as_maps(some_features())); });
   block.backward(some_features());
-  expect_error(ATA_INVALID_ARGUMENT, "no forward", [&] { block.backward(some_features()); });
-  expect_error(ATA_INVALID_ARGUMENT, "no parameter 'x'", [&] { block.parameters().tensor("x"); });
+  expect_error(ATA_INVALID_STATE, "no forward", [&] { block.backward(some_features()); });
+  expect_error(ATA_UNKNOWN_NAME, "no parameter 'x'", [&] { block.parameters().tensor("x"); });
   TemporalBlock soft(options_of(AlignmentMethod::kSoft));
   soft.forward(some_features(), false);
   expect_error(ATA_UNSUPPORTED, "soft", [&] { soft.trajectories(); });

@@ -190,7 +190,7 @@ TEST_F(TrainerTest, CancelsInTheMiddle) {
       }
     }
     canceller.join();
-    error_of(ATA_INVALID_ARGUMENT, [&] { trainer.update(1.0); });
+    error_of(ATA_INVALID_STATE, [&] { trainer.update(1.0); });
     EXPECT_TRUE(same_weights(*model, *model_of(fixture)));
   }
 }
@@ -199,7 +199,7 @@ TEST_F(TrainerTest, UpdateNeedsAGradientAndARate) {
   const Fixture fixture("tiny-divided");
   const auto model = model_of(fixture);
   Trainer trainer(model, TrainOptions());
-  EXPECT_MENTIONS(error_of(ATA_INVALID_ARGUMENT, [&] { trainer.update(1e-3); }), "accumulated");
+  EXPECT_MENTIONS(error_of(ATA_INVALID_STATE, [&] { trainer.update(1e-3); }), "accumulated");
   trainer.accumulate(fixture.get("clip"), fixture.get("labels"), 1.0f);
   error_of(ATA_INVALID_ARGUMENT, [&] { trainer.update(-1.0); });
   error_of(ATA_INVALID_ARGUMENT, [&] { trainer.update(std::numeric_limits<double>::infinity()); });
@@ -213,16 +213,32 @@ TEST_F(TrainerTest, AGradientThatIsNotFiniteIsClearedAndNamed) {
   const Fixture fixture("tiny-divided");
   const auto model = model_of(fixture);
   Trainer trainer(model, TrainOptions());
-  Tensor clip = fixture.get("clip").clone();
-  std::fill_n(clip.data<float>(), clip.count(), 3e38f);
-  trainer.accumulate(clip, fixture.get("labels"), 1.0f);
-  EXPECT_MENTIONS(error_of(ATA_INVALID_ARGUMENT, [&] { trainer.update(1e-3); }), "not finite");
+  // Each batch is finite, and their sum is not.
+  for (int i = 0; i < 60; ++i) {
+    trainer.accumulate(fixture.get("clip"), fixture.get("labels"), 3e38f);
+  }
+  EXPECT_MENTIONS(error_of(ATA_NOT_FINITE, [&] { trainer.update(1e-3); }), "not finite");
   EXPECT_TRUE(same_weights(*model, *model_of(fixture)));
   EXPECT_EQ(trainer.update_count(), 0);
   // Training goes on as if nothing had been.
   const float loss = trainer.accumulate(fixture.get("clip"), fixture.get("labels"), 1.0f).loss;
   EXPECT_NEAR(loss, fixture.get("loss").data<float>()[0], 1e-3);
   EXPECT_GT(trainer.update(1e-3), 0.0);
+}
+
+TEST_F(TrainerTest, ALossThatIsNotFiniteIsSaidAndNothingIsAccumulated) {
+  for (const char* name : {"tiny-ata", "tiny-divided"}) {
+    const Fixture fixture(name);
+    const auto model = model_of(fixture);
+    Trainer trainer(model, TrainOptions());
+    Tensor weight = model->parameters().tensor("blocks.0.mlp.fc2.weight");
+    const float before = weight.data<float>()[0];
+    weight.data<float>()[0] = std::numeric_limits<float>::quiet_NaN();
+    error_of(ATA_NOT_FINITE,
+             [&] { trainer.accumulate(fixture.get("clip"), fixture.get("labels"), 1.0f); });
+    weight.data<float>()[0] = before;
+    error_of(ATA_INVALID_STATE, [&] { trainer.update(1e-3); });
+  }
 }
 
 TEST_F(TrainerTest, LabelsAndProbabilitiesAgree) {

@@ -15,6 +15,57 @@ public sealed class VideoLoaderTests(TinyVideos videos) : IClassFixture<TinyVide
         Augmentation = new AugmentationOptions { ColorJitter = 0.3, HueJitter = 0.1, RandAugmentOperations = 1, ErasingProbability = 0.3 },
     };
 
+    [Fact]
+    public async Task CancelledWait_LosesNoBatch()
+    {
+        List<string> expected = await TakeAsync(VideoLoader.ForTraining(videos.Dataset, s_options), 3);
+        using VideoLoader loader = VideoLoader.ForTraining(videos.Dataset, s_options);
+        var taken = new List<ClipBatch>();
+        while (taken.Count < 3)
+        {
+            using var source = new CancellationTokenSource(TimeSpan.FromMilliseconds(1));
+            try
+            {
+                taken.Add((await loader.NextAsync(source.Token))!);
+            }
+            catch (OperationCanceledException error)
+            {
+                Assert.Equal(source.Token, error.CancellationToken);
+            }
+        }
+
+        Assert.Equal([0, 1, 2], taken.Select(b => b.Number));
+        Assert.Equal(3, expected.Count);
+        taken.ForEach(b => b.Dispose());
+    }
+
+    [Fact]
+    public async Task Dispose_EndsAWaitingCall()
+    {
+        // All batches that may be ready are out, so that the call waits until the loader is disposed.
+        VideoLoader loader = VideoLoader.ForTraining(videos.Dataset, s_options with { Prefetch = 1 });
+        using ClipBatch first = (await loader.NextAsync())!;
+        using ClipBatch second = (await loader.NextAsync())!;
+        Task<ClipBatch?> waiting = loader.NextAsync();
+        Assert.False(waiting.IsCompleted);
+
+        loader.Dispose();
+
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => waiting.WaitAsync(TimeSpan.FromSeconds(30)));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => loader.NextAsync());
+    }
+
+    [Fact]
+    public async Task FailedBatch_FailsAgain()
+    {
+        var dataset = new VideoDataset([new VideoItem("no/such/video.mp4", "a")], ["a"]);
+        using VideoLoader loader = VideoLoader.ForTraining(dataset, s_options with { AllowedBroken = 0 });
+        for (int i = 0; i < 5; ++i)
+        {
+            await Assert.ThrowsAsync<TooManyBrokenVideosException>(() => loader.NextAsync().WaitAsync(TimeSpan.FromSeconds(30)));
+        }
+    }
+
     [Theory]
     [InlineData("png", 1)]
     [InlineData("jpg", 4)]
@@ -338,9 +389,9 @@ public sealed class VideoLoaderTests(TinyVideos videos) : IClassFixture<TinyVide
     [Fact]
     public void OptionsOutOfRangeAreRefused()
     {
-        Assert.Throws<ArgumentException>(() => VideoLoader.ForTraining(videos.Dataset, s_options with { CropViews = 2 }));
-        Assert.Throws<ArgumentException>(() => VideoLoader.ForTraining(videos.Dataset, s_options with { Stride = 0 }));
-        Assert.Throws<ArgumentException>(() => VideoLoader.ForTraining(videos.Dataset, s_options with { Augmentation = new() { MinArea = 0 } }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => VideoLoader.ForTraining(videos.Dataset, s_options with { CropViews = 2 }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => VideoLoader.ForTraining(videos.Dataset, s_options with { Stride = 0 }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => VideoLoader.ForTraining(videos.Dataset, s_options with { Augmentation = new() { MinArea = 0 } }));
         Assert.Throws<DatasetException>(() => VideoLoader.ForTraining(new VideoDataset([], ["a"]), s_options));
     }
 

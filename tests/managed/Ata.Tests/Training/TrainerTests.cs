@@ -242,6 +242,55 @@ public sealed class TrainerTests(TinyVideos videos) : IClassFixture<TinyVideos>,
         var error = await Assert.ThrowsAsync<TrainingDivergedException>(() => trainer.FitAsync());
 
         Assert.Contains("Training diverged at step", error.Message);
+        Assert.Contains("lower the learning rate", error.Message);
+        Assert.Equal(AtaStatus.NotFinite, error.Status);
+    }
+
+    /// <summary>What goes wrong otherwise comes through as what it is, and not as advice about the learning rate.</summary>
+    [Fact]
+    public async Task OtherFailuresAreNotDivergence()
+    {
+        using Model model = Model.Create(s_model);
+        var options = s_options with { Augmentation = AugmentationOptions.None, Steps = 3 };
+        using var trainer = new Trainer(model, new OtherLabels(videos.Dataset), null, options);
+
+        Exception error = await Assert.ThrowsAnyAsync<Exception>(() => trainer.FitAsync());
+
+        Assert.IsNotType<TrainingDivergedException>(error);
+        Assert.DoesNotContain("learning rate", error.Message);
+    }
+
+    [Fact]
+    public void GradientThatIsNotFinite_HasAnExceptionOfItsOwn()
+    {
+        using Model model = TinyModel.Create();
+        using var trainer = new ModelTrainer(model, new OptimizerOptions { ClipNorm = 0 });
+        using AtaTensor clips = TinyModel.ClipTensor(2);
+        using AtaTensor labels = AtaTensor.CopyOf<long>([0, 1], 2);
+
+        var error = Assert.Throws<AtaNotFiniteException>(() =>
+        {
+            for (int i = 0; i < 100; ++i)
+            {
+                trainer.Accumulate(clips, labels, [], float.MaxValue);
+            }
+
+            trainer.Update(1e-3);
+        });
+
+        Assert.Equal(AtaStatus.NotFinite, error.Status);
+        Assert.Throws<ArgumentException>(() => trainer.Accumulate(labels, labels, []));
+        Assert.Throws<ArgumentException>(() => trainer.Update(double.NaN));
+    }
+
+    /// <summary>A dataset whose videos have classes that it does not name.</summary>
+    private sealed class OtherLabels(IVideoDataset inner) : IVideoDataset
+    {
+        public int Count => inner.Count;
+
+        public IReadOnlyList<string> Labels => inner.Labels;
+
+        public VideoItem this[int index] => inner[index] with { Label = "unheard-of" };
     }
 
     [Fact]
@@ -251,7 +300,7 @@ public sealed class TrainerTests(TinyVideos videos) : IClassFixture<TinyVideos>,
 
         Assert.Contains("2 classes and the model 3", Assert.Throws<ArgumentException>(() => new Trainer(model, videos.Dataset)).Message);
         using Model two = Model.Create(s_model);
-        Assert.Throws<ArgumentException>(() => new Trainer(two, videos.Dataset, null, s_options with { Accumulate = 0 }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new Trainer(two, videos.Dataset, null, s_options with { Accumulate = 0 }));
         Assert.Throws<ArgumentException>(() => new Trainer(two, videos.Dataset, null, s_options with { Optimizer = new() { Frozen = "no-such-parameter" } }));
     }
 
