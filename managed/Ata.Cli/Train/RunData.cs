@@ -70,7 +70,7 @@ internal static class RunData
         string[] untrained = all.Items.Select(i => i.Label).Distinct(StringComparer.Ordinal).Where(l => !trained.Contains(l)).ToArray();
         if (untrained.Length > 0)
         {
-            Console.Error.WriteLine($"warning: {DatasetReport.Count(untrained.Length, "class has", "classes have")} no training video: {DatasetReport.Some(untrained)}");
+            Terminal.WriteWarning($"{DatasetReport.Count(untrained.Length, "class has", "classes have")} no training video: {DatasetReport.Some(untrained)}");
         }
     }
 
@@ -96,7 +96,7 @@ internal static class RunData
         });
         files.Reads(dataset);
         DatasetReport report = dataset.Report!;
-        Console.Error.WriteLine(string.Join("; ", report.Omissions.Prepend(report.Summary)));
+        Terminal.WriteNote(string.Join("; ", report.Omissions.Prepend(report.Summary)));
         return dataset;
     }
 

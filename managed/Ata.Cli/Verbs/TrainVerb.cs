@@ -94,7 +94,7 @@ internal static class TrainVerb
 
         if (logs.Any(Path.Exists))
         {
-            Console.Error.WriteLine($"{directory.Path} holds a run that ended before its first checkpoint; it begins again.");
+            Terminal.WriteNote($"{directory.Path} holds a run that ended before its first checkpoint; it begins again.");
         }
     }
 
