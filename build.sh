@@ -95,7 +95,10 @@ have_dotnet() {
   local directory
   if ! command -v dotnet >/dev/null; then
     for directory in "${DOTNET_ROOT:-}" "$HOME/.dotnet" /usr/share/dotnet /usr/lib/dotnet; do
-      [[ -n $directory && -x $directory/dotnet ]] && export PATH="$directory:$PATH" && break
+      [[ -n $directory && -x $directory/dotnet ]] || continue
+      # What is built looks for the runtime there, too.
+      export PATH="$directory:$PATH" DOTNET_ROOT="$directory"
+      break
     done
   fi
   command -v dotnet >/dev/null && dotnet --list-sdks 2>/dev/null | grep -qE '^[1-9][0-9]\.'

@@ -17,7 +17,6 @@ set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")
 set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
 set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
-set(CMAKE_INSTALL_RPATH "$ORIGIN")
 
 add_library(ata_compile_options INTERFACE)
 target_include_directories(ata_compile_options INTERFACE
@@ -48,6 +47,20 @@ function(ata_add_test name)
   target_compile_definitions(${name}_test PRIVATE
     ATA_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
   gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+endfunction()
+
+# ata_look_beside(TARGET)
+# What is shipped finds its own kind beside itself and nowhere else, in the build tree as installed.
+# Without BUILD_WITH_INSTALL_RPATH CMake pads the build tree's path with colons, to have room for the
+# other one, and an empty entry is the current directory: a stranger's library there would run.
+function(ata_look_beside target)
+  if(APPLE)
+    set(here "@loader_path")
+  else()
+    set(here "$ORIGIN")
+  endif()
+  set_target_properties(${target} PROPERTIES
+    INSTALL_RPATH "${here}" INSTALL_RPATH_USE_LINK_PATH OFF BUILD_WITH_INSTALL_RPATH ON)
 endfunction()
 
 # ata_plugin_file_name(TARGET)

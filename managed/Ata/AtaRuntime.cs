@@ -15,10 +15,11 @@ namespace Ata;
 /// </remarks>
 public static unsafe class AtaRuntime
 {
-    /// <summary>Name of the environment variable with the path of the native library.</summary>
+    /// <summary>Name of the environment variable with the absolute path of the native library.</summary>
     public const string LibraryPathVariable = "ATA_LIBRARY_PATH";
 
-    /// <summary>The file of the native library, to be set before anything native is used; null to search.</summary>
+    /// <summary>The file of the native library, an absolute path, to be set before anything native is used; null to search.</summary>
+    /// <exception cref="ArgumentException">The path is not absolute.</exception>
     /// <exception cref="InvalidOperationException">Set after the library was loaded.</exception>
     public static string? LibraryPath
     {

@@ -39,6 +39,13 @@ internal static class NativeLibraryLoader
                         "The native library is already loaded; set its path before anything else of Ata is used.");
                 }
 
+                if (value is not null && !Path.IsPathFullyQualified(value))
+                {
+                    throw new ArgumentException(
+                        $"The path of the native library must be absolute, not '{value}': what is in the current directory is never loaded.",
+                        nameof(value));
+                }
+
                 _explicitPath = value;
             }
         }
@@ -116,7 +123,11 @@ internal static class NativeLibraryLoader
 
         if (Environment.GetEnvironmentVariable(AtaRuntime.LibraryPathVariable) is { Length: > 0 } variable)
         {
-            return [variable];
+            return Path.IsPathFullyQualified(variable)
+                ? [variable]
+                : throw new AtaLibraryException(
+                    $"The environment variable {AtaRuntime.LibraryPathVariable} must be the absolute path of a file, not '{variable}': "
+                    + "what is in the current directory is never loaded.");
         }
 
         string file = OperatingSystem.IsWindows() ? $"{LibraryName}.dll"
@@ -129,6 +140,7 @@ internal static class NativeLibraryLoader
             (AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? string.Empty)
             .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
         IEnumerable<string> existing = folders
+            .Where(Path.IsPathFullyQualified)
             .Select(folder => Path.Combine(folder, file))
             .Where(File.Exists);
         return new[]
@@ -152,7 +164,10 @@ internal static class NativeLibraryLoader
 
         try
         {
-            nint library = NativeLibrary.Load(path);
+            // A bare name is for the system's places; Windows would begin with the current directory.
+            nint library = Path.IsPathRooted(path)
+                ? NativeLibrary.Load(path)
+                : NativeLibrary.Load(path, typeof(NativeLibraryLoader).Assembly, DllImportSearchPath.SafeDirectories);
             if (NativeAbi.IsAta(library))
             {
                 return library;

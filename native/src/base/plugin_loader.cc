@@ -11,6 +11,10 @@
 #include <windows.h>
 #else
 #include <dlfcn.h>
+#if defined(__GLIBC__)
+#include <limits.h>
+#include <link.h>
+#endif
 #endif
 
 namespace ata {
@@ -41,9 +45,11 @@ fs::path own_directory() {
 
 void* open_library(const std::string& path, std::string& error) {
   const fs::path file = native_path(path);
-  // With an absolute path the plugin's own dependencies are looked for beside it as well.
-  HMODULE module =
-      LoadLibraryExW(file.c_str(), nullptr, file.is_absolute() ? LOAD_WITH_ALTERED_SEARCH_PATH : 0);
+  // With an absolute path the plugin's own dependencies are looked for beside it as well. A bare
+  // name is not looked for in the current directory, as it would be by default.
+  HMODULE module = LoadLibraryExW(
+      file.c_str(), nullptr,
+      file.is_absolute() ? LOAD_WITH_ALTERED_SEARCH_PATH : LOAD_LIBRARY_SEARCH_DEFAULT_DIRS);
   if (!module) error = system_error_text();
   return module;
 }
@@ -54,12 +60,28 @@ void* find_symbol(void* library, const char* name) {
 
 #else
 
+/// As above. A file that was loaded by a relative path is not looked up again: the current
+/// directory may be another one by now.
 fs::path own_directory() {
   Dl_info info = {};
+#if defined(__GLIBC__)
+  link_map* map = nullptr;
+  if (dladdr1(reinterpret_cast<void*>(&load_plugin), &info, reinterpret_cast<void**>(&map),
+              RTLD_DL_LINKMAP) == 0 ||
+      !map) {
+    return {};
+  }
+  if (map->l_name[0] == '\0') {  // the program itself
+    std::error_code code;
+    return fs::read_symlink("/proc/self/exe", code).parent_path();
+  }
+  char origin[PATH_MAX];
+  return dlinfo(map, RTLD_DI_ORIGIN, origin) == 0 ? fs::path(origin) : fs::path();
+#else
   if (dladdr(reinterpret_cast<void*>(&load_plugin), &info) == 0 || !info.dli_fname) return {};
-  std::error_code code;
-  const fs::path file = fs::absolute(info.dli_fname, code);
-  return code ? fs::path() : file.parent_path();
+  const fs::path file = info.dli_fname;
+  return file.is_absolute() ? file.parent_path() : fs::path();
+#endif
 }
 
 void* open_library(const std::string& path, std::string& error) {

@@ -50,9 +50,10 @@ struct PluginLoad {
 std::string plugin_file_name(const std::string& name);
 
 /// Loads the plugin `name` ("ata_video"): first the file beside the library (or program) that
-/// contains this code, then by the system's search. The file must export `entry` and report
-/// `api_version` and build_version(). A loaded plugin stays for the life of the process, because
-/// its code may be on the stack of any thread. Thread-safe; never throws except on lack of memory.
+/// contains this code, then by the system's search; never the one in the current directory. The
+/// file must export `entry` and report `api_version` and build_version(). A loaded plugin stays for
+/// the life of the process, because its code may be on the stack of any thread. Thread-safe; never
+/// throws except on lack of memory.
 PluginLoad load_plugin(const std::string& name, const char* entry, uint32_t api_version);
 
 /// For a plugin's entry function: sends this copy of base/log.h to the host's log. `host` lives as

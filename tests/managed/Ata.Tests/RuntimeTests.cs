@@ -64,7 +64,7 @@ public sealed unsafe class RuntimeTests
     public void LibraryPath_CannotChangeAfterLoading()
     {
         Assert.NotEmpty(AtaRuntime.Version);
-        Assert.Throws<InvalidOperationException>(() => AtaRuntime.LibraryPath = "elsewhere.so");
+        Assert.Throws<InvalidOperationException>(() => AtaRuntime.LibraryPath = Path.GetFullPath("elsewhere.so"));
     }
 
     [Fact]

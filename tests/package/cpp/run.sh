@@ -12,8 +12,11 @@ export CMAKE_GENERATOR="${CMAKE_GENERATOR:-Ninja}"
 cmake --install "$build" --prefix "$work/installed" >/dev/null
 mv "$work/installed" "$work/prefix"
 
-run() { # PROGRAM: in a folder of its own, without hints where libata is
-  mkdir -p "$work/run"
+mapfile -t libraries < <(find "$work/prefix" -name "libata*.so*" -type f)
+"$here/../run_path.sh" "${libraries[@]}"
+"$here/../decoys.sh" "$work/run" "${libraries[@]}"
+
+run() { # PROGRAM: in a folder of decoys, without hints where libata is
   (cd "$work/run" && env -u LD_LIBRARY_PATH "$1")
 }
 

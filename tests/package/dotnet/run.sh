@@ -7,16 +7,23 @@ work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
 "$here/feed.sh" "$work/feed" "$work/consumer"
-mkdir "$work/run"
 cp "$here/consumer.csproj" "$here/Program.cs" "$work/consumer/"
 cd "$work/consumer"
 
-run() { # PROGRAM
+run() { # PROGRAM: in a folder of decoys, without hints where libata is
   (cd "$work/run" && env -u LD_LIBRARY_PATH -u ATA_LIBRARY_PATH "$1")
 }
 
 dotnet build -c Release -v quiet -o "$work/built"
+libraries=("$work"/feed/installed/ata.native.*/*/runtimes/*/native/lib*)
+"$here/../run_path.sh" "${libraries[@]}"
+"$here/../decoys.sh" "$work/run" "${libraries[@]}"
 run "$work/built/consumer"
+relative="$(cd "$work/run" && ATA_LIBRARY_PATH=libata.so "$work/built/consumer" 2>&1 || true)"
+if [[ $relative != *"ATA_LIBRARY_PATH must be the absolute path"* ]]; then
+  echo "a relative ATA_LIBRARY_PATH is not refused: $relative"
+  exit 1
+fi
 
 rid="$(dotnet --info | sed -n 's/^ *RID: *//p')"
 publish() { # NAME PROPERTIES...: quiet unless it fails
