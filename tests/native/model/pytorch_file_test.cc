@@ -370,7 +370,7 @@ TEST_F(PyTorchFileTest, DamagedBytesNeverDoHarm) {
   }
   size_t read = 0;
   size_t refused = 0;
-  for (int round = 0; round < 2500; ++round) {
+  for (int round = 0; round < 1500; ++round) {
     std::string bytes = originals[below(originals.size())];
     for (size_t change = 1 + below(4); change-- > 0;) {
       // Half of the damage is done to the pickle, which comes first, the rest anywhere.
@@ -404,8 +404,8 @@ TEST_F(PyTorchFileTest, DamagedBytesNeverDoHarm) {
     }
   }
   // The damage must neither always nor never be found.
-  EXPECT_GT(read, 100u);
-  EXPECT_GT(refused, 1000u);
+  EXPECT_GT(read, 50u);
+  EXPECT_GT(refused, 500u);
 }
 
 }  // namespace
