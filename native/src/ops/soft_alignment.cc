@@ -187,8 +187,8 @@ Variable soft_scatter(const Context& context, const Variable& trajectories, cons
         if (trajectories.requires_gradient()) {
           Tensor dc = square(trajectories.mutable_gradient(context.allocator), layout, frame);
           table.linear(frame_rows(x.value(), layout, frame), drows, nullptr,
-                       frame_rows(dpassing, layout, frame), Activation::kNone, /*accumulate=*/true, dc,
-                       context.allocator);
+                       frame_rows(dpassing, layout, frame), Activation::kNone, /*accumulate=*/true,
+                       dc, context.allocator);
         }
       }
       context.accumulate_gradient(residual, std::move(dy));

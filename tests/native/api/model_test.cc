@@ -72,7 +72,7 @@ TEST_F(CApiModel, ImportsTellWhatBecameOfTheFile) {
   EXPECT_EQ(ata_model_value_count(imported.get()), ata_model_value_count(model_.get()) - 49);
   int ignored = 0, made = 0;
   for (size_t i = 0; i < ata_model_import_note_count(imported.get()); ++i) {
-    ata_import_note_kind kind = -1;
+    ata_import_note_kind kind = ATA_IMPORT_FOUND;
     const char* subject = nullptr;
     const char* text = nullptr;
     ASSERT_EQ(ata_model_import_note(imported.get(), i, &kind, &subject, &text), ATA_OK);
@@ -83,7 +83,7 @@ TEST_F(CApiModel, ImportsTellWhatBecameOfTheFile) {
   EXPECT_EQ(made, 1);
 
   raw = nullptr;
-  ata_import_note_kind kind = -1;
+  ata_import_note_kind kind = ATA_IMPORT_FOUND;
   const char* text = nullptr;
   EXPECT_EQ(ata_model_import_note(imported.get(), 999, &kind, &text, &text), ATA_INVALID_ARGUMENT);
   options.ignore_count = 2;

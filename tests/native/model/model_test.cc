@@ -5,7 +5,6 @@
 #include <fstream>
 #include <limits>
 
-#include "base/log.h"
 #include "fixture.h"
 #include "model/session.h"
 
@@ -34,16 +33,6 @@ class ModelTest : public ModelFileTest {
     EXPECT_MENTIONS(message, file);
     return message;
   }
-};
-
-struct LogCapture {
-  LogCapture() {
-    set_log_sink([](ata_log_level, const char* message,
-                    void* self) { static_cast<LogCapture*>(self)->text += message; },
-                 this, ATA_LOG_INFO);
-  }
-  ~LogCapture() { set_log_sink(nullptr, nullptr, ATA_LOG_OFF); }
-  std::string text;
 };
 
 TEST_F(ModelTest, SaveAndLoadRoundTripIsBitExact) {

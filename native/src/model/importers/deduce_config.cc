@@ -224,8 +224,9 @@ class Deduction {
       questions_.push_back(concat("which activation it has, for no tensor tells (",
                                   facts_.activation_question, "): --activation"));
     }
-    const auto eps = choose<float>("norm_eps", options_.norm_eps, published_.norm_eps,
-                                   facts_.norm_eps, [](float value) { return concat(value); });
+    const auto eps =
+        choose<float>("norm_eps", options_.norm_eps, published_.norm_eps, facts_.norm_eps,
+                      facts_.known_of, [](float value) { return concat(value); });
     if (eps) result_.config.norm_eps = *eps;
   }
 
