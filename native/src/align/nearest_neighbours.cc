@@ -38,6 +38,7 @@ struct NearCounts {
   int64_t x;
   int64_t y;
   int64_t at_radius;
+  bool is_equal;  // that neighbour is equal to the row
 };
 
 }  // namespace
@@ -88,7 +89,7 @@ NearCounts count_near(const Columns& x, const Columns& y, int64_t i, int neighbo
   }
   const auto limit = hn::Set(tag, radius);
   const int64_t itself = radius > 0 ? 1 : 0;
-  NearCounts counts = {-itself, -itself, 0};
+  NearCounts counts = {-itself, -itself, 0, radius == 0};
   for (int64_t j = 0; j < x.padded; j += lanes) {
     const auto in_x = hn::Load(tag, dx + j);
     const auto in_y = hn::Load(tag, dy + j);
@@ -119,6 +120,9 @@ constexpr uint64_t kSurrogates = 4;
 // equal ones are, and distances of continuous values, rounded to float32, coincide now and then.
 // Each may add log(count) to its share of the estimate; these 0.01 nats, less than it scatters.
 constexpr double kTiedShare = 0.001;
+
+// Rows at equal distances, times the number of rows, that normal scores have by themselves.
+constexpr int64_t kCoincidences = 200;
 
 class ColumnStorage {
  public:
@@ -191,8 +195,10 @@ NeighbourInformation neighbour_information(const SampleMatrix& x, const SampleMa
       terms[static_cast<size_t>(i)] =
           digamma(static_cast<double>(near.x + 1)) + digamma(static_cast<double>(near.y + 1));
       // Of a continuous distribution one row is as far as the k-th neighbour, in x or in y: that
-      // neighbour. Normal scores are symmetric, so that there may be its mirror image, too.
-      tied[static_cast<size_t>(i)] = near.at_radius > 2 ? 1 : 0;
+      // neighbour. Normal scores are symmetric, so that there may be its mirror image, too, and
+      // those of few rows are few numbers, whose differences coincide.
+      const bool is_tied = near.is_equal || near.at_radius > 2 + kCoincidences / count;
+      tied[static_cast<size_t>(i)] = is_tied ? 1 : 0;
     }
   });
   double sum = 0;

@@ -128,8 +128,8 @@ public sealed partial class InformationTests(CliFiles files) : IClassFixture<Cli
         Assert.Contains("--components needs --information", result.Error);
     }
 
-    // Noise of cells of 2 pixels, which moves to the right by 8 pixels a frame and comes back on the left, under as many
-    // black lines.
+    // Noise of cells of 2 pixels, which moves to the right by 8 pixels a frame and comes back on the left, a little different
+    // in each frame (what is the same in several is tied); and black lines at the top.
     private static void WriteMovingNoise(string path, int black = 0)
     {
         const int Size = 64;
@@ -139,10 +139,11 @@ public sealed partial class InformationTests(CliFiles files) : IClassFixture<Cli
         var pixels = new byte[Size * Size * 3];
         for (int frame = 0; frame < 6; ++frame)
         {
+            byte[] seen = [.. cells.Select(cell => (byte)Math.Clamp(cell + random.Next(-12, 13), 0, 255))];
             for (int i = black * Size; i < Size * Size; ++i)
             {
                 int x = (i + Size - (8 * frame)) % Size;
-                Array.Fill(pixels, cells[(i / Size / 2 * (Size / 2)) + (x / 2)], 3 * i, 3);
+                Array.Fill(pixels, seen[(i / Size / 2 * (Size / 2)) + (x / 2)], 3 * i, 3);
             }
 
             writer.Add(pixels);
