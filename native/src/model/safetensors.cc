@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "model/containers/element_types.h"
-#include "model/containers/file_kind.h"
+#include "model/containers/file_format.h"
 
 namespace ata {
 namespace {
@@ -162,12 +162,12 @@ class TensorFile::HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 
 TensorFile::TensorFile(const std::string& path) : path_(path) {
   file_ = std::make_shared<const InputFile>(path);
-  const FileKind kind = recognise(*file_);
-  if (kind.is_pytorch() || kind.container == FileKind::Container::kShardIndex) {
+  const FileFormat kind = recognise(*file_);
+  if (kind.is_pytorch() || kind.container == FileFormat::Container::kShardIndex) {
     fail(ATA_BAD_MODEL, "'", path, "' is ", kind.what,
          ", not a safetensors file; convert it with: ata import ", path, " OUT.safetensors");
   }
-  if (kind.container == FileKind::Container::kOther) {
+  if (kind.container == FileFormat::Container::kOther) {
     fail(ATA_BAD_MODEL, "'", path, "' is ", kind.what, ", not a safetensors file; ", kind.remedy);
   }
   const uint64_t size = file_->size();

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "model/containers/file_kind.h"
+#include "model/containers/file_format.h"
 #include "model/containers/pytorch_file.h"
 #include "model/containers/sharded_file.h"
 #include "model/safetensors.h"
@@ -55,20 +55,20 @@ std::unique_ptr<TensorSource> open_tensor_source(const std::string& path, const 
   if (fs::is_directory(native_path(path), code)) {
     return open_tensor_source(checkpoint_in_folder(path), key);
   }
-  const FileKind kind = recognise(InputFile(path));
+  const FileFormat kind = recognise(InputFile(path));
   require(key.empty() || kind.is_pytorch(), "key '", key, "' is for the dictionaries of a PyTorch ",
           "file, but '", path, "' is ", kind.what.empty() ? "none" : kind.what);
   switch (kind.container) {
-    case FileKind::Container::kPyTorchZip:
-    case FileKind::Container::kPyTorchLegacy:
+    case FileFormat::Container::kPyTorchZip:
+    case FileFormat::Container::kPyTorchLegacy:
       return std::make_unique<PyTorchFile>(path, kind.container, key);
-    case FileKind::Container::kShardIndex:
+    case FileFormat::Container::kShardIndex:
       return std::make_unique<ShardedFile>(path);
-    case FileKind::Container::kOther:
+    case FileFormat::Container::kOther:
       fail(ATA_BAD_MODEL, "'", path, "' is ", kind.what, "; ", kind.remedy);
-    case FileKind::Container::kSafetensors:
+    case FileFormat::Container::kSafetensors:
     // What is wrong with a damaged file is best said by its reader.
-    case FileKind::Container::kUnknown:
+    case FileFormat::Container::kUnknown:
       return std::make_unique<TensorFile>(path);
   }
   fail(ATA_INTERNAL, "a file of no kind");

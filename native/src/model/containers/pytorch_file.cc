@@ -477,11 +477,11 @@ class PyTorchFile::Reader {
   uint64_t rest_ = 0;
 };
 
-PyTorchFile::PyTorchFile(const std::string& path, FileKind::Container format,
+PyTorchFile::PyTorchFile(const std::string& path, FileFormat::Container format,
                          const std::string& key)
     : file_(path) {
   Reader reader(this, key);
-  if (format == FileKind::Container::kPyTorchZip) {
+  if (format == FileFormat::Container::kPyTorchZip) {
     reader.read_zip();
   } else {
     reader.read_legacy();

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/file.h"
-#include "model/containers/file_kind.h"
+#include "model/containers/file_format.h"
 #include "model/tensor_source.h"
 
 namespace ata {
@@ -18,7 +18,7 @@ namespace ata {
 class PyTorchFile : public TensorSource {
  public:
   /// `format` is one of PyTorch's two, as recognise() told it; `key` as of open_tensor_source().
-  PyTorchFile(const std::string& path, FileKind::Container format, const std::string& key);
+  PyTorchFile(const std::string& path, FileFormat::Container format, const std::string& key);
 
   const std::string& path() const override { return file_.path(); }
   size_t count() const override { return tensors_.size(); }

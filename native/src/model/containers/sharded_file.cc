@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "model/containers/file_kind.h"
+#include "model/containers/file_format.h"
 
 namespace ata {
 namespace {
@@ -77,8 +77,8 @@ ShardedFile::ShardedFile(const std::string& index_path) : path_(index_path) {
   }
   for (const auto& [file_name, names] : shards) {
     const std::string shard_path = utf8_path(folder / native_path(file_name));
-    const FileKind kind = recognise(InputFile(shard_path));
-    if (kind.container == FileKind::Container::kShardIndex) {
+    const FileFormat kind = recognise(InputFile(shard_path));
+    if (kind.container == FileFormat::Container::kShardIndex) {
       bad(index_path, "'", file_name, "' is an index itself");
     }
     shards_.push_back(open_tensor_source(shard_path, ""));

@@ -1,4 +1,4 @@
-#include "model/containers/file_kind.h"
+#include "model/containers/file_format.h"
 
 #include <algorithm>
 #include <array>
@@ -13,7 +13,7 @@
 namespace ata {
 namespace {
 
-using Container = FileKind::Container;
+using Container = FileFormat::Container;
 using std::string_view_literals::operator""sv;
 
 // Enough for the first bytes of every kind below; a tar archive's mark is at 257.
@@ -65,7 +65,7 @@ constexpr std::string_view kTableEnd = "\x57\xfb\x80\x8b\x24\x75\x47\xdb"sv;
 constexpr std::string_view kTorchMagic = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv;
 constexpr std::string_view kTorchMagicText = "L119547037146038801333356L\n"sv;
 
-FileKind other(std::string what, std::string remedy) {
+FileFormat other(std::string what, std::string remedy) {
   return {Container::kOther, std::move(what), std::move(remedy)};
 }
 
@@ -91,7 +91,7 @@ std::string read_beginning(const InputFile& file, size_t size) {
   return bytes;
 }
 
-FileKind recognise_text(const InputFile& file, std::string_view bytes) {
+FileFormat recognise_text(const InputFile& file, std::string_view bytes) {
   const size_t at = bytes.find_first_not_of(" \t\r\n\xef\xbb\xbf");
   const std::string_view text = at == bytes.npos ? std::string_view() : bytes.substr(at);
   if (starts_with_ignoring_case(text, "<!doctype html") ||
@@ -108,11 +108,11 @@ FileKind recognise_text(const InputFile& file, std::string_view bytes) {
     }
     return other("JSON, not weights", "name the checkpoint beside it");
   }
-  return is_text(bytes) ? other("a text file", "name a checkpoint") : FileKind();
+  return is_text(bytes) ? other("a text file", "name a checkpoint") : FileFormat();
 }
 
 // The table of contents of a zip archive tells what made it.
-FileKind recognise_zip(const InputFile& file) {
+FileFormat recognise_zip(const InputFile& file) {
   std::optional<ZipArchive> archive;
   try {
     archive.emplace(file);
@@ -152,7 +152,7 @@ bool is_protobuf_model(std::string_view bytes) {
 
 }  // namespace
 
-FileKind recognise(const InputFile& file) {
+FileFormat recognise(const InputFile& file) {
   if (file.size() == 0) return other("empty", kDownload);
   const std::string bytes = read_beginning(file, kBeginning);
   const std::string_view view = bytes;

@@ -1,5 +1,5 @@
-#ifndef ATA_MODEL_CONTAINERS_FILE_KIND_H_
-#define ATA_MODEL_CONTAINERS_FILE_KIND_H_
+#ifndef ATA_MODEL_CONTAINERS_FILE_FORMAT_H_
+#define ATA_MODEL_CONTAINERS_FILE_FORMAT_H_
 
 #include <string>
 
@@ -8,7 +8,7 @@
 namespace ata {
 
 /// What a file is by its content; its name plays no part.
-struct FileKind {
+struct FileFormat {
   enum class Container {
     kSafetensors,
     /// JSON that names the shards which tensors are in.
@@ -34,8 +34,8 @@ struct FileKind {
 
 /// Looks at a file's first bytes, at a zip archive's table of contents too. Throws ATA_IO_ERROR
 /// only.
-FileKind recognise(const InputFile& file);
+FileFormat recognise(const InputFile& file);
 
 }  // namespace ata
 
-#endif  // ATA_MODEL_CONTAINERS_FILE_KIND_H_
+#endif  // ATA_MODEL_CONTAINERS_FILE_FORMAT_H_
