@@ -71,15 +71,25 @@ void FileDecoder::walk(const std::atomic<bool>* cancelled, const FrameVisitor& v
 void FileDecoder::find(Rank target) {
   skip_before_ = may_skip_ ? target : 0;
   try {
-    if (!position_known_ || target < current_.rank || seek_pays(target)) go_near(target);
+    if (!position_known_ || target < current_.rank || seek_pays(target)) {
+      go_near(target, timeline_.packets());
+    }
     advance(target);
+    return;
   } catch (const Damaged&) {
-    log(ATA_LOG_DEBUG,
-        concat("'", demuxer_.path(), "': decoding from the start after a failed seek"));
-    skip_before_ = 0;
-    go_to_start();
-    advance(target);
   }
+  skip_before_ = 0;
+  try {
+    // Codecs may lose frames that follow the keyframe at which decoding began.
+    go_near(target, started_at_);
+    advance(target);
+    return;
+  } catch (const Damaged&) {
+  }
+  log(ATA_LOG_DEBUG,
+      concat("'", demuxer_.path(), "': decoding from the start after a failed seek"));
+  go_to_start();
+  advance(target);
 }
 
 /// Whether starting at a keyframe gets to `target` by decoding less than going on would.
@@ -91,9 +101,9 @@ bool FileDecoder::seek_pays(Rank target) const {
   return key > sent_ + kLost;
 }
 
-/// Makes current_ a frame at or before `target`, preferably close to it.
-void FileDecoder::go_near(Rank target) {
-  PacketNumber key = timeline_.packets();
+/// Makes current_ a frame at or before `target`, preferably close to it, by starting at a keyframe
+/// before packet `key`.
+void FileDecoder::go_near(Rank target, PacketNumber key) {
   constexpr int kAttempts = 4;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     key = timeline_.keyframe(target, key);
@@ -111,6 +121,7 @@ void FileDecoder::go_near(Rank target) {
 void FileDecoder::start_at(PacketNumber key) {
   forget_position();
   from_start_ = false;
+  started_at_ = key;
   packets_.go_to(key);
   // Leading frames of a keyframe refer to frames before it.
   first_valid_ = timeline_.by_appearance() ? 0 : timeline_.rank_of(key);
@@ -121,6 +132,7 @@ void FileDecoder::go_to_start() {
   forget_position();
   packets_.restart();
   from_start_ = true;
+  started_at_ = timeline_.first_keyframe();
   current_ = decode();
   if (!current_) fail_corrupt("no frame can be decoded");
   position_known_ = true;
@@ -147,19 +159,19 @@ void FileDecoder::advance(Rank target) {
     current_ = std::move(next_);
     next_ = Ranked();
   }
+  if (current_.rank >= target) return;
+  // The frame wanted was not shown.
   if (last_skipped_ > current_.rank) {
-    // The frame wanted cannot be shown, and the one before it is among those skipped.
+    // The one before it may be among those skipped.
     may_skip_ = false;
-    skip_before_ = 0;
-    go_near(target);
-    advance(target);
-    return;
+    throw Damaged();
   }
   const int64_t gap = timeline_.start(target) - timeline_.start(current_.rank);
-  if (frames_missing() && gap > timeline_.step() + timeline_.step() / 2) {
-    if (!from_start_) throw Damaged();
-    fail_missing();
-  }
+  const bool missing = frames_missing() && gap > timeline_.step() + timeline_.step() / 2;
+  if (!from_start_) throw Damaged();
+  if (missing) fail_missing();
+  // Its packet shows nothing: then others may show nothing either.
+  if (timeline_.sorted_by_time()) throw Disordered();
 }
 
 /// Whether current_ is the last frame that can be decoded, but not the last that the packets show.

@@ -56,7 +56,7 @@ class FileDecoder : public FrameDecoder {
   };
   /// Thrown within this class when decoding fails after a seek: the seek may be the cause.
   class Damaged {};
-  /// Thrown within this class when the codec shows frames in another order than their times claim.
+  /// Thrown within this class when the codec does not show the frames that the timeline has.
   class Disordered {};
 
   void describe();
@@ -66,7 +66,7 @@ class FileDecoder : public FrameDecoder {
 
   void find(Rank target);
   bool seek_pays(Rank target) const;
-  void go_near(Rank target);
+  void go_near(Rank target, PacketNumber key);
   void go_to_start();
   void start_at(PacketNumber key);
   void forget_position();
@@ -105,7 +105,8 @@ class FileDecoder : public FrameDecoder {
   bool from_start_ = false;      // every frame since the first has been decoded
   bool at_end_ = false;          // nothing comes after next_
   bool draining_ = false;        // all packets have been sent
-  PacketNumber sent_ = kNone;    // the last packet
+  PacketNumber started_at_ = 0;  // the first packet sent
+  PacketNumber sent_ = kNone;    // the last one
   Rank first_valid_ = 0;         // frames before it refer to some that were not decoded
   Rank previous_ = kNone;        // the frame decoded last
   Rank previous_received_ = kNone;
