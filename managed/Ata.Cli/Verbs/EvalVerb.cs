@@ -30,11 +30,12 @@ internal static class EvalVerb
         Option<double?> fps = Options.PositiveReal("--fps", "Rate that the stride counts in. Default: as the model's run trained, else each video's own.");
         Option<bool> segments = new("--segments") { Description = "One frame from each of equal segments of the whole video, instead of a stride." };
         Option<bool> fullFrame = new("--full-frame") { Description = "Show the whole frame, squeezed to a square, instead of a crop." };
+        Option<ShortVideoPolicy?> shortVideo = SamplingArguments.ShortVideos();
         Option<int?> batch = Options.Positive("--batch", "Videos of one batch. Default 4.");
         Option<double?> maxBroken = Options.NotNegativeReal("--max-broken", "Share of the videos that may be unreadable before the evaluation fails. Default 0.1.");
         Option<string> csv = Options.Path("--csv", "Write every video's prediction to this file.");
         Option<bool> json = Options.Json();
-        foreach (Option option in (Option[])[views, stride, fps, segments, fullFrame, batch, maxBroken])
+        foreach (Option option in (Option[])[views, stride, fps, segments, shortVideo, fullFrame, batch, maxBroken])
         {
             command.Add(option);
         }
@@ -73,6 +74,7 @@ internal static class EvalVerb
                 Stride = parse.GetValue(stride) ?? clips.Stride,
                 FramesPerSecond = parse.GetValue(fps) ?? clips.FramesPerSecond,
                 Augmentation = parse.GetValue(fullFrame) ? clips.Augmentation with { Crop = CropMode.Full } : crops == 3 ? AugmentationOptions.None : clips.Augmentation,
+                ShortPolicy = parse.GetValue(shortVideo) ?? ShortVideoPolicy.Error,
                 ClipViews = temporal,
                 CropViews = crops,
                 BatchSize = parse.GetValue(batch) ?? 4,
@@ -81,8 +83,8 @@ internal static class EvalVerb
             };
             VideoDataset dataset = RunData.LoadForEvaluation(data);
             dataset = loaded.Labels.Count > 0 ? dataset.WithLabels(loaded.Labels) : dataset;
-            EvaluationResult result = Terminal.WithProgress("Evaluating", dataset.Count, progress => Evaluator.EvaluateAsync(
-                loaded, dataset, clips, parse.GetValue(csv) is not null, new VideosDone(progress), cancellationToken).GetAwaiter().GetResult());
+            EvaluationResult result = Terminal.WithProgress("Evaluating", dataset.Count * temporal * crops, progress => Evaluator.EvaluateAsync(
+                loaded, dataset, clips, parse.GetValue(csv) is not null, new ViewsDone(progress, temporal * crops), cancellationToken).GetAwaiter().GetResult());
             if (parse.GetValue(csv) is { } predictions)
             {
                 result.WritePredictions(predictions);
@@ -142,8 +144,8 @@ internal static class EvalVerb
         Terminal.Output.Write(table);
     }
 
-    private sealed class VideosDone(IProgress<int> inner) : IProgress<EvaluationProgress>
+    private sealed class ViewsDone(IProgress<int> inner, int viewsOfVideo) : IProgress<EvaluationProgress>
     {
-        public void Report(EvaluationProgress value) => inner.Report(value.Videos);
+        public void Report(EvaluationProgress value) => inner.Report((value.Videos * viewsOfVideo) + value.Views);
     }
 }

@@ -61,6 +61,7 @@ class FileDecoder : public FrameDecoder {
 
   void describe();
   void set_extent(double container_rate, const std::string& damage);
+  double claimed_duration() const;
   void say_repairs() const;
   void learn_order();
 

@@ -152,25 +152,35 @@ void FileDecoder::describe() {
 /// Sets duration, rate and number of frames from the packets, because headers are often wrong about
 /// files that were cut.
 void FileDecoder::set_extent(double container_rate, const std::string& damage) {
-  const AVStream* stream = demuxer_.stream();
   info_.frame_count = timeline_.frames();
   info_.duration = seconds(timeline_.start(timeline_.last()) + timeline_.last_duration());
   info_.fps = static_cast<double>(info_.frame_count) / info_.duration;
   // Times of some containers are rounded.
   if (std::abs(info_.fps - container_rate) < 1e-3 * container_rate) info_.fps = container_rate;
-  clock_.ticks_per_second = Timeline::kParts * av_q2d(av_inv_q(stream->time_base));
+  clock_.ticks_per_second = Timeline::kParts * av_q2d(av_inv_q(demuxer_.stream()->time_base));
   // Half a tick or half a millisecond.
   clock_.tolerance = std::min({0.5 * Timeline::kParts, 0.0005 * clock_.ticks_per_second,
                                0.25 * static_cast<double>(timeline_.step())});
 
-  const double claimed =
-      stream->duration > 0 ? static_cast<double>(stream->duration) * tick_seconds_ : info_.duration;
+  const double claimed = std::max(claimed_duration(), info_.duration);
   if (!damage.empty() || claimed > 1.02 * info_.duration + 1) {
     log(ATA_LOG_WARNING, concat("'", demuxer_.path(), "' says that it lasts ", claimed,
                                 " s, but its data ends after ", info_.duration, " s",
                                 damage.empty() ? "" : ": ", damage));
   }
   say_repairs();
+}
+
+/// The duration in seconds that the file's header tells, or 0.
+double FileDecoder::claimed_duration() const {
+  const AVFormatContext* format = demuxer_.format();
+  // Of some formats it is estimated from the packets.
+  if (format->duration_estimation_method != AVFMT_DURATION_FROM_STREAM) return 0;
+  const int64_t ticks = demuxer_.stream()->duration;
+  if (ticks > 0) return static_cast<double>(ticks) * tick_seconds_;
+  // That of the whole file may be that of its sound.
+  const bool alone = format->nb_streams == 1 && format->duration > 0;
+  return alone ? static_cast<double>(format->duration) / AV_TIME_BASE : 0;
 }
 
 /// Says which times had to be repaired.
