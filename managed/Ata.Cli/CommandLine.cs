@@ -128,9 +128,13 @@ internal static class CommandLine
                     AtaRuntime.ThreadCount = threads;
                 }
 
-                if (parse.GetValue(Verbose))
+                try
                 {
-                    AtaRuntime.UseLogger(new ErrorStreamLogger());
+                    AtaRuntime.UseLogger(parse.GetValue(Verbose) ? new ErrorStreamLogger() : new WarningLogger());
+                }
+                catch (AtaLibraryException)
+                {
+                    // There is no native library: what the verb calls first says so, or the verb needs none.
                 }
 
                 return work(parse, FileGuard.Of(parse), cancellationToken);

@@ -19,8 +19,7 @@ internal sealed class SamplingArguments
         Description = "One frame from each of equal segments of the whole video, instead of a stride.",
     };
 
-    private readonly Option<ShortVideoPolicy?> _short = Options.Choice(
-        "--short", "What to do with a video that is shorter than the clip. Default error.", Names.ShortVideo);
+    private readonly Option<ShortVideoPolicy?> _short = ShortVideos();
 
     private readonly bool _hasOffset;
 
@@ -46,6 +45,10 @@ internal sealed class SamplingArguments
             }
         });
     }
+
+    /// <summary>The option for videos that are too short.</summary>
+    public static Option<ShortVideoPolicy?> ShortVideos() => Options.Choice(
+        "--short", "What to do with a video that is shorter than the clip. Default error.", Names.ShortVideo);
 
     /// <summary>Which frames to take.</summary>
     public ClipOptions Of(ParseResult parse) => new()

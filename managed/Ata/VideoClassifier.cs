@@ -199,19 +199,25 @@ public sealed class VideoClassifier : IDisposable
             ClipCount = options.TemporalViews,
             CropCount = options.SpatialViews,
         };
-        int views = options.TemporalViews * options.SpatialViews;
+        var views = new ClipOptions[options.TemporalViews * options.SpatialViews];
+        for (int view = 0; view < views.Length; ++view)
+        {
+            views[view] = sampling with
+            {
+                ClipIndex = view / options.SpatialViews,
+                CropIndex = view % options.SpatialViews,
+            };
+        }
+
+        using IEnumerator<VideoClip> clips = video.SampleViews(views, cancellationToken).GetEnumerator();
         return Classify(
             call,
             options.Top,
-            views,
+            views.Length,
             (session, view, logits) =>
             {
-                ClipOptions place = sampling with
-                {
-                    ClipIndex = view / options.SpatialViews,
-                    CropIndex = view % options.SpatialViews,
-                };
-                using VideoClip clip = video.Sample(place, cancellationToken);
+                clips.MoveNext();
+                using VideoClip clip = clips.Current;
                 session.Forward(clip, logits, cancellationToken);
                 options.Progress?.Report(view + 1);
             });

@@ -181,6 +181,33 @@ public sealed unsafe class VideoReader : IDisposable
         }
     }
 
+    /// <summary>Samples several clips, each as <see cref="Sample"/> would, one after another as they are asked for. A frame
+    /// that several of them show is decoded once, and the video goes by once: crops of the same clip, or clips that
+    /// overlap, cost no more decoding than one. Clips that are begun take at most 512 MiB; if more are shown at the same
+    /// time, parts of the video are decoded again.</summary>
+    /// <param name="views">Options of the clips, in the order in which they are wanted.</param>
+    /// <param name="cancellationToken">Stops between two frames.</param>
+    /// <returns>Clips that the caller disposes.</returns>
+    /// <exception cref="AtaVideoException">The video is malformed, or too short for <see cref="ShortVideoPolicy.Error"/>.
+    /// </exception>
+    public IEnumerable<VideoClip> SampleViews(
+        IReadOnlyList<ClipOptions> views, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(views);
+        return views.Count == 0 ? [] : Enumerate(new VideoViews(_handle, Path, views), cancellationToken);
+
+        static IEnumerable<VideoClip> Enumerate(VideoViews views, CancellationToken cancellationToken)
+        {
+            using (views)
+            {
+                while (views.Next(cancellationToken) is { } clip)
+                {
+                    yield return clip;
+                }
+            }
+        }
+    }
+
     /// <summary>Samples a clip on another thread.</summary>
     /// <param name="options">Options; null for the defaults.</param>
     /// <param name="cancellationToken">Stops between two frames.</param>

@@ -847,6 +847,40 @@ public static unsafe partial class NativeMethods
     public static extern ata_status ata_video_sample(ata_video* video, ata_clip_options* options, ata_cancellation* cancellation, ata_tensor** clip, double* frame_times);
 
     /// <summary>
+    /// Begins to sample several clips of a video, each as <see cref="NativeMethods.ata_video_sample"/> would, but
+    /// so that a frame that several of them show is decoded once, and that the video goes by once: crops of the
+    /// same clip, or clips that overlap, cost no more decoding than one. At most 512 MiB of clips are begun at a
+    /// time (but at least one); if the clips need more, parts of the video are decoded again.
+    /// </summary>
+    /// <param name="video">
+    /// The video. Views keep what they need of it; views and video together are used by one thread at a time.
+    /// </param>
+    /// <param name="options">
+    /// <paramref name="count"/> options in the order in which the clips are wanted; copied.
+    /// </param>
+    /// <param name="count">Number of clips, 1 to 2^20.</param>
+    /// <param name="views">Receives the handle.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_video_views_create(ata_video* video, ata_clip_options* options, nuint count, ata_video_views** views);
+
+    /// <summary>Samples the next clip.</summary>
+    /// <param name="views">The views.</param>
+    /// <param name="cancellation">May be NULL.</param>
+    /// <param name="clip">
+    /// Receives f32 <c>[1, 3, T, size, size]</c>, normalised; NULL after the last clip.
+    /// </param>
+    /// <param name="frame_times">
+    /// Receives T start times of the frames in seconds, or NULL. Untouched after the last clip.
+    /// </param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_video_views_next(ata_video_views* views, ata_cancellation* cancellation, ata_tensor** clip, double* frame_times);
+
+    /// <summary>Releases a handle.</summary>
+    /// <param name="views">May be NULL.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern void ata_video_views_release(ata_video_views* views);
+
+    /// <summary>
     /// Writes an image; <c>.png</c> or <c>.jpg</c> by the file's extension. <paramref name="path"/> is never
     /// half-written.
     /// </summary>

@@ -93,6 +93,11 @@ public partial struct ata_video
 {
 }
 
+/// <summary>Several clips of a video, sampled one after another.</summary>
+public partial struct ata_video_views
+{
+}
+
 /// <summary>Writes a video file frame by frame.</summary>
 public partial struct ata_video_writer
 {

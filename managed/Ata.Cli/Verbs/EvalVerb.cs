@@ -31,11 +31,12 @@ internal static class EvalVerb
         Option<double?> fps = Options.PositiveReal("--fps", "Rate that the stride counts in. Default: as the model's run trained, else each video's own.", NativeMethods.ATA_MAX_RATE);
         Option<bool> segments = new("--segments") { Description = "One frame from each of equal segments of the whole video, instead of a stride." };
         Option<bool> fullFrame = new("--full-frame") { Description = "Show the whole frame, squeezed to a square, instead of a crop." };
+        Option<ShortVideoPolicy?> shortVideo = SamplingArguments.ShortVideos();
         Option<int?> batch = Options.Whole("--batch", "Videos of one batch. Default 4.", most: LoaderOptions.MostBatchSize);
         Option<double?> maxBroken = Options.Real("--max-broken", "Share of the videos that may be unreadable before the evaluation fails. Default 0.1.", most: 1);
         Option<string> csv = Options.Output("--csv", "Write every video's prediction to this file.");
         Option<bool> json = Options.Json();
-        foreach (Option option in (Option[])[views, stride, fps, segments, fullFrame, batch, maxBroken])
+        foreach (Option option in (Option[])[views, stride, fps, segments, shortVideo, fullFrame, batch, maxBroken])
         {
             command.Add(option);
         }
@@ -74,6 +75,7 @@ internal static class EvalVerb
                 Stride = parse.GetValue(stride) ?? clips.Stride,
                 FramesPerSecond = parse.GetValue(fps) ?? clips.FramesPerSecond,
                 Augmentation = parse.GetValue(fullFrame) ? clips.Augmentation with { Crop = CropMode.Full } : crops == 3 ? AugmentationOptions.None : clips.Augmentation,
+                ShortPolicy = parse.GetValue(shortVideo) ?? ShortVideoPolicy.Error,
                 ClipViews = temporal,
                 CropViews = crops,
                 BatchSize = parse.GetValue(batch) ?? 4,
@@ -81,8 +83,8 @@ internal static class EvalVerb
                 BrokenVideoFound = v => Terminal.WriteWarning($"{v.Path} cannot be read and is left out: {v.Reason}"),
             };
             VideoDataset dataset = RunData.LoadForEvaluation(data, loaded, files);
-            EvaluationResult result = Terminal.WithProgress("Evaluating", dataset.Count, progress => Evaluator.EvaluateAsync(
-                loaded, dataset, clips, parse.GetValue(csv) is not null, new VideosDone(progress), cancellationToken).GetAwaiter().GetResult());
+            EvaluationResult result = Terminal.WithProgress("Evaluating", dataset.Count * temporal * crops, progress => Evaluator.EvaluateAsync(
+                loaded, dataset, clips, parse.GetValue(csv) is not null, new ViewsDone(progress, temporal * crops), cancellationToken).GetAwaiter().GetResult());
             if (parse.GetValue(csv) is { } predictions)
             {
                 result.WritePredictions(predictions);
@@ -143,8 +145,8 @@ internal static class EvalVerb
         Terminal.Write(table);
     }
 
-    private sealed class VideosDone(IProgress<int> inner) : IProgress<EvaluationProgress>
+    private sealed class ViewsDone(IProgress<int> inner, int viewsOfVideo) : IProgress<EvaluationProgress>
     {
-        public void Report(EvaluationProgress value) => inner.Report(value.Videos);
+        public void Report(EvaluationProgress value) => inner.Report((value.Videos * viewsOfVideo) + value.Views);
     }
 }

@@ -26,12 +26,10 @@ internal readonly record struct ClipPlan(
     }
 
     /// <summary>The plan of one view of an evaluation.</summary>
-    internal static ClipPlan View(LoaderOptions options, VideoProperties video, int clip, int crop)
+    internal static ClipPlan View(LoaderOptions options, int clip, int crop)
     {
         float whole = options.Augmentation.Crop == CropMode.Full ? 1 : 0;
-        return options.Spread == FrameSpread.Dense
-            ? new ClipPlan(-1, options.Stride, clip, crop, 0, 0, whole, whole, false)
-            : new ClipPlan((clip + 0.5) / options.ClipViews * video.Duration / options.Frames, SegmentStride(options, video), 0, crop, 0, 0, whole, whole, false);
+        return new ClipPlan(-1, options.Stride, clip, crop, 0, 0, whole, whole, false);
     }
 
     private static (double Offset, double Stride) DrawTime(LoaderOptions options, VideoProperties video, SampleRandom random)

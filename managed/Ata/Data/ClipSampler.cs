@@ -29,6 +29,10 @@ internal sealed class ClipSampler : IDisposable
         Broken = new BrokenVideos(dataset.Count, options.AllowedBroken, options.BrokenVideoFound);
     }
 
+    /// <summary>Takes a view of a video.</summary>
+    private delegate void Visit<TTarget>(TTarget target, int place, VideoClip clip)
+        where TTarget : allows ref struct;
+
     /// <summary>Uses of random numbers at one place of an epoch.</summary>
     private enum Stream : ulong
     {
@@ -73,12 +77,25 @@ internal sealed class ClipSampler : IDisposable
     internal (int Item, int Label) SampleViews(int item, Span<float> clips, CancellationToken cancellationToken)
     {
         VideoItem video = _dataset[item];
-        bool read = TrySample(video, Views, rawPixels: false, clips, cancellationToken);
+        bool read = TrySample(video, _ => Views(), rawPixels: false, clips, cancellationToken);
         if (!read)
         {
             clips.Clear();
         }
 
+        return (read ? item : -1, ClassOf(video));
+    }
+
+    /// <summary>Reads the views of a video one after another, so that they take little memory however many they are.
+    /// </summary>
+    /// <param name="item">The video.</param>
+    /// <param name="visit">Receives each view's number and clip.</param>
+    /// <param name="cancellationToken">Stops decoding.</param>
+    /// <returns>The video and its class; the item is -1 if it cannot be read.</returns>
+    internal (int Item, int Label) VisitViews(int item, Action<int, VideoClip> visit, CancellationToken cancellationToken)
+    {
+        VideoItem video = _dataset[item];
+        bool read = TryVisit(video, _ => Views(), rawPixels: false, visit, (receive, place, clip) => receive(place, clip), cancellationToken);
         return (read ? item : -1, ClassOf(video));
     }
 
@@ -100,18 +117,26 @@ internal sealed class ClipSampler : IDisposable
         ? index
         : throw new DatasetException($"{video.Path}: its label \"{video.Label}\" is not one of the {_classes.Count} classes.");
 
-    private ClipPlan[] Views(VideoProperties video)
+    private ClipPlan[] Views()
     {
         var plans = new ClipPlan[_options.ClipViews * _options.CropViews];
         for (int i = 0; i < plans.Length; ++i)
         {
-            plans[i] = ClipPlan.View(_options, video, i / _options.CropViews, i % _options.CropViews);
+            plans[i] = ClipPlan.View(_options, i / _options.CropViews, i % _options.CropViews);
         }
 
         return plans;
     }
 
     private bool TrySample(VideoItem video, Func<VideoProperties, ClipPlan[]> plan, bool rawPixels, Span<float> clips, CancellationToken cancellationToken)
+    {
+        int count = Shape.Count;
+        return TryVisit(video, plan, rawPixels, clips, (target, place, clip) => clip.AsSpan().CopyTo(target[(place * count)..]), cancellationToken);
+    }
+
+    private bool TryVisit<TTarget>(
+        VideoItem video, Func<VideoProperties, ClipPlan[]> plan, bool rawPixels, TTarget target, Visit<TTarget> visit, CancellationToken cancellationToken)
+        where TTarget : allows ref struct
     {
         if (Broken.Contains(video))
         {
@@ -122,9 +147,13 @@ internal sealed class ClipSampler : IDisposable
         {
             using DecodedVideos.Lease lease = _videos.Open(video.Path);
             ClipPlan[] plans = plan(PartOf(video, PropertiesOf(lease.Video)));
-            for (int i = 0; i < plans.Length; ++i)
+            int place = 0;
+            foreach (VideoClip clip in lease.Video.SampleViews(Array.ConvertAll(plans, p => OptionsOf(video, p, rawPixels)), cancellationToken))
             {
-                Read(lease.Video, video, plans[i], rawPixels, clips.Slice(i * Shape.Count, Shape.Count), cancellationToken);
+                using (clip)
+                {
+                    visit(target, place++, clip);
+                }
             }
 
             return true;
@@ -153,12 +182,6 @@ internal sealed class ClipSampler : IDisposable
         return properties;
     }
 
-    private void Read(VideoReader video, VideoItem item, ClipPlan plan, bool rawPixels, Span<float> clip, CancellationToken cancellationToken)
-    {
-        using VideoClip sampled = video.Sample(OptionsOf(item, plan, rawPixels), cancellationToken);
-        sampled.Tensor.AsSpan<float>().CopyTo(clip);
-    }
-
     /// <summary>What a plan needs to know of the part of a video that an item is.</summary>
     private static VideoProperties PartOf(VideoItem item, VideoProperties video)
     {
@@ -173,13 +196,14 @@ internal sealed class ClipSampler : IDisposable
     {
         Start = item.Start,
         End = item.End,
+        Sampling = plan.Offset < 0 && _options.Spread == FrameSpread.Segments ? FrameSampling.Segments : FrameSampling.Dense,
         Frames = _options.Frames,
         Stride = plan.Stride,
         FramesPerSecond = _options.Spread == FrameSpread.Dense && _options.FramesPerSecond > 0 ? _options.FramesPerSecond : null,
         Offset = plan.Offset >= 0 ? TimeSpan.FromSeconds(plan.Offset) : null,
         ClipIndex = plan.ClipIndex,
         ClipCount = plan.Offset >= 0 ? 1 : _options.ClipViews,
-        ShortPolicy = ShortVideoPolicy.Loop,
+        ShortPolicy = _options.ShortPolicy,
         Size = _options.Size,
         CropIndex = plan.CropIndex,
         CropCount = plan.Width > 0 ? 1 : _options.CropViews,

@@ -30,8 +30,12 @@ public sealed record LoaderOptions
     /// <summary>Clips of a batch, at least 1.</summary>
     public int BatchSize { get; init; } = 8;
 
-    /// <summary>How the frames are spread. Videos that are too short for a clip start again from their first frame.</summary>
+    /// <summary>How the frames are spread.</summary>
     public FrameSpread Spread { get; init; } = FrameSpread.Dense;
+
+    /// <summary>What to do with videos that are too short for a clip. <see cref="ShortVideoPolicy.Error"/> counts them
+    /// among the unreadable ones.</summary>
+    public ShortVideoPolicy ShortPolicy { get; init; } = ShortVideoPolicy.Loop;
 
     /// <summary><see cref="FrameSpread.Dense"/>: distance of the frames, in frames of <see cref="FramesPerSecond"/>.</summary>
     public double Stride { get; init; } = 4;

@@ -59,6 +59,12 @@ internal sealed unsafe class VideoHandle(ata_video* pointer)
     protected override void ReleaseNative(ata_video* pointer) => NativeMethods.ata_video_release(pointer);
 }
 
+internal sealed unsafe class VideoViewsHandle(ata_video_views* pointer)
+    : NativeHandle<ata_video_views>(pointer, nameof(VideoReader))
+{
+    protected override void ReleaseNative(ata_video_views* pointer) => NativeMethods.ata_video_views_release(pointer);
+}
+
 internal sealed unsafe class VideoWriterHandle(ata_video_writer* pointer)
     : NativeHandle<ata_video_writer>(pointer, nameof(VideoWriter))
 {

@@ -8,13 +8,21 @@ namespace Ata.Training;
 /// <param name="Total">Videos in all.</param>
 /// <param name="Top1">Share of right answers so far.</param>
 /// <param name="BrokenVideos">Videos that could not be read.</param>
-public readonly record struct EvaluationProgress(int Videos, int Total, double Top1, int BrokenVideos);
+public readonly record struct EvaluationProgress(int Videos, int Total, double Top1, int BrokenVideos)
+{
+    /// <summary>Views that are done of the next video, where videos have so many that each is evaluated by itself.</summary>
+    public int Views { get; init; }
+}
 
 /// <summary>Measures how well a model classifies a dataset. The probabilities of a video's views are averaged.</summary>
 public static class Evaluator
 {
     /// <summary>Largest number of clips that run at once; more views of a video run one after another.</summary>
     private const int MostClips = 16;
+
+    /// <summary>Largest number of views of a video that are held in memory at once. Videos of more views are evaluated
+    /// by themselves, view by view, instead of in batches that are made ready ahead.</summary>
+    private const int MostViews = 64;
 
     /// <summary>Classifies every video of a dataset.</summary>
     /// <param name="model">The model. Its classes are those of the dataset, in the same order.</param>
@@ -69,39 +77,55 @@ public static class Evaluator
         Model model, IVideoDataset dataset, LoaderOptions options, bool keepPredictions, IProgress<EvaluationProgress>? progress, CancellationToken cancellationToken)
     {
         long start = Stopwatch.GetTimestamp();
-        using VideoLoader loader = VideoLoader.ForEvaluation(dataset, options);
         using Session session = model.CreateSession();
-        int classes = model.Config.Classes;
-        int views = options.ClipViews * options.CropViews;
-        var metrics = new ClassificationMetrics(classes);
-        var predictions = new List<VideoPrediction>();
-        int done = 0;
+        var tally = new Tally(dataset, model.Config.Classes, options.ClipViews * options.CropViews, keepPredictions, progress);
+        int broken = tally.Views > MostViews
+            ? RunByView(session, options, tally, cancellationToken)
+            : await RunByBatchAsync(session, options, tally, cancellationToken).ConfigureAwait(false);
+        return ResultOf(tally.Metrics, dataset.Labels, broken, Stopwatch.GetElapsedTime(start).TotalSeconds) with { Predictions = tally.Predictions };
+    }
+
+    private static async Task<int> RunByBatchAsync(Session session, LoaderOptions options, Tally tally, CancellationToken cancellationToken)
+    {
+        using VideoLoader loader = VideoLoader.ForEvaluation(tally.Dataset, options);
         while (await loader.NextAsync(cancellationToken).ConfigureAwait(false) is { } batch)
         {
             using (batch)
             {
-                float[] logits = Forward(session, batch.Clips.AsSpan<float>(), classes, cancellationToken);
+                float[] logits = Forward(session, batch.Clips.AsSpan<float>(), tally.Classes, cancellationToken);
                 for (int i = 0; i < batch.Items.Length; ++i)
                 {
-                    if (batch.Items[i] >= 0)
-                    {
-                        float[] probabilities = AverageOfViews(logits.AsSpan(i * views * classes, views * classes), classes);
-                        int label = batch.Labels[i];
-                        metrics.Add(probabilities, label, -Math.Log(Math.Max(probabilities[label], 1e-12)));
-                        if (keepPredictions)
-                        {
-                            VideoItem video = dataset[batch.Items[i]];
-                            predictions.Add(new VideoPrediction(video.Path, video.Label, dataset.Labels[IndexOfLargest(probabilities)], probabilities, video.Start, video.End));
-                        }
-                    }
+                    int length = tally.Views * tally.Classes;
+                    tally.Add(batch.Items[i], batch.Labels[i], logits.AsSpan(i * length, length));
                 }
 
-                done += batch.Items.Length;
-                progress?.Report(new EvaluationProgress(done, dataset.Count, metrics.Top1, loader.BrokenVideos.Count));
+                tally.Report(loader.BrokenVideos.Count);
             }
         }
 
-        return ResultOf(metrics, dataset.Labels, loader.BrokenVideos.Count, Stopwatch.GetElapsedTime(start).TotalSeconds) with { Predictions = predictions };
+        return loader.BrokenVideos.Count;
+    }
+
+    private static int RunByView(Session session, LoaderOptions options, Tally tally, CancellationToken cancellationToken)
+    {
+        options.Validate();
+        using var sampler = new ClipSampler(tally.Dataset, options);
+        var logits = new float[tally.Views * tally.Classes];
+        for (int item = 0; item < tally.Dataset.Count; ++item)
+        {
+            (int read, int label) = sampler.VisitViews(
+                item,
+                (view, clip) =>
+                {
+                    session.Forward(clip, logits.AsSpan(view * tally.Classes, tally.Classes), cancellationToken);
+                    tally.Report(sampler.Broken.Snapshot().Count, view + 1);
+                },
+                cancellationToken);
+            tally.Add(read, label, logits);
+            tally.Report(sampler.Broken.Snapshot().Count);
+        }
+
+        return sampler.Broken.Snapshot().Count;
     }
 
     private static float[] Forward(Session session, ReadOnlySpan<float> clips, int classes, CancellationToken cancellationToken)
@@ -167,4 +191,44 @@ public static class Evaluator
         Confusion = Enumerable.Range(0, labels.Count)
             .Select(a => (IReadOnlyList<int>)Enumerable.Range(0, labels.Count).Select(p => metrics.Confusion(a, p)).ToArray()).ToArray(),
     };
+
+    /// <summary>What is known of an evaluation so far.</summary>
+    private sealed class Tally(IVideoDataset dataset, int classes, int views, bool keepPredictions, IProgress<EvaluationProgress>? progress)
+    {
+        private int _done;
+
+        internal IVideoDataset Dataset => dataset;
+
+        internal int Classes => classes;
+
+        internal int Views => views;
+
+        internal ClassificationMetrics Metrics { get; } = new(classes);
+
+        internal List<VideoPrediction> Predictions { get; } = [];
+
+        /// <summary>Adds a video.</summary>
+        /// <param name="item">The video; -1 if it could not be read.</param>
+        /// <param name="label">Its class.</param>
+        /// <param name="logits">The logits of its views.</param>
+        internal void Add(int item, int label, ReadOnlySpan<float> logits)
+        {
+            ++_done;
+            if (item < 0)
+            {
+                return;
+            }
+
+            float[] probabilities = AverageOfViews(logits, classes);
+            Metrics.Add(probabilities, label, -Math.Log(Math.Max(probabilities[label], 1e-12)));
+            if (keepPredictions)
+            {
+                VideoItem video = dataset[item];
+                Predictions.Add(new VideoPrediction(video.Path, video.Label, dataset.Labels[IndexOfLargest(probabilities)], probabilities, video.Start, video.End));
+            }
+        }
+
+        internal void Report(int broken, int viewsOfNext = 0) =>
+            progress?.Report(new EvaluationProgress(_done, dataset.Count, Metrics.Top1, broken) { Views = viewsOfNext });
+    }
 }

@@ -1448,6 +1448,39 @@ ata_video_sample(ata_video* video, const ata_clip_options* options,
                  const ata_cancellation* cancellation, ata_tensor** clip,
                  double* frame_times) ATA_NOEXCEPT;
 
+/** Several clips of a video, sampled one after another. */
+typedef struct ata_video_views ata_video_views;
+
+/**
+ * Begins to sample several clips of a video, each as ata_video_sample() would, but so that a frame
+ * that several of them show is decoded once, and that the video goes by once: crops of the same
+ * clip, or clips that overlap, cost no more decoding than one. At most 512 MiB of clips are begun
+ * at a time (but at least one); if the clips need more, parts of the video are decoded again.
+ * @param video The video. Views keep what they need of it; views and video together are used by one
+ *   thread at a time.
+ * @param options `count` options in the order in which the clips are wanted; copied.
+ * @param count Number of clips, 1 to 2^20.
+ * @param views Receives the handle.
+ */
+ATA_API(ata_status)
+ata_video_views_create(ata_video* video, const ata_clip_options* options, size_t count,
+                       ata_video_views** views) ATA_NOEXCEPT;
+
+/**
+ * Samples the next clip.
+ * @param views The views.
+ * @param cancellation May be NULL.
+ * @param clip Receives f32 `[1, 3, T, size, size]`, normalised; NULL after the last clip.
+ * @param frame_times Receives T start times of the frames in seconds, or NULL. Untouched after the
+ *   last clip.
+ */
+ATA_API(ata_status)
+ata_video_views_next(ata_video_views* views, const ata_cancellation* cancellation,
+                     ata_tensor** clip, double* frame_times) ATA_NOEXCEPT;
+
+/** Releases a handle. @param views May be NULL. */
+ATA_API(void) ata_video_views_release(ata_video_views* views) ATA_NOEXCEPT;
+
 /**
  * Writes an image; `.png` or `.jpg` by the file's extension. `path` is never half-written.
  * @param path File to write.

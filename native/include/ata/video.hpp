@@ -7,6 +7,7 @@
 #include <ata/model.hpp>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -68,6 +69,37 @@ class VideoReader {
 
  private:
   detail::Handle<ata_video, ata_video_release> handle_;
+};
+
+/// Several clips of a video, sampled one after another so that no frame is decoded twice. Used,
+/// like the reader and together with it, by one thread at a time; it keeps what it needs of the
+/// reader.
+class VideoViews {
+ public:
+  VideoViews(const VideoReader& reader, std::span<const ata_clip_options> options)
+      : handle_(detail::make<ata_video_views>([&](ata_video_views** out) {
+          return ata_video_views_create(reader.get(), options.data(), options.size(), out);
+        })) {
+    for (const ata_clip_options& view : options) frames_.push_back(view.frames);
+  }
+
+  /// The next clip, as VideoReader::sample() would give it; nothing after the last.
+  std::optional<TimedFrames> next(const Cancellation* cancellation = nullptr) {
+    if (next_ == frames_.size()) return std::nullopt;
+    std::vector<double> starts(static_cast<size_t>(std::max(frames_[next_], 0)));
+    Tensor clip(detail::make<ata_tensor>([&](ata_tensor** out) {
+      return ata_video_views_next(handle_.get(), detail::raw(cancellation), out, starts.data());
+    }));
+    ++next_;
+    return TimedFrames{std::move(clip), std::move(starts)};
+  }
+
+  ata_video_views* get() const noexcept { return handle_.get(); }
+
+ private:
+  detail::Handle<ata_video_views, ata_video_views_release> handle_;
+  std::vector<int32_t> frames_;  // of each clip
+  size_t next_ = 0;
 };
 
 /// The clip options by which `model` sees a video: its frames, frame size and normalisation.

@@ -12,12 +12,30 @@ using ata::api::require_enum;
 using ata::api::require_pointer;
 
 struct ata_video {
-  std::unique_ptr<ata::VideoReader> reader;
+  std::shared_ptr<ata::VideoReader> reader;
+};
+
+struct ata_video_views {
+  std::shared_ptr<ata::VideoReader> reader;  // the sampler reads from it
+  ata::ViewSampler sampler;
 };
 
 struct ata_video_writer {
   ata::VideoWriter writer;
 };
+
+namespace {
+
+ata_clip_options checked_clip_options(const ata_clip_options* options) {
+  const ata_clip_options checked =
+      options_or_default(options, ata_clip_options_init, "ata_clip_options");
+  require_enum(checked.sampling, ATA_SAMPLING_SEGMENTS, "ata_clip_options.sampling");
+  require_enum(checked.short_policy, ATA_SHORT_LOOP, "ata_clip_options.short_policy");
+  require_enum(checked.interpolation, ATA_BICUBIC, "ata_clip_options.interpolation");
+  return checked;
+}
+
+}  // namespace
 
 ata_status ata_video_options_init(ata_video_options* options) noexcept {
   return init_options(options, ata::default_video_options(), "ata_video_options");
@@ -80,16 +98,47 @@ ata_status ata_video_sample(ata_video* video, const ata_clip_options* options,
   return guard([&] {
     require_pointer(video, "video");
     require_pointer(clip, "clip");
-    const ata_clip_options checked =
-        options_or_default(options, ata_clip_options_init, "ata_clip_options");
-    require_enum(checked.sampling, ATA_SAMPLING_SEGMENTS, "ata_clip_options.sampling");
-    require_enum(checked.short_policy, ATA_SHORT_LOOP, "ata_clip_options.short_policy");
-    require_enum(checked.interpolation, ATA_BICUBIC, "ata_clip_options.interpolation");
+    const ata_clip_options checked = checked_clip_options(options);
     std::vector<double> starts;
     auto handle = make_handle(video->reader->sample(checked, flag_of(cancellation), &starts));
     if (frame_times) std::copy(starts.begin(), starts.end(), frame_times);
     *clip = handle.release();
   });
+}
+
+ata_status ata_video_views_create(ata_video* video, const ata_clip_options* options, size_t count,
+                                  ata_video_views** views) noexcept {
+  return guard([&] {
+    require_pointer(video, "video");
+    require_pointer(options, "options");
+    require_pointer(views, "views");
+    constexpr size_t kMaxViews = size_t{1} << 20;
+    ata::require(count >= 1 && count <= kMaxViews, "count is ", count, "; valid values are 1 to ",
+                 kMaxViews);
+    std::vector<ata_clip_options> checked;
+    for (size_t i = 0; i < count; ++i) checked.push_back(checked_clip_options(options + i));
+    *views = new ata_video_views{video->reader, video->reader->views(std::move(checked))};
+  });
+}
+
+ata_status ata_video_views_next(ata_video_views* views, const ata_cancellation* cancellation,
+                                ata_tensor** clip, double* frame_times) noexcept {
+  return guard([&] {
+    require_pointer(views, "views");
+    require_pointer(clip, "clip");
+    std::optional<ata::SampledClip> sampled = views->sampler.next(flag_of(cancellation));
+    if (!sampled) {
+      *clip = nullptr;
+      return;
+    }
+    auto handle = make_handle(std::move(sampled->clip));
+    if (frame_times) std::copy(sampled->times.begin(), sampled->times.end(), frame_times);
+    *clip = handle.release();
+  });
+}
+
+void ata_video_views_release(ata_video_views* views) noexcept {
+  delete views;
 }
 
 ata_status ata_image_write(const char* path, const ata_tensor* image) noexcept {

@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "base/error.h"
+#include "base/log.h"
 
 namespace ata::ffmpeg {
 
@@ -32,10 +33,34 @@ void check_size(const std::string& path, int width, int height) {
   }
 }
 
+namespace {
+
+/// Says what of a display matrix is not applied: anything but quarter turns and mirroring.
+void say_ignored(const std::string& path, const int32_t* matrix) {
+  if (!matrix) return;
+  const double a = matrix[0], b = matrix[1], c = matrix[3], d = matrix[4];
+  if (a * d - b * c == 0) {
+    log(ATA_LOG_WARNING,
+        concat("'", path, "' has a display matrix that shows nothing, ", "which is not applied"));
+    return;
+  }
+  const double degrees = std::atan2(b, a) * 180 / std::numbers::pi;
+  const int applied = 90 * orientation_of(matrix).quarter_turns;
+  const double rest = std::remainder(degrees - applied, 360);
+  if (std::abs(rest) > 1) {
+    log(ATA_LOG_WARNING,
+        concat("'", path, "' is to be shown turned clockwise by ", std::round(degrees * 10) / 10,
+               " degrees; only quarter turns are applied, so it is turned by ", applied));
+  }
+}
+
+}  // namespace
+
 Geometry geometry_of(const std::string& path, const AVFrame& frame, AVRational pixel_aspect,
                      const int32_t* display_matrix) {
   check_size(path, frame.width, frame.height);
   Geometry geometry = {frame.width, frame.height, orientation_of(display_matrix)};
+  say_ignored(path, display_matrix);
   if (pixel_aspect.num > 0 && pixel_aspect.den > 0) {
     const double aspect = av_q2d(pixel_aspect);
     constexpr double kMaxAspect = 16;

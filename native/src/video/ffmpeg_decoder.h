@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -11,6 +12,8 @@
 #include "video/ffmpeg.h"
 #include "video/ffmpeg_converter.h"
 #include "video/ffmpeg_demuxer.h"
+#include "video/ffmpeg_packets.h"
+#include "video/ffmpeg_timeline.h"
 #include "video/plugin.h"
 
 namespace ata::ffmpeg {
@@ -22,19 +25,19 @@ std::unique_ptr<FrameDecoder> open_file(const std::string& path, const ata_video
 /// all; `threads` as in ata_video_options. Throws ATA_UNSUPPORTED if FFmpeg was built without the
 /// codec.
 CodecContext open_codec(const std::string& path, AVCodecID id, const AVCodecParameters* parameters,
-                        int threads);
+                        int threads, Complaints& complaints);
 
 /// Finds frames of a file by time.
 ///
-/// Positions are in ticks of the stream's time base, from its own zero. A frame starts at its
-/// presentation time; where the container stores none (AVI), at the decoding time of the packet
-/// that made it appear; where there is neither (raw streams), one frame duration after the last.
-/// The first frame defines second 0.
+/// A Timeline, made when the file is opened, has the place of every frame. Packets go through the
+/// codec with their numbers in place of times, so that a frame that comes out is known by the
+/// packet that it comes from and not by what its time claims.
 ///
-/// Frames between two times are decoded one after another unless the container's index knows a
-/// later keyframe. What a seek yields is trusted only if its first frame is at or before the
-/// position wanted and nothing fails to decode on the way; else the search starts earlier, in the
-/// end from the first frame. So a frame never depends on how it was reached.
+/// Frames between two that are wanted are decoded one after another unless there is a keyframe that
+/// saves decoding. What decoding from a keyframe yields is trusted only if its first frame is at or
+/// before the one wanted and nothing fails to decode on the way; else decoding starts earlier, in
+/// the end from the first frame. Where the codec's order proves the timeline wrong, the file is
+/// decoded once to learn the order. So a frame never depends on how it was reached.
 class FileDecoder : public FrameDecoder {
  public:
   FileDecoder(const std::string& path, const ata_video_options& options);
@@ -46,38 +49,40 @@ class FileDecoder : public FrameDecoder {
   FrameClock clock() const override { return clock_; }
 
  private:
-  struct Timed {
+  struct Ranked {
     Frame frame;
-    int64_t start = 0;
+    Rank rank = kNone;
     explicit operator bool() const { return frame != nullptr; }
   };
-  /// What a walk over packets to the end of the file finds.
-  struct Tail {
-    int64_t packets = 0;
-    int64_t last_start = INT64_MIN;  ///< Of the frame shown last; INT64_MIN if none has a time.
-    int64_t last_duration = 0;       ///< Of that frame; 0 if its packet does not say.
-  };
-  class Damaged;
+  /// Thrown within this class when decoding fails after a seek: the seek may be the cause.
+  class Damaged {};
+  /// Thrown within this class when the codec does not show the frames that the timeline has.
+  class Disordered {};
 
   void describe();
-  void find_extent(double container_rate);
-  Tail walk_to_end();
-  int64_t indexed_frames() const;
+  void set_extent(double container_rate, const std::string& damage);
+  double claimed_duration() const;
+  void say_repairs() const;
+  void learn_order();
 
-  int64_t tick_of(double time) const { return origin_ + clock_.tick_of(time); }
-  double seconds(int64_t ticks) const { return static_cast<double>(ticks) * tick_seconds_; }
-
-  void find(int64_t target);
-  bool seek_pays(int64_t target) const;
-  void go_near(int64_t target);
+  void find(Rank target);
+  bool seek_pays(Rank target) const;
+  void go_near(Rank target, PacketNumber key);
   void go_to_start();
+  void start_at(PacketNumber key);
   void forget_position();
-  void advance(int64_t target);
+  void advance(Rank target);
   bool frames_missing() const;
-  Timed decode();
+  Ranked decode();
+  bool may_be_late(Rank from, Rank to) const;
+  Ranked receive();
+  Rank rank_of(const AVFrame& frame) const;
   void send_packet();
-  void note_packet();
-  [[noreturn]] void fail_decoding(int status) const;
+  void check_cancelled() const;
+  double seconds(int64_t parts) const {
+    return static_cast<double>(parts) / Timeline::kParts * tick_seconds_;
+  }
+  [[noreturn]] void fail_decoding(int status);
   [[noreturn]] void fail_missing() const;
   [[noreturn]] void fail_corrupt(const std::string& reason) const;
 
@@ -87,36 +92,32 @@ class FileDecoder : public FrameDecoder {
   ata_video_info info_ = {};
   std::unique_ptr<FrameConverter> converter_;
 
-  // The timeline.
+  // The frames of the file.
+  Timeline timeline_;
+  PacketReader packets_;
   double tick_seconds_ = 0;
-  int64_t origin_ = 0;            // start of the first frame
-  int64_t first_dts_ = 0;         // of the first packet
-  bool has_start_times_ = false;  // packets carry presentation times
-  bool has_times_ = false;        // packets carry presentation or decoding times
-  int64_t frame_ticks_ = 1;       // duration of a frame where the file does not say
-  FrameClock clock_;              // its ticks count from origin_
-  int64_t last_start_ = 0;        // of the frame shown last, going by the packets
+  FrameClock clock_;
 
   // The position: current_ is the frame found last, next_ the one after it if already decoded.
-  Timed current_;
-  Timed next_;
+  Ranked current_;
+  Ranked next_;
+  std::deque<Ranked> received_;  // after next_
   bool position_known_ = false;  // decoding can go on after next_
   bool from_start_ = false;      // every frame since the first has been decoded
   bool at_end_ = false;          // nothing comes after next_
   bool draining_ = false;        // all packets have been sent
-  bool keyframe_sent_ = false;   // since the last jump
-  bool first_packet_noted_ = false;
-  int64_t previous_start_ = INT64_MIN;  // of the frame decoded last
-  int64_t last_dts_ = INT64_MIN;        // of the packet sent last
-  int64_t landing_dts_ = INT64_MIN;     // of the first packet sent after the last jump
-  bool blind_seeks_pay_ = true;         // seeking ahead of the index has not led backwards yet
+  PacketNumber started_at_ = 0;  // the first packet sent
+  PacketNumber sent_ = kNone;    // the last one
+  Rank first_valid_ = 0;         // frames before it refer to some that were not decoded
+  Rank previous_ = kNone;        // the frame decoded last
+  Rank previous_received_ = kNone;
 
-  // Frames that no other frame refers to are not decoded if they start before skip_before_.
+  // Frames that no other frame refers to are not decoded if they come before skip_before_.
   bool may_skip_ = false;
-  int64_t skip_before_ = INT64_MIN;
-  int64_t last_skipped_ = INT64_MIN;
+  Rank skip_before_ = 0;
+  Rank last_skipped_ = kNone;
 
-  const std::atomic<bool>* cancelled_ = nullptr;  // during read()
+  const std::atomic<bool>* cancelled_ = nullptr;  // during read() and walk()
 };
 
 }  // namespace ata::ffmpeg

@@ -50,7 +50,8 @@ bool marks_unreferenced_frames(AVCodecID codec) {
 }  // namespace
 
 CodecContext open_codec(const std::string& path, AVCodecID id, const AVCodecParameters* parameters,
-                        int threads) {
+                        int threads, Complaints& complaints) {
+  const Listening listening(&complaints);
   if (id == AV_CODEC_ID_NONE) {
     fail(ATA_BAD_VIDEO, "'", path, "' is coded in a way that FFmpeg does not know");
   }
@@ -66,11 +67,12 @@ CodecContext open_codec(const std::string& path, AVCodecID id, const AVCodecPara
   if (status >= 0) {
     context->thread_count = threads;
     context->max_pixels = kMaxPixels;
+    context->opaque = &complaints;
     status = avcodec_open2(context.get(), codec, nullptr);
   }
   if (status < 0) {
     fail(ATA_BAD_VIDEO, "'", path, "' cannot be decoded as ", avcodec_get_name(id), ": ",
-         error_text(status));
+         error_text(status, complaints));
   }
   return context;
 }
@@ -80,12 +82,13 @@ std::unique_ptr<FrameDecoder> open_file(const std::string& path, const ata_video
 }
 
 FileDecoder::FileDecoder(const std::string& path, const ata_video_options& options)
-    : demuxer_(path), packet_(make_packet()) {
+    : demuxer_(path), packet_(make_packet()), packets_(demuxer_, timeline_) {
   const AVCodecParameters* parameters = demuxer_.stream()->codecpar;
   if (parameters->width > 0 || parameters->height > 0) {
     check_size(path, parameters->width, parameters->height);
   }
-  codec_ = open_codec(path, parameters->codec_id, parameters, options.threads);
+  codec_ =
+      open_codec(path, parameters->codec_id, parameters, options.threads, demuxer_.complaints());
   describe();
 }
 
@@ -100,22 +103,41 @@ void FileDecoder::describe() {
     log(ATA_LOG_WARNING,
         concat("'", demuxer_.path(), "' does not say its frame rate, which is taken as 25"));
   }
-  frame_ticks_ = std::max<int64_t>(1, std::llround(1 / (av_q2d(rate) * tick_seconds_)));
-
-  position_known_ = from_start_ = true;
-  current_ = decode();
-  if (!current_) {
-    const std::string& damage = demuxer_.damage();
+  const double frame_ticks = std::min(1 / (av_q2d(rate) * tick_seconds_), 1e15);
+  timeline_.scan(demuxer_, std::max<int64_t>(1, std::llround(frame_ticks)));
+  const std::string damage = demuxer_.damage();
+  const auto fail_empty = [&] {
     fail(ATA_BAD_VIDEO, "'", demuxer_.path(), "' has no frame that can be decoded",
          damage.empty() ? "" : ": ", damage);
+  };
+  if (timeline_.frames() == 0) fail_empty();
+  if (!timeline_.orderly()) learn_order();
+
+  // A seek to the start spares opening the file again.
+  packets_.after_scan();
+  start_at(timeline_.first_keyframe());
+  first_valid_ = 0;
+  previous_ = previous_received_ = kNone;
+  try {
+    current_ = decode();
+  } catch (const Damaged&) {
+    current_ = Ranked();
   }
-  origin_ = current_.start;
+  if (!current_) {
+    forget_position();
+    packets_.restart();
+    from_start_ = true;
+    current_ = decode();
+  }
+  if (!current_) fail_empty();
+  position_known_ = true;
+  timeline_.begin_at(current_.rank);
 
   const AVFrame& frame = *current_.frame;
   const AVRational aspect =
       av_guess_sample_aspect_ratio(demuxer_.format(), demuxer_.stream(), current_.frame.get());
   const Geometry geometry =
-      geometry_of(demuxer_.path(), frame, aspect, display_matrix(stream, &frame));
+      geometry_of(demuxer_.path(), frame, aspect, display_matrix(demuxer_.stream(), &frame));
   converter_ = std::make_unique<FrameConverter>(demuxer_.path(), geometry);
   info_.width = geometry.shown_width();
   info_.height = geometry.shown_height();
@@ -123,93 +145,57 @@ void FileDecoder::describe() {
   const AVPixFmtDescriptor* format = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
   info_.bit_depth = format ? format->comp[0].depth : 8;
   std::strncpy(info_.codec, avcodec_get_name(codec_->codec_id), sizeof(info_.codec) - 1);
-  find_extent(av_q2d(rate));
-  may_skip_ = has_start_times_ && marks_unreferenced_frames(codec_->codec_id);
+  may_skip_ = !timeline_.by_appearance() && marks_unreferenced_frames(codec_->codec_id);
+  set_extent(av_q2d(rate), damage);
 }
 
-/// Frames that an MP4's complete index shows, or 0 if that is not known.
-int64_t FileDecoder::indexed_frames() const {
-  const AVStream* stream = demuxer_.stream();
-  const int count = avformat_index_get_entries_count(stream);
-  const bool is_mp4 = std::strstr(demuxer_.format()->iformat->name, "mp4") != nullptr;
-  if (!is_mp4 || stream->nb_frames <= 0 || count < stream->nb_frames) return 0;
-  int64_t shown = 0;
-  for (int i = 0; i < count; ++i) {
-    // Edit lists cut frames that are only decoded.
-    const AVIndexEntry* entry = avformat_index_get_entry(demuxer_.stream(), i);
-    shown += !(entry->flags & AVINDEX_DISCARD_FRAME);
-  }
-  return shown;
-}
+/// Sets duration, rate and number of frames from the packets, because headers are often wrong about
+/// files that were cut.
+void FileDecoder::set_extent(double container_rate, const std::string& damage) {
+  info_.frame_count = timeline_.frames();
+  info_.duration = seconds(timeline_.start(timeline_.last()) + timeline_.last_duration());
+  info_.fps = static_cast<double>(info_.frame_count) / info_.duration;
+  // Times of some containers are rounded.
+  if (std::abs(info_.fps - container_rate) < 1e-3 * container_rate) info_.fps = container_rate;
+  clock_.ticks_per_second = Timeline::kParts * av_q2d(av_inv_q(demuxer_.stream()->time_base));
+  // Half a tick or half a millisecond.
+  clock_.tolerance = std::min({0.5 * Timeline::kParts, 0.0005 * clock_.ticks_per_second,
+                               0.25 * static_cast<double>(timeline_.step())});
 
-FileDecoder::Tail FileDecoder::walk_to_end() {
-  Tail tail;
-  while (demuxer_.read(packet_.get())) {
-    if (packet_->flags & AV_PKT_FLAG_DISCARD) continue;
-    ++tail.packets;
-    const int64_t start = has_start_times_ ? packet_->pts : packet_->dts;
-    if (start == AV_NOPTS_VALUE || start < -kMaxTick || start > kMaxTick) continue;
-    if (start >= tail.last_start) {
-      tail.last_start = start;
-      tail.last_duration = std::clamp<int64_t>(packet_->duration, 0, kMaxTick);
-    }
-  }
-  return tail;
-}
-
-/// Sets duration, rate and number of frames from the packets at the end of the file, because
-/// headers are often wrong about files that were cut. Loses the position.
-void FileDecoder::find_extent(double container_rate) {
-  const AVStream* stream = demuxer_.stream();
-  position_known_ = false;
-  Tail tail;
-  if (has_times_ && demuxer_.seek(kMaxTick)) {
-    tail = walk_to_end();
-    // The frame shown last need not be the packet that comes last, and after a seek the first
-    // packets of some formats have no times: see enough of them.
-    constexpr int64_t kEnough = 32;
-    if (tail.packets < kEnough && tail.last_start != INT64_MIN) {
-      const bool sought = demuxer_.seek(tail.last_start - kEnough * frame_ticks_);
-      tail = sought ? walk_to_end() : Tail();
-    }
-  }
-  const bool walked_all = tail.last_start == INT64_MIN;
-  if (walked_all) {
-    demuxer_.restart();
-    stream = demuxer_.stream();
-    tail = walk_to_end();
-  }
-  const std::string damage = demuxer_.damage();
-
-  int64_t count = walked_all ? tail.packets : indexed_frames();
-  const int64_t zero = has_start_times_ ? origin_ : first_dts_;
-  if (tail.last_start == INT64_MIN) tail.last_start = zero + (tail.packets - 1) * frame_ticks_;
-  const int64_t last = std::max<int64_t>(0, tail.last_start - zero);
-  if (count > 1 && last > 0) frame_ticks_ = std::max<int64_t>(1, (last + count / 2) / (count - 1));
-  last_start_ = origin_ + last;
-  info_.duration = seconds(last + (tail.last_duration > 0 ? tail.last_duration : frame_ticks_));
-  clock_.ticks_per_second = av_q2d(av_inv_q(stream->time_base));
-  clock_.tolerance =
-      std::min({0.5, 0.0005 / tick_seconds_, 0.25 * static_cast<double>(frame_ticks_)});
-
-  info_.fps = container_rate;
-  if (count > 0) {
-    info_.fps = static_cast<double>(count) / info_.duration;
-  } else {
-    const double estimate = std::max(1.0, std::round(info_.duration * info_.fps));
-    // A header's count is believed unless it contradicts the duration.
-    const bool agrees = std::abs(static_cast<double>(stream->nb_frames) - estimate) <=
-                        std::max(2.0, 0.01 * estimate);
-    count = stream->nb_frames > 0 && agrees ? stream->nb_frames : static_cast<int64_t>(estimate);
-  }
-  info_.frame_count = count;
-
-  const double claimed = stream->duration > 0 ? seconds(stream->duration) : info_.duration;
+  const double claimed = std::max(claimed_duration(), info_.duration);
   if (!damage.empty() || claimed > 1.02 * info_.duration + 1) {
     log(ATA_LOG_WARNING, concat("'", demuxer_.path(), "' says that it lasts ", claimed,
                                 " s, but its data ends after ", info_.duration, " s",
                                 damage.empty() ? "" : ": ", damage));
   }
+  say_repairs();
+}
+
+/// The duration in seconds that the file's header tells, or 0.
+double FileDecoder::claimed_duration() const {
+  const AVFormatContext* format = demuxer_.format();
+  // Of some formats it is estimated from the packets.
+  if (format->duration_estimation_method != AVFMT_DURATION_FROM_STREAM) return 0;
+  const int64_t ticks = demuxer_.stream()->duration;
+  if (ticks > 0) return static_cast<double>(ticks) * tick_seconds_;
+  // That of the whole file may be that of its sound.
+  const bool alone = format->nb_streams == 1 && format->duration > 0;
+  return alone ? static_cast<double>(format->duration) / AV_TIME_BASE : 0;
+}
+
+/// Says which times had to be repaired.
+void FileDecoder::say_repairs() const {
+  const TimeRepairs& repairs = timeline_.repairs();
+  if (!repairs.any()) return;
+  const auto part = [](int64_t count, const char* one, const char* many) {
+    return count == 0 ? std::string() : concat(" ", count, count == 1 ? one : many, ";");
+  };
+  log(ATA_LOG_WARNING,
+      concat("the timestamps of '", demuxer_.path(),
+             "' were repaired:", part(repairs.missing, " frame has none", " frames have none"),
+             part(repairs.misplaced, " frame has a wrong one", " frames have wrong ones"),
+             part(repairs.restarts, " time they start again", " times they start again or jump"),
+             " frames are shown in the order in which `ffmpeg` shows them"));
 }
 
 }  // namespace ata::ffmpeg

@@ -21,16 +21,27 @@ bool is_cover(const AVStream* stream) {
   return (stream->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
 }
 
-/// The stream to decode: FFmpeg's choice, or the first other one if that is a cover picture. Null
-/// if there is none.
+bool is_moving(const AVStream* stream) {
+  return stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO && !is_cover(stream);
+}
+
+/// How the `ffmpeg` program rates video streams: by their area, but first those that have data, and
+/// then those marked as the default.
+int64_t rating_of(const AVStream* stream) {
+  int64_t rating = int64_t{stream->codecpar->width} * stream->codecpar->height;
+  if (stream->event_flags & AVSTREAM_EVENT_FLAG_NEW_PACKETS) rating += 100'000'000;
+  if (stream->disposition & AV_DISPOSITION_DEFAULT) rating += 5'000'000;
+  return rating;
+}
+
+/// The stream to decode: the one that the `ffmpeg` program takes, cover pictures aside. Null if
+/// there is none.
 AVStream* choose_stream(AVFormatContext* format) {
-  const int best = av_find_best_stream(format, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
-  AVStream* chosen =
-      best >= 0 && !is_cover(format->streams[best]) ? format->streams[best] : nullptr;
+  AVStream* chosen = nullptr;
   for (unsigned i = 0; i < format->nb_streams; ++i) {
     AVStream* stream = format->streams[i];
-    const bool video = stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO && !is_cover(stream);
-    if (video && !chosen) chosen = stream;
+    if (!is_moving(stream)) continue;
+    if (!chosen || rating_of(stream) > rating_of(chosen)) chosen = stream;
   }
   for (unsigned i = 0; i < format->nb_streams; ++i) {
     format->streams[i]->discard = format->streams[i] == chosen ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
@@ -48,6 +59,7 @@ Demuxer::Demuxer(const std::string& path) : file_(path) {
     close();
     throw;
   }
+  say_choice();
 }
 
 Demuxer::~Demuxer() {
@@ -99,7 +111,20 @@ void Demuxer::rethrow() {
   std::rethrow_exception(exception);
 }
 
+/// Says which of several video streams is read.
+void Demuxer::say_choice() const {
+  int count = 0;
+  for (unsigned i = 0; i < format_->nb_streams; ++i) count += is_moving(format_->streams[i]);
+  if (count < 2) return;
+  const AVCodecParameters* parameters = stream_->codecpar;
+  log(ATA_LOG_WARNING,
+      concat("'", path(), "' has ", count, " video streams; stream ", stream_->index, " (",
+             avcodec_get_name(parameters->codec_id), ", ", parameters->width, " x ",
+             parameters->height, ") is read, as `ffmpeg` does"));
+}
+
 void Demuxer::open() {
+  const Listening listening(&complaints_);
   position_ = 0;
   damage_.clear();
   auto* buffer = static_cast<uint8_t*>(av_malloc(kBufferSize));
@@ -120,12 +145,13 @@ void Demuxer::open() {
   int status = avformat_open_input(&format_, nullptr, nullptr, nullptr);
   rethrow();
   if (status < 0) {
-    fail(ATA_BAD_VIDEO, "'", path(), "' is not a video that can be read: ", error_text(status));
+    fail(ATA_BAD_VIDEO, "'", path(),
+         "' is not a video that can be read: ", error_text(status, complaints_));
   }
   status = avformat_find_stream_info(format_, nullptr);
   rethrow();
   if (status < 0) {
-    fail(ATA_BAD_VIDEO, "'", path(), "' is corrupt: ", error_text(status));
+    fail(ATA_BAD_VIDEO, "'", path(), "' is corrupt: ", error_text(status, complaints_));
   }
   stream_ = choose_stream(format_);
   if (!stream_) {
@@ -153,6 +179,7 @@ void Demuxer::restart() {
 }
 
 bool Demuxer::read(AVPacket* packet) {
+  const Listening listening(&complaints_);
   // A file has no later: a demuxer that keeps saying "try again" is stuck.
   for (int retries = 0; retries < 1000;) {
     av_packet_unref(packet);
@@ -163,7 +190,7 @@ bool Demuxer::read(AVPacket* packet) {
       continue;
     }
     if (status < 0) {
-      if (status != AVERROR_EOF) damage_ = error_text(status);
+      if (status != AVERROR_EOF) damage_ = error_text(status, complaints_);
       return false;
     }
     if (packet->stream_index == stream_->index) return true;

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "video/ffmpeg.h"
+#include "video/ffmpeg_log.h"
 
 namespace ata::ffmpeg {
 
@@ -30,8 +31,11 @@ class Demuxer {
   bool read(AVPacket* packet);
   const std::string& damage() const { return damage_; }
 
+  /// What FFmpeg says about the file; for messages.
+  Complaints& complaints() { return complaints_; }
+
   /// Goes to a keyframe at or before `timestamp`, in the stream's time base, as well as the format
-  /// can tell. False if it cannot seek; then only restart() is certain to work.
+  /// can tell. False if it cannot seek; only restart() is certain to work.
   bool seek(int64_t timestamp);
 
   /// Opens the file again and goes to its first packet.
@@ -41,6 +45,7 @@ class Demuxer {
   void open();
   void close();
   void rethrow();
+  void say_choice() const;
   static int read_bytes(void* self, uint8_t* buffer, int size);
   static int64_t seek_bytes(void* self, int64_t offset, int whence);
 
@@ -51,6 +56,7 @@ class Demuxer {
   AVFormatContext* format_ = nullptr;
   AVStream* stream_ = nullptr;
   std::string damage_;
+  Complaints complaints_;
 };
 
 }  // namespace ata::ffmpeg

@@ -12,6 +12,7 @@
 #include "video/ffmpeg.h"
 #include "video/ffmpeg_converter.h"
 #include "video/ffmpeg_decoder.h"
+#include "video/ffmpeg_log.h"
 
 namespace ata::ffmpeg {
 namespace {
@@ -116,18 +117,22 @@ class ImageDecoder : public FrameDecoder {
     const Packet packet = read_packet(path);
     const AVCodecID id = image_codec(path, *packet);
     // A folder may mix the formats.
-    if (!codec_ || codec_->codec_id != id) codec_ = open_codec(path, id, nullptr, 1);
+    if (!codec_ || codec_->codec_id != id) codec_ = open_codec(path, id, nullptr, 1, complaints_);
     Frame frame = make_frame();
+    const Listening listening(&complaints_);
     int status = avcodec_send_packet(codec_.get(), packet.get());
     if (status >= 0) status = avcodec_send_packet(codec_.get(), nullptr);
     if (status >= 0) status = avcodec_receive_frame(codec_.get(), frame.get());
     avcodec_flush_buffers(codec_.get());
-    if (status < 0) fail(ATA_BAD_VIDEO, "'", path, "' is corrupt: ", error_text(status));
+    if (status < 0) {
+      fail(ATA_BAD_VIDEO, "'", path, "' is corrupt: ", error_text(status, complaints_));
+    }
     check_size(path, frame->width, frame->height);
     return frame;
   }
 
   std::vector<std::string> files_;
+  Complaints complaints_;
   CodecContext codec_;
   Geometry geometry_;
   ata_video_info info_ = {};

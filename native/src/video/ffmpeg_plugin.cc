@@ -1,11 +1,11 @@
 #include <new>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "video/ffmpeg.h"
 #include "video/ffmpeg_decoder.h"
 #include "video/ffmpeg_encoder.h"
 #include "video/ffmpeg_images.h"
+#include "video/ffmpeg_log.h"
 #include "video/plugin.h"
 
 namespace ata::ffmpeg {
@@ -29,17 +29,6 @@ std::string error_text(int status) {
 }
 
 namespace {
-
-/// FFmpeg's messages are details for developers: what matters to the user is in the errors.
-void log_message(void* context, int level, const char* format, va_list arguments) {
-  if (level > AV_LOG_INFO || !log_enabled(ATA_LOG_DEBUG)) return;
-  char line[1024];
-  int print_prefix = 1;
-  av_log_format_line2(context, level, format, arguments, line, sizeof(line), &print_prefix);
-  std::string text = line;
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  if (!text.empty()) log(ATA_LOG_DEBUG, "ffmpeg: " + text);
-}
 
 std::string library_versions() {
   std::string text;
@@ -75,6 +64,6 @@ extern "C" ATA_PLUGIN_EXPORT const ata::PluginHeader* ata_video_plugin(
   };
   ata::install_plugin_host(host);
   // One sink per process: an application that logs FFmpeg itself must install its own afterwards.
-  av_log_set_callback(ata::ffmpeg::log_message);
+  av_log_set_callback(ata::ffmpeg::receive_log);
   return &plugin.header;
 }

@@ -13,6 +13,7 @@
 
 #include "ata/ata.h"
 #include "base/plugin_loader.h"
+#include "video/frame_times.h"
 
 // What libata and libata_video, the plugin that links FFmpeg's libraries, say to each other. Errors
 // cross as ata::Error. Nothing here mentions FFmpeg, so that libata builds and loads without it.
@@ -27,9 +28,6 @@ struct DecodedFrame {
   size_t count;        ///< ... and how many in a row it answers.
 };
 using FrameSink = std::function<void(const DecodedFrame&)>;
-
-/// Largest time, in ticks, that is reckoned with; times beyond it are lies.
-constexpr int64_t kMaxTick = int64_t{1} << 56;
 
 /// The clock of a video: by its ticks, counted from the first frame, times select frames.
 struct FrameClock {

@@ -33,7 +33,9 @@ std::vector<double> extend(std::vector<double> times, const ata_clip_options& op
                              const ata_video_info& info, const char* remedy) {
   fail(ATA_BAD_VIDEO, "'", path, "' is too short: ", needed, ", but it lasts ", info.duration,
        " s (", info.frame_count, info.frame_count == 1 ? " frame" : " frames", " at ", info.fps,
-       " fps); ", remedy, ", or let the short policy repeat the last frame or loop");
+       " fps); ", remedy,
+       ", or let the short policy repeat the last frame or loop (`--short repeat` or `--short "
+       "loop`)");
 }
 
 std::vector<double> dense_times(const ata_clip_options& options, const ata_video_info& info,

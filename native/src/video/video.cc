@@ -10,10 +10,8 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/threads.h"
 #include "video/image_folder.h"
 #include "video/sampling.h"
-#include "video/transform.h"
 
 namespace ata {
 namespace {
@@ -71,63 +69,6 @@ void check_image(const Tensor& image, const char* what) {
               ? concat(", not ", dtype_name(image.dtype()), " ", image.shape().to_string())
               : std::string());
 }
-
-/// Transforms frames into the slots of a clip that they answer, several at once.
-class ClipBuilder {
- public:
-  ClipBuilder(const ata_clip_options& options, const ata_video_info& info,
-              const std::vector<size_t>& slots)
-      : transform_(options, info.height, info.width),
-        slots_(slots),
-        frame_bytes_(static_cast<size_t>(info.height) * static_cast<size_t>(info.width) * 3),
-        plane_(int64_t{options.size} * options.size),
-        clip_({1, 3, options.frames, options.size, options.size}, DType::kF32) {
-    // Frames wait until there is work for all threads, in at most 256 MiB (but at least one).
-    const size_t affordable = std::max<size_t>(1, (size_t{256} << 20) / frame_bytes_);
-    const size_t useful = 4 * static_cast<size_t>(thread_count());
-    capacity_ = std::min({useful, slots.size(), affordable});
-  }
-
-  void add(const DecodedFrame& frame) {
-    if (waiting_.size() == capacity_) flush();
-    if (buffers_.size() <= waiting_.size()) buffers_.emplace_back(frame_bytes_);
-    std::memcpy(buffers_[waiting_.size()].data(), frame.rgb, frame_bytes_);
-    waiting_.push_back({nullptr, frame.time, frame.first, frame.count});
-  }
-
-  Tensor finish() {
-    flush();
-    return clip_;
-  }
-
- private:
-  void flush() {
-    const int64_t channel_stride = plane_ * clip_.dim(2);
-    parallel_for_dynamic(static_cast<int64_t>(waiting_.size()), [&](int64_t item, int) {
-      const DecodedFrame& frame = waiting_[static_cast<size_t>(item)];
-      float* const data = clip_.data<float>();
-      float* const source = data + static_cast<int64_t>(slots_[frame.first]) * plane_;
-      transform_.apply(buffers_[static_cast<size_t>(item)].data(), source, channel_stride);
-      for (size_t i = frame.first + 1; i < frame.first + frame.count; ++i) {
-        float* const target = data + static_cast<int64_t>(slots_[i]) * plane_;
-        for (int c = 0; c < 3; ++c) {
-          std::memcpy(target + c * channel_stride, source + c * channel_stride,
-                      static_cast<size_t>(plane_) * sizeof(float));
-        }
-      }
-    });
-    waiting_.clear();
-  }
-
-  FrameTransform transform_;
-  const std::vector<size_t>& slots_;  // of the clip, by position in the ascending times
-  size_t frame_bytes_;
-  int64_t plane_;
-  Tensor clip_;
-  size_t capacity_;
-  std::vector<std::vector<uint8_t>> buffers_;
-  std::vector<DecodedFrame> waiting_;
-};
 
 }  // namespace
 
@@ -194,24 +135,13 @@ Tensor VideoReader::read(std::span<const double> times, const std::atomic<bool>*
 
 Tensor VideoReader::sample(const ata_clip_options& options, const std::atomic<bool>* cancelled,
                            std::vector<double>* frame_times) {
-  const std::vector<double> times = clip_times(options, info(), path_);
-  // The decoder wants ascending times; slots[i] is where the i-th of them goes.
-  std::vector<size_t> slots(times.size());
-  for (size_t i = 0; i < slots.size(); ++i) slots[i] = i;
-  std::stable_sort(slots.begin(), slots.end(),
-                   [&](size_t a, size_t b) { return times[a] < times[b]; });
-  std::vector<double> ascending(times.size());
-  for (size_t i = 0; i < slots.size(); ++i) ascending[i] = times[slots[i]];
+  SampledClip sampled = *views({options}).next(cancelled);
+  if (frame_times) *frame_times = std::move(sampled.times);
+  return std::move(sampled.clip);
+}
 
-  ClipBuilder builder(options, info(), slots);
-  std::vector<double> starts(times.size());
-  decoder_->read(ascending, cancelled, [&](const DecodedFrame& frame) {
-    builder.add(frame);
-    for (size_t i = frame.first; i < frame.first + frame.count; ++i) starts[slots[i]] = frame.time;
-  });
-  Tensor clip = builder.finish();
-  if (frame_times) *frame_times = std::move(starts);
-  return clip;
+ViewSampler VideoReader::views(std::vector<ata_clip_options> views) {
+  return ViewSampler(*decoder_, path_, std::move(views));
 }
 
 void write_image(const std::string& path, const Tensor& image) {

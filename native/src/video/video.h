@@ -15,6 +15,7 @@
 #include "tensor/tensor.h"
 #include "video/kept_frames.h"
 #include "video/plugin.h"
+#include "video/views.h"
 
 namespace ata {
 
@@ -42,6 +43,10 @@ class VideoReader {
   /// transform.h for what happens to them. Peak memory is the clip's and a few frames'.
   Tensor sample(const ata_clip_options& options, const std::atomic<bool>* cancelled,
                 std::vector<double>* frame_times);
+
+  /// Several clips, each as sample() gives it, for which no frame is decoded twice. This object
+  /// must outlive it; other reads in between are allowed, but may cost decoding.
+  ViewSampler views(std::vector<ata_clip_options> views);
 
  private:
   VideoReader(std::string path, std::unique_ptr<FrameDecoder> decoder, int64_t keep_bytes);

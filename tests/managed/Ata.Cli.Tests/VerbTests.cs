@@ -7,6 +7,53 @@ namespace Ata.Cli.Tests;
 public sealed class VerbTests(CliFiles files) : IClassFixture<CliFiles>
 {
     [Fact]
+    public void ShortVideo_IsRefusedWithTheOptionThatHelps()
+    {
+        string[] arguments = ["predict", files.Clip, "--model", files.Model, "--stride", "4"];
+
+        ProgramResult refused = AtaProgram.Run(arguments);
+        ProgramResult looped = AtaProgram.Run([.. arguments, "--short", "loop"]);
+
+        Assert.Equal(1, refused.Code);
+        Assert.Contains("--short", Assert.Single(refused.ErrorLines));
+        Assert.Equal(0, looped.Code);
+        string list = files.In("short.csv");
+        File.WriteAllText(list, $"path,label\n{files.Clip},walk\n");
+        arguments = ["eval", "--data", list, "--model", files.Model, "--stride", "4"];
+        refused = AtaProgram.Run([.. arguments, "--max-broken", "1"]);
+        looped = AtaProgram.Run([.. arguments, "--short", "loop", "--json"]);
+        Assert.Contains("--short", refused.Error);
+        Assert.Contains("\"videos\": 1", looped.Output);
+    }
+
+    [Fact]
+    public void Warnings_AreShownOnce()
+    {
+        string cut = files.In("cut.mkv");
+        using (VideoWriter writer = VideoWriter.Create(cut, 64, 48, 10))
+        {
+            var pixels = new byte[64 * 48 * 3];
+            for (int frame = 0; frame < 60; ++frame)
+            {
+                new Random(frame).NextBytes(pixels);
+                writer.Add(pixels);
+            }
+
+            writer.Finish();
+        }
+
+        byte[] bytes = File.ReadAllBytes(cut);
+        File.WriteAllBytes(cut, bytes[..(bytes.Length / 2)]);
+
+        ProgramResult result = AtaProgram.Run("predict", cut, cut, "--model", files.Model, "--stride", "1");
+
+        Assert.Equal(0, result.Code);
+        string warning = Assert.Single(result.ErrorLines);
+        Assert.StartsWith("warning: ", warning);
+        Assert.Contains("its data ends after", warning);
+    }
+
+    [Fact]
     public void Init_WritesAModelThatLoads()
     {
         string labels = files.In("labels.txt");

@@ -96,6 +96,42 @@ public sealed class VideoTests : IDisposable
     }
 
     [Fact]
+    public void SampleViews_GivesWhatSampleGives()
+    {
+        ClipOptions[] views =
+        [
+            .. Enumerable.Range(0, 6).Select(view => new ClipOptions
+            {
+                Frames = 4, Stride = 2, Size = 32, ClipCount = 2, ClipIndex = view / 3, CropCount = 3, CropIndex = view % 3,
+            }),
+            new ClipOptions { Frames = 6, Size = 16, Sampling = FrameSampling.Segments, Flip = true },
+        ];
+        using VideoReader video = VideoReader.Open(_path);
+        using VideoReader other = VideoReader.Open(_path);
+        int place = 0;
+        foreach (VideoClip clip in video.SampleViews(views))
+        {
+            using (clip)
+            {
+                using VideoClip expected = other.Sample(views[place++]);
+                Assert.Equal(expected.Shape.ToArray(), clip.Shape.ToArray());
+                Assert.Equal(expected.AsSpan().ToArray(), clip.AsSpan().ToArray());
+                Assert.Equal(expected.FrameTimes.ToArray(), clip.FrameTimes.ToArray());
+            }
+        }
+
+        Assert.Equal(views.Length, place);
+        Assert.Empty(video.SampleViews([]));
+        Assert.Throws<AtaVideoException>(() => video.SampleViews([new ClipOptions { Frames = 64 }]));
+        Assert.ThrowsAny<ArgumentException>(() => video.SampleViews([new ClipOptions { Frames = 0 }]));
+        using IEnumerator<VideoClip> rest = video.SampleViews(views).GetEnumerator();
+        Assert.True(rest.MoveNext());
+        rest.Current.Dispose();
+        video.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => rest.MoveNext());
+    }
+
+    [Fact]
     public void Open_NamesWhatIsWrong()
     {
         string nothing = _folder.In("nothing.mp4");

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/threads.h"
 #include "clips.h"
 #include "video/sampling.h"
@@ -273,6 +274,84 @@ TEST_F(Reader, NamesWhatIsWrongWithAFile) {
   expect_contains(failing("folder"), {"folder", "no numbered frames"});
   ASSERT_EQ(std::system(("mkfifo '" + scratch_.path("pipe.mp4") + "'").c_str()), 0);
   expect_contains(failing("pipe.mp4"), {"pipe.mp4", "neither a file nor a folder"});
+}
+
+TEST_F(Reader, GivesTheReasonThatFfmpegGives) {
+  const std::string path = clip("cut.mp4");
+  const std::string intact = read_file(path);
+  write_file(path, intact.substr(0, intact.size() / 2));
+  expect_contains(error_of(ATA_BAD_VIDEO, [&] { open(path); }), {"cut.mp4", "moov atom not found"});
+  // Several readers that fail at once do not mix up their reasons.
+  write_file(scratch_.path("text.mp4"), "This is no video, only a few words.\n");
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&, i] {
+      for (int k = 0; k < 20; ++k) {
+        const std::string name = scratch_.path(i % 2 ? "cut.mp4" : "text.mp4");
+        const std::string message = error_of(ATA_BAD_VIDEO, [&] { open(name); });
+        EXPECT_EQ(message.find("moov atom") != std::string::npos, i % 2 == 1) << message;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+/// Warnings and what is more serious while it lives.
+class LogLines {
+ public:
+  LogLines() {
+    set_log_sink(
+        [](ata_log_level, const char* message, void* self) {
+          static_cast<LogLines*>(self)->text_ += std::string(message) + "\n";
+        },
+        this, ATA_LOG_WARNING);
+  }
+  ~LogLines() { set_log_sink(nullptr, nullptr, ATA_LOG_OFF); }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+TEST_F(Reader, TakesTheStreamThatFfmpegTakesAndSaysSo) {
+  const std::string path = scratch_.path("three.mkv");
+  const auto colour = [](const char* name, const char* size) {
+    return std::string("-f lavfi -i color=") + name + ":size=" + size + ":rate=25:duration=1 ";
+  };
+  const std::string inputs = colour("red", "64x48") + colour("lime", "128x96") +
+                             colour("blue", "96x64") + "-map 0 -map 1 -map 2 -c:v libx264 ";
+  // The largest, unless another is the default; a cover is none of them.
+  for (const char* disposition : {"", "-disposition:v:0 0 -disposition:v:2 default "}) {
+    ffmpeg(inputs + disposition + "'" + path + "'");
+    const std::string shown = ffmpeg("-i '" + path + "' -frames:v 1 -f rawvideo -pix_fmt rgb24 -");
+    const LogLines lines;
+    const auto reader = open(path);
+    const double times[] = {0};
+    const Tensor frame = reader->read(times, nullptr, nullptr);
+    ASSERT_EQ(frame.bytes(), shown.size());
+    EXPECT_EQ(std::memcmp(frame.raw(), shown.data(), shown.size()), 0);
+    expect_contains(lines.text(), {"three.mkv", "3 video streams", "as `ffmpeg` does"});
+  }
+  const LogLines lines;
+  open(clip());
+  EXPECT_EQ(lines.text(), "");
+}
+
+TEST_F(Reader, SaysWhatItRepairsAndWhatItDoesNotApply) {
+  const std::string path = clip();
+  const std::string jump = scratch_.path("jump.mkv");
+  ffmpeg("-i '" + path + "' -c copy -bsf:v 'setts=pts=if(eq(N\\,55)\\,PTS+25/TB\\,PTS)' '" + jump +
+         "'");
+  {
+    const LogLines lines;
+    EXPECT_NEAR(open(jump)->info().duration, 4, 0.01);
+    expect_contains(lines.text(), {"jump.mkv", "repaired", "1 frame has a wrong one"});
+  }
+  const std::string turned = scratch_.path("turned.mp4");
+  ffmpeg("-i '" + path + "' -c copy -metadata:s:v:0 rotate=30 '" + turned + "'");
+  const LogLines lines;
+  EXPECT_EQ(open(turned)->info().rotation, 0);
+  expect_contains(lines.text(), {"turned.mp4", "30 degrees", "quarter turns"});
 }
 
 TEST_F(Reader, ReportsDamageInsteadOfWrongFrames) {

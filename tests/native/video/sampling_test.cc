@@ -80,7 +80,7 @@ TEST(DenseSampling, SaysHowShortAVideoIs) {
     EXPECT_EQ(error.status(), ATA_BAD_VIDEO);
     const std::string message = error.what();
     for (const char* part :
-         {"walk.avi", "need 1.16 s", "lasts 1.12 s", "28 frames", "stride", "short policy"}) {
+         {"walk.avi", "need 1.16 s", "lasts 1.12 s", "28 frames", "stride", "short policy", "--short"}) {
       EXPECT_NE(message.find(part), std::string::npos) << part << " is not in: " << message;
     }
   }

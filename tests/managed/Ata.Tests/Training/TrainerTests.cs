@@ -95,6 +95,46 @@ public sealed class TrainerTests(TinyVideos videos) : IClassFixture<TinyVideos>,
     }
 
     [Fact]
+    public async Task EvaluationOfManyViewsIsThatOfAPrediction()
+    {
+        using Model model = Model.Create(s_model, 3);
+        VideoDataset dataset = videos.WithBroken(2);
+        LoaderOptions options = Evaluator.OptionsFor(model.Config) with { Stride = 2, ClipViews = 30, CropViews = 3, AllowedBroken = 0.5 };
+        var progress = new Steps();
+
+        EvaluationResult result = await Evaluator.EvaluateAsync(model, dataset, options, keepPredictions: true, progress);
+
+        Assert.Equal(1, result.BrokenVideos);
+        Assert.Equal(dataset.Count - 1, result.Videos);
+        Assert.Equal(90, progress.MostViews);
+        using var classifier = new VideoClassifier(model);
+        foreach (VideoPrediction prediction in result.Predictions.Take(3))
+        {
+            Predictions expected = classifier.Predict(
+                prediction.Path, new PredictOptions { TemporalViews = 30, SpatialViews = 3, Sampling = new ClipOptions { Stride = 2 } });
+            Assert.All(
+                prediction.Probabilities.Zip(expected.Probabilities.ToArray()), pair => Assert.Equal(pair.Second, pair.First, 1e-5f));
+        }
+    }
+
+    [Fact]
+    public async Task EvaluationTreatsShortVideosAsAsked()
+    {
+        using Model model = Model.Create(s_model, 3);
+        LoaderOptions options = Evaluator.OptionsFor(model.Config) with { Stride = 8, AllowedBroken = 1 };
+
+        EvaluationResult looped = await Evaluator.EvaluateAsync(model, videos.Dataset, options);
+        var broken = new System.Collections.Concurrent.ConcurrentBag<BrokenVideo>();
+        EvaluationResult refused = await Evaluator.EvaluateAsync(
+            model, videos.Dataset, options with { ShortPolicy = ShortVideoPolicy.Error, BrokenVideoFound = broken.Add });
+
+        Assert.Equal(videos.Dataset.Count, looped.Videos);
+        Assert.Equal(0, refused.Videos);
+        Assert.All(broken, video => Assert.Contains("--short", video.Reason));
+        Assert.Equal(videos.Dataset.Count, broken.Count);
+    }
+
+    [Fact]
     public async Task TrainingLearnsAndTheBestModelIsWhatItWasMeasuredToBe()
     {
         TrainerOptions options = new()
@@ -323,5 +363,12 @@ public sealed class TrainerTests(TinyVideos videos) : IClassFixture<TinyVideos>,
     private sealed class Watcher(Action<TrainingProgress> watch) : IProgress<TrainingProgress>
     {
         public void Report(TrainingProgress value) => watch(value);
+    }
+
+    private sealed class Steps : IProgress<EvaluationProgress>
+    {
+        public int MostViews { get; private set; }
+
+        public void Report(EvaluationProgress value) => MostViews = Math.Max(MostViews, value.Views);
     }
 }
