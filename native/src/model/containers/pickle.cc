@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "model/containers/pickle_opcodes.h"
 
 namespace ata {
 namespace {
@@ -14,110 +15,6 @@ namespace {
 constexpr uint64_t kChunk = 64 << 10;
 // Longer than any name of Python's; names are compared often.
 constexpr size_t kMaxNameBytes = 512;
-
-// The opcodes, by the names of Python's pickletools.
-enum Opcode : uint8_t {
-  kMark = '(',
-  kStop = '.',
-  kPop = '0',
-  kPopMark = '1',
-  kDup = '2',
-  kFloatLine = 'F',
-  kIntLine = 'I',
-  kBinInt = 'J',
-  kBinInt1 = 'K',
-  kLongLine = 'L',
-  kBinInt2 = 'M',
-  kNoneValue = 'N',
-  kPersId = 'P',
-  kBinPersId = 'Q',
-  kReduce = 'R',
-  kStringLine = 'S',
-  kBinString = 'T',
-  kShortBinString = 'U',
-  kUnicodeLine = 'V',
-  kBinUnicode = 'X',
-  kAppend = 'a',
-  kBuild = 'b',
-  kGlobalLine = 'c',
-  kDictFromMark = 'd',
-  kEmptyDict = '}',
-  kAppends = 'e',
-  kGetLine = 'g',
-  kBinGet = 'h',
-  kInst = 'i',
-  kLongBinGet = 'j',
-  kListFromMark = 'l',
-  kEmptyList = ']',
-  kObj = 'o',
-  kPutLine = 'p',
-  kBinPut = 'q',
-  kLongBinPut = 'r',
-  kSetItem = 's',
-  kTupleFromMark = 't',
-  kEmptyTuple = ')',
-  kSetItems = 'u',
-  kBinFloat = 'G',
-  kBinBytes = 'B',
-  kShortBinBytes = 'C',
-  kProto = 0x80,
-  kNewObj = 0x81,
-  kTuple1 = 0x85,
-  kTuple2 = 0x86,
-  kTuple3 = 0x87,
-  kNewTrue = 0x88,
-  kNewFalse = 0x89,
-  kLong1 = 0x8a,
-  kLong4 = 0x8b,
-  kShortBinUnicode = 0x8c,
-  kBinUnicode8 = 0x8d,
-  kBinBytes8 = 0x8e,
-  kEmptySet = 0x8f,
-  kAddItems = 0x90,
-  kFrozenSet = 0x91,
-  kNewObjEx = 0x92,
-  kStackGlobal = 0x93,
-  kMemoize = 0x94,
-  kFrame = 0x95,
-  kByteArray8 = 0x96,
-};
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// The number of `digits` hexadecimal digits at the start of `text`, or -1.
-int64_t hex_number(std::string_view text, size_t digits) {
-  if (text.size() < digits) return -1;
-  int64_t value = 0;
-  for (size_t i = 0; i < digits; ++i) {
-    const int digit = hex_digit(text[i]);
-    if (digit < 0) return -1;
-    value = value * 16 + digit;
-  }
-  return value;
-}
-
-void append_utf8(uint32_t code, std::string* out) {
-  if (code < 0x80) {
-    *out += static_cast<char>(code);
-  } else if (code < 0x800) {
-    *out += static_cast<char>(0xc0 | (code >> 6));
-    *out += static_cast<char>(0x80 | (code & 0x3f));
-  } else if (code < 0x10000) {
-    *out += static_cast<char>(0xe0 | (code >> 12));
-    *out += static_cast<char>(0x80 | ((code >> 6) & 0x3f));
-    *out += static_cast<char>(0x80 | (code & 0x3f));
-  } else {
-    *out += static_cast<char>(0xf0 | (code >> 18));
-    *out += static_cast<char>(0x80 | ((code >> 12) & 0x3f));
-    *out += static_cast<char>(0x80 | ((code >> 6) & 0x3f));
-    *out += static_cast<char>(0x80 | (code & 0x3f));
-  }
-}
 
 bool is_builtin(const std::string& name, std::string_view type) {
   const std::string_view view = name;
@@ -129,12 +26,6 @@ bool is_builtin(const std::string& name, std::string_view type) {
 
 Pickle::Pickle(const InputFile& file, uint64_t begin, uint64_t end, std::string origin)
     : file_(file), begin_(begin), end_(end), origin_(std::move(origin)) {}
-
-template <typename... Args>
-void Pickle::bad(const Args&... args) const {
-  fail(ATA_BAD_MODEL, origin_, " is damaged: its pickle ", args..., " (near byte ", position(),
-       ")");
-}
 
 Pickle::Id Pickle::load() {
   stack_.clear();
@@ -517,90 +408,6 @@ void Pickle::step(uint8_t opcode) {
     default:
       bad("has the opcode ", static_cast<int>(opcode), ", which torch.save() does not write");
   }
-}
-
-void Pickle::read_integer_line() {
-  const std::string_view line = take_line();
-  if (line == "00" || line == "01") return push(add(Kind::kBool, line == "01"));
-  int64_t value = 0;
-  const auto [rest, error] = std::from_chars(line.data(), line.data() + line.size(), value);
-  if (error != std::errc() || rest != line.data() + line.size()) bad("has a number that is none");
-  push(add(Kind::kInteger, static_cast<uint64_t>(value)));
-}
-
-// Digits, often with an L behind.
-void Pickle::read_long_line() {
-  const uint64_t first = at_;
-  std::string_view line = take_line();
-  if (line.ends_with('L')) line.remove_suffix(1);
-  const std::string_view digits = line.starts_with('-') ? line.substr(1) : line;
-  if (digits.empty() || digits.find_first_not_of("0123456789") != digits.npos) {
-    bad("has a number that is none");
-  }
-  int64_t value = 0;
-  const auto [rest, error] = std::from_chars(line.data(), line.data() + line.size(), value);
-  if (error == std::errc()) return push(add(Kind::kInteger, static_cast<uint64_t>(value)));
-  push(add(Kind::kHugeInteger, first, static_cast<uint32_t>(line.size())));
-}
-
-void Pickle::read_float_line() {
-  const std::string_view line = take_line();
-  double value = 0;
-  const auto [rest, error] = std::from_chars(line.data(), line.data() + line.size(), value);
-  if (error == std::errc::invalid_argument || rest != line.data() + line.size()) {
-    bad("has a number that is none");
-  }
-  push(add(Kind::kFloat, std::bit_cast<uint64_t>(value)));
-}
-
-// Python 2's repr() of a string: in quotes, with escapes.
-void Pickle::read_string_line() {
-  std::string_view line = take_line();
-  if (line.size() < 2 || line.front() != line.back() ||
-      (line.front() != '\'' && line.front() != '"')) {
-    bad("has a string without quotes");
-  }
-  line = line.substr(1, line.size() - 2);
-  std::string text;
-  for (size_t i = 0; i < line.size(); ++i) {
-    if (line[i] != '\\' || i + 1 == line.size()) {
-      text += line[i];
-      continue;
-    }
-    const char escape = line[++i];
-    constexpr std::string_view from = "ntrabfv0\\'\"";
-    constexpr char to[] = {'\n', '\t', '\r', '\a', '\b', '\f', '\v', '\0', '\\', '\'', '"'};
-    if (escape == 'x') {
-      const int64_t code = hex_number(line.substr(i + 1), 2);
-      if (code < 0) bad("has a string with a broken escape");
-      text += static_cast<char>(code);
-      i += 2;
-    } else if (const size_t at = from.find(escape); at != from.npos) {
-      text += to[at];
-    } else {
-      text += {'\\', escape};
-    }
-  }
-  push(add_decoded(Kind::kString, std::move(text)));
-}
-
-// Latin-1 with \uXXXX and \UXXXXXXXX for everything else.
-void Pickle::read_unicode_line() {
-  const std::string_view line = take_line();
-  std::string text;
-  for (size_t i = 0; i < line.size(); ++i) {
-    const char kind = line[i] == '\\' && i + 1 < line.size() ? line[i + 1] : '\0';
-    if (kind != 'u' && kind != 'U') {
-      append_utf8(static_cast<uint8_t>(line[i]), &text);
-      continue;
-    }
-    const size_t digits = kind == 'u' ? 4 : 8;
-    const int64_t code = hex_number(line.substr(i + 2), digits);
-    if (code < 0 || code > 0x10ffff) bad("has a string with a broken escape");
-    append_utf8(static_cast<uint32_t>(code), &text);
-    i += 1 + digits;
-  }
-  push(add_decoded(Kind::kString, std::move(text)));
 }
 
 // What is added to an object of some class is dropped with it.

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/error.h"
 #include "base/file.h"
 
 namespace ata {
@@ -141,6 +142,12 @@ class Pickle {
   std::unordered_map<uint32_t, Id> memo_;
   uint32_t values_ = 0;
 };
+
+template <typename... Args>
+void Pickle::bad(const Args&... args) const {
+  fail(ATA_BAD_MODEL, origin_, " is damaged: its pickle ", args..., " (near byte ", position(),
+       ")");
+}
 
 }  // namespace ata
 

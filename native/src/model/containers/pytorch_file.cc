@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "model/containers/element_types.h"
 #include "model/containers/pickle.h"
 #include "model/containers/pytorch_values.h"
@@ -146,7 +147,7 @@ class PyTorchFile::Reader {
     const bool big_endian = is_big_endian(archive.find(folder + "byteorder"));
     locate_ = [&archive, folder, big_endian, this](const std::string& storage) {
       const ZipArchive::Entry* entry = archive.find(concat(folder, "data/", storage));
-      if (entry == nullptr) bad("the storage '", printable(storage), "' is missing");
+      if (entry == nullptr) bad("the storage '", shown(storage), "' is missing");
       require_stored(*entry);
       return Range{entry->begin, entry->size, big_endian};
     };
@@ -167,7 +168,7 @@ class PyTorchFile::Reader {
     const std::map<std::string, Range> storages = place_storages(&pickle);
     locate_ = [&storages, this](const std::string& storage) {
       const auto found = storages.find(storage);
-      if (found == storages.end()) bad("the storage '", printable(storage), "' is missing");
+      if (found == storages.end()) bad("the storage '", shown(storage), "' is missing");
       return found->second;
     };
     read_weights(pickle, root);
@@ -182,7 +183,7 @@ class PyTorchFile::Reader {
 
   template <typename... Args>
   [[noreturn]] void bad_tensor(const std::string& name, const Args&... args) const {
-    fail(ATA_BAD_MODEL, origin_, ": tensor '", printable(name), "' ", args...);
+    fail(ATA_BAD_MODEL, origin_, ": tensor '", shown(name), "' ", args...);
   }
 
   ZipArchive open_archive() const {
@@ -196,7 +197,7 @@ class PyTorchFile::Reader {
 
   void require_stored(const ZipArchive::Entry& entry) const {
     if (!entry.stored) {
-      bad("'", printable(entry.name),
+      bad("'", shown(entry.name),
           "' is compressed or encrypted, which torch.save() does not do; unpack the archive and "
           "pack it without compression");
     }
@@ -207,7 +208,7 @@ class PyTorchFile::Reader {
     require_stored(*entry);
     std::string order(static_cast<size_t>(std::min<uint64_t>(entry->size, 16)), '\0');
     file_.read(entry->begin, order.data(), order.size());
-    if (order != "little" && order != "big") bad("its byte order is '", printable(order), "'");
+    if (order != "little" && order != "big") bad("its byte order is '", shown(order), "'");
     return order == "big";
   }
 
@@ -237,8 +238,7 @@ class PyTorchFile::Reader {
     }
     const std::string* type = storage_type(pickle.name(fields[1]));
     if (type == nullptr) {
-      bad("it has a storage of class '", printable(pickle.name(fields[1])),
-          "', which is not known");
+      bad("it has a storage of class '", shown(pickle.name(fields[1])), "', which is not known");
     }
     StorageReference result;
     result.type = *type;
@@ -286,8 +286,8 @@ class PyTorchFile::Reader {
     for (const Id id : pickle->items(keys)) {
       const std::string key = storage_key(*pickle, id);
       const auto found = references.find(key);
-      if (found == references.end()) bad("no tensor has the storage '", printable(key), "'");
-      if (result.count(key) != 0) bad("it has the storage '", printable(key), "' twice");
+      if (found == references.end()) bad("no tensor has the storage '", shown(key), "'");
+      if (result.count(key) != 0) bad("it has the storage '", shown(key), "' twice");
       uint64_t elements = 0;
       if (file_.size() - at < sizeof(elements)) bad("it is truncated: a storage is missing");
       uint8_t stored[sizeof(elements)];
@@ -295,13 +295,13 @@ class PyTorchFile::Reader {
       for (size_t i = sizeof(stored); i-- > 0;) elements = elements << 8 | stored[i];
       at += sizeof(elements);
       if (elements != found->second.elements) {
-        bad("the storage '", printable(key), "' has ", elements, " elements, not ",
+        bad("the storage '", shown(key), "' has ", elements, " elements, not ",
             found->second.elements);
       }
       uint64_t bytes = 0;
       if (!multiply(elements, bytes_of_element(found->second.type), &bytes) ||
           bytes > file_.size() - at) {
-        bad("it is truncated: the storage '", printable(key), "' of ", elements,
+        bad("it is truncated: the storage '", shown(key), "' of ", elements,
             " elements ends behind the file's end");
       }
       result.emplace(key, Range{at, bytes, false});
@@ -327,12 +327,12 @@ class PyTorchFile::Reader {
         bad("a tensor's name is ", has_name ? "empty or not valid UTF-8" : "not a text");
       }
       if (!target_->index_.emplace(name, target_->tensors_.size()).second) {
-        bad("tensor '", printable(name), "' appears twice");
+        bad("tensor '", shown(name), "' appears twice");
       }
       target_->tensors_.push_back(read_tensor(pickle, *call, name));
     }
     if (target_->tensors_.empty()) {
-      fail(ATA_INVALID_ARGUMENT, origin_, " has no tensors under the key '", printable(key_),
+      fail(ATA_INVALID_ARGUMENT, origin_, " has no tensors under the key '", shown(key_),
            "' (--key), but ", describe(pickle, choice.weights));
     }
     target_->ignored_ = std::move(choice.ignored);
@@ -353,7 +353,7 @@ class PyTorchFile::Reader {
     } else if (!view.starts_with("torch.") && !view.starts_with("numpy.")) {
       return;
     }
-    bad_tensor(name, "would need '", printable(refused_name(pickle, value)),
+    bad_tensor(name, "would need '", shown(refused_name(pickle, value)),
                "' called, but nothing is called that a file names; in Python, save the model's "
                "state_dict() as plain tensors");
   }

@@ -1,11 +1,11 @@
 #include "model/containers/pytorch_values.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <unordered_set>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace ata {
 namespace {
@@ -94,13 +94,13 @@ class Chooser {
   WeightsChoice follow(const std::string& key) {
     require(key.size() <= kMaxKeyBytes, "the key has ", key.size(), " bytes");
     if (!find(root_, key, 0)) {
-      fail(ATA_INVALID_ARGUMENT, "'", path_, "' has nothing under the key '", printable(key),
+      fail(ATA_INVALID_ARGUMENT, "'", path_, "' has nothing under the key '", shown(key),
            "' (--key); ", contents());
     }
     const Id weights = steps_.empty() ? root_ : steps_.back().value;
     if (!pickle_.is(weights, Kind::kDict)) {
       fail(ATA_INVALID_ARGUMENT, "'", path_, "' has ", describe(pickle_, weights),
-           " under the key '", printable(key), "' (--key), not a dictionary of tensors");
+           " under the key '", shown(key), "' (--key), not a dictionary of tensors");
     }
     return finish(weights);
   }
@@ -127,7 +127,7 @@ class Chooser {
     if (found.size() > 1) {
       std::string list;
       for (size_t i = 0; i < std::min(found.size(), kMaxListed); ++i) {
-        list += (i ? ", " : "") + printable(found[i]);
+        list += (i ? ", " : "") + shown(found[i]);
       }
       fail(ATA_INVALID_ARGUMENT, "'", path_,
            "' holds several sets of weights; say which (--key): ", list);
@@ -188,7 +188,7 @@ class Chooser {
         return;
       }
       const std::string key = prefix.empty() ? entry.key : concat(prefix, ".", entry.key);
-      choice.ignored.push_back(concat(printable(key), ": ", describe(pickle_, entry.value)));
+      choice.ignored.push_back(concat(shown(key), ": ", describe(pickle_, entry.value)));
     };
     std::string prefix;
     for (const Step& step : steps_) {
@@ -210,7 +210,7 @@ class Chooser {
     if (entries.empty()) return concat("it holds ", describe(pickle_, root_));
     std::string list = "it holds ";
     for (size_t i = 0; i < std::min(entries.size(), kMaxListed); ++i) {
-      list += concat(i ? ", '" : "'", printable(entries[i].key), "' (",
+      list += concat(i ? ", '" : "'", shown(entries[i].key), "' (",
                      describe(pickle_, entries[i].value), ")");
     }
     if (entries.size() > kMaxListed) list += concat(" and ", entries.size() - kMaxListed, " more");
@@ -283,13 +283,6 @@ std::string type_name(const Pickle& pickle, Id value) {
   return pickle.name(value);
 }
 
-std::string printable(std::string_view text) {
-  const bool shortened = text.size() > kMaxShown;
-  const std::string json = nlohmann::json(std::string(text.substr(0, kMaxShown)))
-                               .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  return json.substr(1, json.size() - 2) + (shortened ? "..." : "");
-}
-
 std::string describe(const Pickle& pickle, Id value) {
   switch (pickle.kind(value)) {
     case Kind::kNone:
@@ -306,7 +299,7 @@ std::string describe(const Pickle& pickle, Id value) {
       if (pickle.text(value).size() > kMaxShown) {
         return concat("a text of ", pickle.text(value).size(), " bytes");
       }
-      return concat("'", printable(pickle.text(value)), "'");
+      return concat("'", shown(pickle.text(value)), "'");
     case Kind::kBytes:
       return concat(pickle.text(value).size(), " bytes");
     case Kind::kTuple:
@@ -318,12 +311,12 @@ std::string describe(const Pickle& pickle, Id value) {
     case Kind::kSet:
       return concat("a set of ", pickle.items(value).size());
     case Kind::kGlobal:
-      return printable(pickle.name(value));
+      return shown(pickle.name(value));
     case Kind::kInstance:
-      return concat("an object of class ", printable(type_name(pickle, value)));
+      return concat("an object of class ", shown(type_name(pickle, value)));
     case Kind::kCall:
       if (tensor_call(pickle, value)) return "a tensor";
-      return concat("an object that ", printable(type_name(pickle, value)), " makes");
+      return concat("an object that ", shown(type_name(pickle, value)), " makes");
     case Kind::kPersistent:
       return "a storage";
   }

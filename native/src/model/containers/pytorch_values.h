@@ -27,9 +27,6 @@ inline constexpr int kMaxWrappers = 8;
 /// The class of an object, or the function that a call calls.
 std::string type_name(const Pickle& pickle, Pickle::Id value);
 
-/// Text from a file as it may be shown: without control characters, valid UTF-8, not long.
-std::string printable(std::string_view text);
-
 /// What a value is, in words: "5", "a dictionary of 3", "an object of class argparse.Namespace".
 std::string describe(const Pickle& pickle, Pickle::Id value);
 

@@ -1,0 +1,77 @@
+#ifndef ATA_MODEL_CONTAINERS_PICKLE_OPCODES_H_
+#define ATA_MODEL_CONTAINERS_PICKLE_OPCODES_H_
+
+#include <cstdint>
+
+namespace ata {
+
+/// The opcodes of pickles, by the names of Python's pickletools.
+enum PickleOpcode : uint8_t {
+  kMark = '(',
+  kStop = '.',
+  kPop = '0',
+  kPopMark = '1',
+  kDup = '2',
+  kFloatLine = 'F',
+  kIntLine = 'I',
+  kBinInt = 'J',
+  kBinInt1 = 'K',
+  kLongLine = 'L',
+  kBinInt2 = 'M',
+  kNoneValue = 'N',
+  kPersId = 'P',
+  kBinPersId = 'Q',
+  kReduce = 'R',
+  kStringLine = 'S',
+  kBinString = 'T',
+  kShortBinString = 'U',
+  kUnicodeLine = 'V',
+  kBinUnicode = 'X',
+  kAppend = 'a',
+  kBuild = 'b',
+  kGlobalLine = 'c',
+  kDictFromMark = 'd',
+  kEmptyDict = '}',
+  kAppends = 'e',
+  kGetLine = 'g',
+  kBinGet = 'h',
+  kInst = 'i',
+  kLongBinGet = 'j',
+  kListFromMark = 'l',
+  kEmptyList = ']',
+  kObj = 'o',
+  kPutLine = 'p',
+  kBinPut = 'q',
+  kLongBinPut = 'r',
+  kSetItem = 's',
+  kTupleFromMark = 't',
+  kEmptyTuple = ')',
+  kSetItems = 'u',
+  kBinFloat = 'G',
+  kBinBytes = 'B',
+  kShortBinBytes = 'C',
+  kProto = 0x80,
+  kNewObj = 0x81,
+  kTuple1 = 0x85,
+  kTuple2 = 0x86,
+  kTuple3 = 0x87,
+  kNewTrue = 0x88,
+  kNewFalse = 0x89,
+  kLong1 = 0x8a,
+  kLong4 = 0x8b,
+  kShortBinUnicode = 0x8c,
+  kBinUnicode8 = 0x8d,
+  kBinBytes8 = 0x8e,
+  kEmptySet = 0x8f,
+  kAddItems = 0x90,
+  kFrozenSet = 0x91,
+  kNewObjEx = 0x92,
+  kStackGlobal = 0x93,
+  kMemoize = 0x94,
+  kFrame = 0x95,
+  kByteArray8 = 0x96,
+};
+
+}  // namespace ata
+
+#endif  // ATA_MODEL_CONTAINERS_PICKLE_OPCODES_H_
