@@ -130,6 +130,16 @@ public sealed record ClipOptions
             OptionRange.Check(start.TotalSeconds, 0, NativeMethods.ATA_MAX_SECONDS, nameof(Offset));
         }
 
+        if (Start is { } begin)
+        {
+            OptionRange.Check(begin.TotalSeconds, 0, NativeMethods.ATA_MAX_SECONDS, nameof(Start));
+        }
+
+        if (End is { } end)
+        {
+            OptionRange.CheckPositive(end.TotalSeconds, NativeMethods.ATA_MAX_SECONDS, nameof(End));
+        }
+
         OptionRange.Check(Size, 1, NativeMethods.ATA_MAX_IMAGE_SIZE);
         var options = new ata_clip_options
         {
@@ -148,8 +158,8 @@ public sealed record ClipOptions
             crop_count = CropCount,
             flip = Flip ? 1 : 0,
             interpolation = (ata_interpolation)Interpolation,
-            interval_start = Given(Start?.TotalSeconds, nameof(Start), zero: true) ?? 0,
-            interval_end = Given(End?.TotalSeconds, nameof(End)) ?? 0,
+            interval_start = Start?.TotalSeconds ?? 0,
+            interval_end = End?.TotalSeconds ?? 0,
         };
         if (Crop is { } crop)
         {
