@@ -19,6 +19,8 @@ public static class TrainingReport
     /// <param name="configuration">Names and values of the configuration.</param>
     public static void Write(string path, string title, IReadOnlyList<MetricsRecord> metrics, EvaluationResult? evaluation, IEnumerable<KeyValuePair<string, string>> configuration)
     {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(title);
         ArgumentNullException.ThrowIfNull(metrics);
         ArgumentNullException.ThrowIfNull(configuration);
         var html = new StringBuilder();

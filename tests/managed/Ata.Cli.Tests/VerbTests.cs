@@ -286,7 +286,7 @@ public sealed class VerbTests(CliFiles files) : IClassFixture<CliFiles>
         }
 
         ProgramResult soft = AtaProgram.Run("align", files.Clip, "--frames", "2", "--alignment", "soft");
-        Assert.Equal(1, soft.Code);
+        Assert.Equal(2, soft.Code);
         Assert.Single(soft.ErrorLines);
     }
 

@@ -261,7 +261,7 @@ TEST_F(SessionFileTest, FeaturesAreWhatAlignmentSees) {
   session.features(clip, 1);
   EXPECT_EQ(session.trajectories(0).shape(), (Shape{2, 4, 16}));
   EXPECT_MENTIONS(error_of(ATA_INVALID_STATE, [&] { session.trajectories(1); }),
-                  "did not reach block 1");
+                  "reached block 1");
 }
 
 TEST_F(SessionFileTest, TrajectoriesAreReusedBetweenAlignments) {
