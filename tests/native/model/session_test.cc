@@ -260,8 +260,7 @@ TEST_F(SessionFileTest, FeaturesAreWhatAlignmentSees) {
   error_of(ATA_INVALID_ARGUMENT, [&] { session.features(clip, 3); });
   session.features(clip, 1);
   EXPECT_EQ(session.trajectories(0).shape(), (Shape{2, 4, 16}));
-  EXPECT_MENTIONS(error_of(ATA_INVALID_STATE, [&] { session.trajectories(1); }),
-                  "reached block 1");
+  EXPECT_MENTIONS(error_of(ATA_INVALID_STATE, [&] { session.trajectories(1); }), "reached block 1");
 }
 
 TEST_F(SessionFileTest, TrajectoriesAreReusedBetweenAlignments) {

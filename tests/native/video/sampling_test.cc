@@ -79,8 +79,8 @@ TEST(DenseSampling, SaysHowShortAVideoIs) {
   } catch (const Error& error) {
     EXPECT_EQ(error.status(), ATA_BAD_VIDEO);
     const std::string message = error.what();
-    for (const char* part :
-         {"walk.avi", "need 1.16 s", "lasts 1.12 s", "28 frames", "stride", "short policy", "--short"}) {
+    for (const char* part : {"walk.avi", "need 1.16 s", "lasts 1.12 s", "28 frames", "stride",
+                             "short policy", "--short"}) {
       EXPECT_NE(message.find(part), std::string::npos) << part << " is not in: " << message;
     }
   }
