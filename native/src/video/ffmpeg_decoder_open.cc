@@ -190,11 +190,14 @@ void FileDecoder::say_repairs() const {
   const auto part = [](int64_t count, const char* one, const char* many) {
     return count == 0 ? std::string() : concat(" ", count, count == 1 ? one : many, ";");
   };
+  const std::string restarts =
+      repairs.restarts == 0   ? ""
+      : repairs.restarts == 1 ? " they start again or jump once;"
+                              : concat(" they start again or jump ", repairs.restarts, " times;");
   log(ATA_LOG_WARNING,
       concat("the timestamps of '", demuxer_.path(),
              "' were repaired:", part(repairs.missing, " frame has none", " frames have none"),
-             part(repairs.misplaced, " frame has a wrong one", " frames have wrong ones"),
-             part(repairs.restarts, " time they start again", " times they start again or jump"),
+             part(repairs.misplaced, " frame has a wrong one", " frames have wrong ones"), restarts,
              " frames are shown in the order in which `ffmpeg` shows them"));
 }
 
