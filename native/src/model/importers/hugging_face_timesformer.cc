@@ -1,9 +1,8 @@
 // TimeSformer as Hugging Face has it: the same networks under other names.
 //
 // - As in the original, what a file has tells its mode, if config.json does not.
-// - A classifier of mode `space_only` gives logits of each frame there; the original and Ata
-// average
-//   the frames' class tokens first.
+// - A classifier of mode `space_only` gives logits of each frame there; the original and Ata first
+//   average the frames' class tokens.
 #include "model/importers/family.h"
 #include "model/importers/translation.h"
 
