@@ -38,12 +38,18 @@ function(ata_add_module name)
   target_link_libraries(ata_${name} PUBLIC ata_compile_options ${arg_DEPENDS})
 endfunction()
 
-# ata_add_test(NAME SOURCES ... [DEPENDS ...])
-# A GoogleTest program, tests/native/<name>_test.
+# ata_add_test(NAME [EACH_DEVICE] SOURCES ... [DEPENDS ...])
+# A GoogleTest program, tests/native/<name>_test. With EACH_DEVICE it runs its tests once on every
+# device (tests/native/support/devices.h).
 function(ata_add_test name)
-  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "EACH_DEVICE" "" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${name}_test ${arg_SOURCES})
-  target_link_libraries(${name}_test PRIVATE ata_compile_options ${arg_DEPENDS} GTest::gtest_main)
+  if(arg_EACH_DEVICE)
+    set(main ata_test_devices)
+  else()
+    set(main GTest::gtest_main)
+  endif()
+  target_link_libraries(${name}_test PRIVATE ata_compile_options ${arg_DEPENDS} ${main})
   target_compile_definitions(${name}_test PRIVATE
     ATA_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
   gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)

@@ -17,17 +17,16 @@ namespace ata {
 namespace {
 
 // Frames of random features that move by one patch a frame, with noise.
-std::vector<float> moving_features(const FeatureShape& shape, float noise) {
+std::vector<float> moving_features(const ClipLayout& shape, int64_t channels, float noise) {
   Random random(1);
-  std::vector<float> base(static_cast<size_t>(shape.patches * shape.channels));
+  std::vector<float> base(static_cast<size_t>(shape.patches * channels));
   for (float& x : base) x = random.normal();
   std::vector<float> out;
   for (int64_t frame = 0; frame < shape.clips * shape.frames; ++frame) {
     for (int64_t n = 0; n < shape.patches; ++n) {
       const int64_t from = (n + frame) % shape.patches;
-      for (int64_t d = 0; d < shape.channels; ++d) {
-        out.push_back(base[static_cast<size_t>(from * shape.channels + d)] +
-                      noise * random.normal());
+      for (int64_t d = 0; d < channels; ++d) {
+        out.push_back(base[static_cast<size_t>(from * channels + d)] + noise * random.normal());
       }
     }
   }
@@ -37,20 +36,21 @@ std::vector<float> moving_features(const FeatureShape& shape, float noise) {
 // The second argument is 1 for the fastest product that the processor has.
 void BM_Similarity(benchmark::State& state) {
   const auto product = static_cast<SimilarityProduct>(state.range(1));
-  const FeatureShape shape{1, 2, state.range(0), 768};
-  const std::vector<float> features = moving_features(shape, 0.5F);
+  const ClipLayout shape = {1, 2, state.range(0)};
+  const int64_t channels = 768;
+  const std::vector<float> features = moving_features(shape, channels, 0.5F);
   NormalizedFrame now;
   NormalizedFrame next;
-  now.assign(features.data(), shape.patches, shape.channels, shape.channels, 0, product);
-  const float* second = features.data() + shape.patches * shape.channels;
+  now.assign(features.data(), shape.patches, channels, channels, 0, product);
+  const float* second = features.data() + shape.patches * channels;
   std::vector<float> out(static_cast<size_t>(shape.patches * shape.patches));
   for (auto _ : state) {
-    next.assign(second, shape.patches, shape.channels, shape.channels, 1, product);
+    next.assign(second, shape.patches, channels, channels, 1, product);
     cosine_similarity(now, 0, shape.patches, next, out.data());
     benchmark::DoNotOptimize(out.data());
   }
-  const double operations = 2.0 * static_cast<double>(shape.patches * shape.patches) *
-                            static_cast<double>(shape.channels);
+  const double operations =
+      2.0 * static_cast<double>(shape.patches * shape.patches) * static_cast<double>(channels);
   state.counters["FLOP/s"] = benchmark::Counter(
       operations, benchmark::Counter::kIsIterationInvariantRate, benchmark::Counter::kIs1000);
 }
@@ -76,14 +76,14 @@ BENCHMARK(BM_Assignment)->ArgsProduct({{49, 196, 784}, {0, 1}});
 void BM_AssignmentOn(benchmark::State& state) {
   hwy::SetSupportedTargetsForTest(state.range(0));
   state.SetLabel(hwy::TargetName(state.range(0)));
-  const FeatureShape shape{1, 2, state.range(1), 768};
+  const ClipLayout shape = {1, 2, state.range(1)};
+  const int64_t channels = 768;
   const int size = static_cast<int>(shape.patches);
-  const std::vector<float> features = moving_features(shape, 1.0F);
+  const std::vector<float> features = moving_features(shape, channels, 1.0F);
   NormalizedFrame now;
   NormalizedFrame next;
-  now.assign(features.data(), shape.patches, shape.channels, shape.channels, 0);
-  next.assign(features.data() + shape.patches * shape.channels, shape.patches, shape.channels,
-              shape.channels, 1);
+  now.assign(features.data(), shape.patches, channels, channels, 0);
+  next.assign(features.data() + shape.patches * channels, shape.patches, channels, channels, 1);
   std::vector<float> similarity(static_cast<size_t>(shape.patches * shape.patches));
   cosine_similarity(now, 0, shape.patches, next, similarity.data());
   AssignmentWorkspace workspace;
@@ -128,18 +128,18 @@ BENCHMARK(BM_AssignmentBatch)->Arg(1)->Arg(2)->UseRealTime();
 void BM_AssignmentOfLayers(benchmark::State& state) {
   constexpr int kLayers = 8;
   constexpr float kKept = 0.95F;
-  const FeatureShape shape{1, 2, 196, 768};
+  const ClipLayout shape = {1, 2, 196};
+  const int64_t channels = 768;
   const int size = static_cast<int>(shape.patches);
   const auto elements = static_cast<size_t>(shape.patches * shape.patches);
-  std::vector<float> features = moving_features(shape, 1.0F);
+  std::vector<float> features = moving_features(shape, channels, 1.0F);
   std::vector<float> similarity(kLayers * elements);
   Random random(4);
   NormalizedFrame now;
   NormalizedFrame next;
   for (size_t layer = 0; layer < kLayers; ++layer) {
-    now.assign(features.data(), shape.patches, shape.channels, shape.channels, 0);
-    next.assign(features.data() + shape.patches * shape.channels, shape.patches, shape.channels,
-                shape.channels, 1);
+    now.assign(features.data(), shape.patches, channels, channels, 0);
+    next.assign(features.data() + shape.patches * channels, shape.patches, channels, channels, 1);
     cosine_similarity(now, 0, shape.patches, next, similarity.data() + layer * elements);
     for (float& x : features) x = kKept * x + std::sqrt(1 - kKept * kKept) * random.normal();
   }
@@ -160,15 +160,16 @@ BENCHMARK(BM_AssignmentOfLayers)->ArgName("warm")->Arg(0)->Arg(1);
 
 // An 8-frame clip of 14 x 14 patches of 768 channels, by method.
 void BM_AlignClip(benchmark::State& state) {
-  const FeatureShape shape{1, 8, 196, 768};
-  const std::vector<float> features = moving_features(shape, 1.0F);
+  const ClipLayout shape = {1, 8, 196};
+  const int64_t channels = 768;
+  const std::vector<float> features = moving_features(shape, channels, 1.0F);
   AlignmentWorkspace workspace;
   std::vector<int32_t> trajectories(static_cast<size_t>(shape.frames * shape.patches));
   AlignmentOptions options;
   options.method = static_cast<AlignmentMethod>(state.range(0));
   options.product = static_cast<SimilarityProduct>(state.range(1));
   for (auto _ : state) {
-    align_features(features.data(), shape, options, workspace, trajectories.data());
+    align_features(features.data(), shape, channels, options, workspace, trajectories.data());
     benchmark::DoNotOptimize(trajectories.data());
   }
 }
@@ -180,13 +181,14 @@ BENCHMARK(BM_AlignClip)
     ->UseRealTime();
 
 void BM_OnlineFrame(benchmark::State& state) {
-  const FeatureShape shape{1, 8, 196, 768};
-  const std::vector<float> features = moving_features(shape, 1.0F);
-  OnlineAligner aligner({}, shape.patches, shape.channels);
+  const ClipLayout shape = {1, 8, 196};
+  const int64_t channels = 768;
+  const std::vector<float> features = moving_features(shape, channels, 1.0F);
+  OnlineAligner aligner({}, shape.patches, channels);
   int64_t frame = 0;
   for (auto _ : state) {
     benchmark::DoNotOptimize(
-        aligner.push(features.data() + frame * shape.patches * shape.channels).data());
+        aligner.push(features.data() + frame * shape.patches * channels).data());
     frame = (frame + 1) % shape.frames;
   }
 }

@@ -105,7 +105,8 @@ double flop(const ModelConfig& config, bool executed) {
 double align_seconds(Session& session, const Tensor& clip) {
   const ModelConfig& config = session.model().config();
   if (config.temporal != ATA_TEMPORAL_ATA) return 0;
-  const FeatureShape shape = {1, config.frames, config.patches(), config.dim};
+  const ClipLayout shape = {1, config.frames, config.patches()};
+  const int64_t channels = config.dim;
   AlignmentWorkspace workspace;
   std::vector<double> duals(static_cast<size_t>(shape.pairs() * shape.patches));
   std::vector<int32_t> trajectories(static_cast<size_t>(config.frames * config.patches()));
@@ -118,8 +119,8 @@ double align_seconds(Session& session, const Tensor& clip) {
     for (int repeat = 0; repeat < 3; ++repeat) {
       duals = initial;
       const auto begin = Clock::now();
-      align_features(features.data<float>(), shape, options, workspace, trajectories.data(),
-                     nullptr, duals.data());
+      align_features(features.data<float>(), shape, channels, options, workspace,
+                     trajectories.data(), nullptr, duals.data());
       best = std::min(best, seconds_since(begin));
     }
     total += best;

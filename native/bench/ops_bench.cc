@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "ops/attention.h"
+#include "ops/cpu_device.h"
 #include "ops/layer_norm.h"
 #include "ops/linear.h"
 #include "ops/rows.h"
@@ -22,9 +23,8 @@ constexpr int kHeads = 12;
 constexpr int64_t kRows = kFrames * kPatches + 1;
 
 Context make_context(Tape* tape = nullptr) {
-  Context context;
-  context.kernels = &cpu_kernels();
-  context.allocator = make_workspace(heap_allocator());
+  Context context = make_context(cpu_device());
+  context.stream->allocator = make_workspace(cpu_device().memory());
   context.tape = tape;
   return context;
 }
@@ -51,7 +51,7 @@ LinearWeights make_weights(const Context& context, int64_t out, int64_t in, DTyp
   weights.bias = Variable(random_tensor({out}, DType::kF32), !packed);
   const Tensor plain = random_tensor({out, in}, DType::kF32, 0.05f);
   if (packed) {
-    weights.packed = context.kernels->pack_linear(plain, dtype);
+    weights.packed = context.run(&Kernels::pack_linear, plain, dtype);
   } else {
     weights.weight = Variable(plain, true);
   }
@@ -77,9 +77,7 @@ void measure(benchmark::State& state, const Body& body) {
 
 // Backward of `out` with a gradient of ones.
 void run_backward(Tape& tape, const Context& context, const Variable& out, const Tensor& ones) {
-  const Variable loss(Tensor::zeros({1}, DType::kF32, context.allocator), true);
-  tape.record([&] { out.set_gradient(ones.clone(context.allocator)); });
-  tape.backward(loss, context.allocator);
+  tape.backward(out, context.copy(ones));
 }
 
 Tensor ones_like(const Shape& shape) {
@@ -145,11 +143,11 @@ void layer_norm_training(benchmark::State& state) {
   });
 }
 
-void attention_benchmark(benchmark::State& state, TokenLayout layout, DType dtype, bool backward) {
+void attention_benchmark(benchmark::State& state, ClipLayout layout, DType dtype, bool backward) {
   Tape tape;
   const Context context = make_context(backward ? &tape : nullptr);
-  const Variable qkv(random_tensor({layout.rows(), 3 * kDim}, dtype, 2.0f), backward);
-  const Tensor ones = backward ? ones_like({layout.rows(), kDim}) : Tensor();
+  const Variable qkv(random_tensor({layout.token_rows(), 3 * kDim}, dtype, 2.0f), backward);
+  const Tensor ones = backward ? ones_like({layout.token_rows(), kDim}) : Tensor();
   measure(state, [&] {
     const Variable y = attention(context, qkv, layout, kHeads);
     if (backward) {
@@ -160,7 +158,7 @@ void attention_benchmark(benchmark::State& state, TokenLayout layout, DType dtyp
   const double tokens = static_cast<double>(1 + layout.patches);
   // Forward: two products of the sequence's scores; backward: five more.
   report_flops(state, (backward ? 14.0 : 4.0) * tokens * tokens * static_cast<double>(kDim) *
-                          static_cast<double>(layout.groups * layout.frames));
+                          static_cast<double>(layout.frame_count()));
 }
 
 enum Paths { kIdentity, kPermuted };
@@ -181,7 +179,8 @@ void temporal_benchmark(benchmark::State& state, int64_t frames, DType dtype, Pa
   }
   const Tensor ones = backward ? ones_like({rows, kDim}) : Tensor();
   measure(state, [&] {
-    const Variable y = temporal_attention(context, qkv, 1, frames, kPatches, kHeads, trajectories);
+    const Variable y =
+        temporal_attention(context, qkv, {1, frames, kPatches}, kHeads, {trajectories, {}});
     if (backward) {
       run_backward(tape, context, y, ones);
       qkv.clear_gradient();
@@ -203,7 +202,7 @@ void block_forward(benchmark::State& state, DType dtype) {
                       fc2 = weights(kDim, 4 * kDim);
   const Variable gamma(random_tensor({kDim}, DType::kF32));
   const Variable x(random_tensor({kRows, kDim}, DType::kF32));
-  const TokenLayout layout{1, kFrames, kPatches};
+  const ClipLayout layout{1, kFrames, kPatches};
   LinearOptions half, gelu, residual;
   half.out_dtype = gelu.out_dtype = dtype;
   gelu.activation = Activation::kGelu;
@@ -211,7 +210,7 @@ void block_forward(benchmark::State& state, DType dtype) {
     const Variable patches = slice_rows(context, x, 0, kFrames * kPatches);
     Variable h = layer_norm(context, patches, gamma, gamma, dtype);
     h = linear(context, h, temporal_qkv, half);
-    h = temporal_attention(context, h, 1, kFrames, kPatches, kHeads, Tensor());
+    h = temporal_attention(context, h, {1, kFrames, kPatches}, kHeads, {});
     h = linear(context, h, temporal_proj, half);
     residual.residual = patches;
     linear(context, h, temporal_fc, residual);
@@ -248,7 +247,7 @@ void register_all() {
     add("linear_training/fc1_gelu", linear_training, kDim, 4 * kDim, dtype, kGelu);
     add("linear_training/fc2_residual", linear_training, 4 * kDim, kDim, dtype, kResidual);
     add("layer_norm", layer_norm_forward, dtype);
-    const TokenLayout divided{1, kFrames, kPatches}, joint{1, 1, kFrames * kPatches};
+    const ClipLayout divided{1, kFrames, kPatches}, joint{1, 1, kFrames * kPatches};
     add("attention/divided", attention_benchmark, divided, dtype, false);
     add("attention/joint", attention_benchmark, joint, dtype, false);
     add("attention_training/divided", attention_benchmark, divided, dtype, true);

@@ -119,7 +119,7 @@ void optimizer(benchmark::State& state, ata_optimizer rule, float ema_decay) {
   parameter.weights = Tensor::zeros({kCount}, DType::kF32);
   Tensor gradient({kCount}, DType::kF32);
   std::fill_n(gradient.data<float>(), kCount, 1e-3f);
-  Optimizer updated(options, {parameter});
+  Optimizer updated(options, {parameter}, make_context(cpu_device()));
   Tensor a = Tensor::zeros({kCount}, DType::kF32), b = gradient.clone();
   const auto triad = [&] {
     float* out = a.data<float>();

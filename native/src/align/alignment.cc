@@ -42,22 +42,22 @@ void stay_in_place(int64_t frames, int64_t patches, int32_t* trajectories) {
 }
 
 // Similarities along fixed positions, for `none`.
-void position_similarities(const float* features, const FeatureShape& shape, float* out) {
-  const int64_t frame_size = shape.patches * shape.channels;
-  parallel_for(shape.pairs(), 1, [&](int64_t begin, int64_t end) {
+void position_similarities(const float* features, const ClipLayout& layout, int64_t channels,
+                           float* out) {
+  const int64_t frame_size = layout.patches * channels;
+  parallel_for(layout.pairs(), 1, [&](int64_t begin, int64_t end) {
     for (int64_t pair = begin; pair < end; ++pair) {
-      const int64_t frame = shape.first_frame(pair);
+      const int64_t frame = layout.first_frame(pair);
       const float* now = features + frame * frame_size;
       const float* next = now + frame_size;
-      for (int64_t n = 0; n < shape.patches; ++n) {
-        const float* a = now + n * shape.channels;
-        const float* b = next + n * shape.channels;
-        const double norms =
-            std::sqrt(dot(a, a, shape.channels)) * std::sqrt(dot(b, b, shape.channels));
-        require(std::isfinite(norms), "features of frame ", frame % shape.frames, ", patch ", n,
+      for (int64_t n = 0; n < layout.patches; ++n) {
+        const float* a = now + n * channels;
+        const float* b = next + n * channels;
+        const double norms = std::sqrt(dot(a, a, channels)) * std::sqrt(dot(b, b, channels));
+        require(std::isfinite(norms), "features of frame ", frame % layout.frames, ", patch ", n,
                 ", or the frame after it contain NaN or infinity; alignment needs finite features");
-        out[pair * shape.patches + n] =
-            norms > 0 ? static_cast<float>(dot(a, b, shape.channels) / norms) : 0;
+        out[pair * layout.patches + n] =
+            norms > 0 ? static_cast<float>(dot(a, b, channels) / norms) : 0;
       }
     }
   });
@@ -66,27 +66,29 @@ void position_similarities(const float* features, const FeatureShape& shape, flo
 // Matches the pairs [first, last), whose similarity matrices fit the workspace together.
 class PairGroup {
  public:
-  PairGroup(const float* features, const FeatureShape& shape, const AlignmentOptions& options,
-            AlignmentWorkspace& workspace, int64_t first, int64_t last)
+  PairGroup(const float* features, const ClipLayout& layout, int64_t channels,
+            const AlignmentOptions& options, AlignmentWorkspace& workspace, int64_t first,
+            int64_t last)
       : features_(features),
-        shape_(shape),
+        layout_(layout),
+        channels_(channels),
         options_(options),
         workspace_(workspace),
         first_(first),
         last_(last),
-        first_frame_(shape.first_frame(first)),
-        frame_count_(shape.first_frame(last - 1) + 2 - first_frame_) {}
+        first_frame_(layout.first_frame(first)),
+        frame_count_(layout.first_frame(last - 1) + 2 - first_frame_) {}
 
   void match(int32_t* matches, float* similarities, double* column_duals) {
     const bool with_matrix = needs_similarity_matrix(options_.method);
     normalize();
     if (with_matrix) multiply();
-    const int64_t patches = shape_.patches;
+    const int64_t patches = layout_.patches;
     // Another thread may have raised thread_count() since `workers` was sized.
     const int workers = std::min(thread_count(), static_cast<int>(workspace_.workers.size()));
     parallel_for_dynamic(last_ - first_, workers, [&](int64_t index, int worker) {
       const int64_t pair = first_ + index;
-      const auto current = static_cast<size_t>(shape_.first_frame(pair) - first_frame_);
+      const auto current = static_cast<size_t>(layout_.first_frame(pair) - first_frame_);
       match_pair(workspace_.frames[current], workspace_.frames[current + 1],
                  with_matrix ? matrix(index) : nullptr, options_,
                  workspace_.workers[static_cast<size_t>(worker)], pair,
@@ -98,36 +100,37 @@ class PairGroup {
 
  private:
   float* matrix(int64_t index) {
-    return workspace_.similarity.data() + index * shape_.patches * shape_.patches;
+    return workspace_.similarity.data() + index * layout_.patches * layout_.patches;
   }
 
   void normalize() {
     auto& frames = workspace_.frames;
     frames.resize(std::max(frames.size(), static_cast<size_t>(frame_count_)));
-    const int64_t frame_size = shape_.patches * shape_.channels;
+    const int64_t frame_size = layout_.patches * channels_;
     parallel_for_dynamic(frame_count_, [&](int64_t index, int) {
       const int64_t frame = first_frame_ + index;
-      frames[static_cast<size_t>(index)].assign(features_ + frame * frame_size, shape_.patches,
-                                                shape_.channels, shape_.channels,
-                                                frame % shape_.frames, frame_product(options_));
+      frames[static_cast<size_t>(index)].assign(features_ + frame * frame_size, layout_.patches,
+                                                channels_, channels_, frame % layout_.frames,
+                                                frame_product(options_));
     });
   }
 
   void multiply() {
-    const int64_t patches = shape_.patches;
+    const int64_t patches = layout_.patches;
     workspace_.similarity.reserve(static_cast<size_t>((last_ - first_) * patches * patches));
     const int64_t chunks = (patches + kRowChunk - 1) / kRowChunk;
     parallel_for_dynamic((last_ - first_) * chunks, [&](int64_t task, int) {
       const int64_t index = task / chunks;
       const int64_t begin = task % chunks * kRowChunk;
-      const auto current = static_cast<size_t>(shape_.first_frame(first_ + index) - first_frame_);
+      const auto current = static_cast<size_t>(layout_.first_frame(first_ + index) - first_frame_);
       cosine_similarity(workspace_.frames[current], begin, std::min(begin + kRowChunk, patches),
                         workspace_.frames[current + 1], matrix(index) + begin * patches);
     });
   }
 
   const float* features_;
-  const FeatureShape& shape_;
+  const ClipLayout& layout_;
+  const int64_t channels_;
   const AlignmentOptions& options_;
   AlignmentWorkspace& workspace_;
   const int64_t first_;
@@ -137,15 +140,15 @@ class PairGroup {
 };
 
 // Reorders similarities [pair, patch of frame t] to trajectories [pair, n].
-void follow_trajectories(const FeatureShape& shape, const int32_t* trajectories,
+void follow_trajectories(const ClipLayout& layout, const int32_t* trajectories,
                          float* similarities) {
-  std::vector<float> row(static_cast<size_t>(shape.patches));
-  for (int64_t pair = 0; pair < shape.pairs(); ++pair) {
-    const int64_t frame = shape.first_frame(pair);
-    float* line = similarities + pair * shape.patches;
-    std::copy_n(line, shape.patches, row.data());
-    for (int64_t n = 0; n < shape.patches; ++n) {
-      line[n] = row[static_cast<size_t>(trajectories[frame * shape.patches + n])];
+  std::vector<float> row(static_cast<size_t>(layout.patches));
+  for (int64_t pair = 0; pair < layout.pairs(); ++pair) {
+    const int64_t frame = layout.first_frame(pair);
+    float* line = similarities + pair * layout.patches;
+    std::copy_n(line, layout.patches, row.data());
+    for (int64_t n = 0; n < layout.patches; ++n) {
+      line[n] = row[static_cast<size_t>(trajectories[frame * layout.patches + n])];
     }
   }
 }
@@ -180,60 +183,37 @@ void validate(const AlignmentOptions& options, int64_t patches) {
   if (options.method == AlignmentMethod::kWindow) window_grid(options, patches);
 }
 
-void align_features(const float* features, const FeatureShape& shape,
+void align_features(const float* features, const ClipLayout& layout, int64_t channels,
                     const AlignmentOptions& options, AlignmentWorkspace& workspace,
                     int32_t* trajectories, float* similarities, double* column_duals) {
-  validate(options, shape.patches);
+  validate(options, layout.patches);
   if (options.method == AlignmentMethod::kSoft) {
     fail(ATA_UNSUPPORTED, "soft alignment has no trajectories; choose another alignment");
   }
-  if (options.method == AlignmentMethod::kNone || shape.pairs() == 0) {
-    stay_in_place(shape.clips * shape.frames, shape.patches, trajectories);
-    if (similarities != nullptr && shape.pairs() > 0) {
-      position_similarities(features, shape, similarities);
+  if (options.method == AlignmentMethod::kNone || layout.pairs() == 0) {
+    stay_in_place(layout.clips * layout.frames, layout.patches, trajectories);
+    if (similarities != nullptr && layout.pairs() > 0) {
+      position_similarities(features, layout, channels, similarities);
     }
     return;
   }
-  require(shape.patches >= 1 && shape.patches <= kMaxAssignmentExtent, "alignment of ",
-          shape.patches, " patches a frame; it can align 1 to ", kMaxAssignmentExtent);
+  require(layout.patches >= 1 && layout.patches <= kMaxAssignmentExtent, "alignment of ",
+          layout.patches, " patches a frame; it can align 1 to ", kMaxAssignmentExtent);
   workspace.workers.resize(std::max(workspace.workers.size(), static_cast<size_t>(thread_count())));
-  workspace.matches.reserve(static_cast<size_t>(shape.pairs() * shape.patches));
-  const int64_t matrix_bytes = shape.patches * shape.patches * static_cast<int64_t>(sizeof(float));
+  workspace.matches.reserve(static_cast<size_t>(layout.pairs() * layout.patches));
+  const int64_t matrix_bytes =
+      layout.patches * layout.patches * static_cast<int64_t>(sizeof(float));
   const int64_t group = std::max<int64_t>(1, kGroupBytes / matrix_bytes);
-  for (int64_t first = 0; first < shape.pairs(); first += group) {
-    PairGroup(features, shape, options, workspace, first, std::min(first + group, shape.pairs()))
+  for (int64_t first = 0; first < layout.pairs(); first += group) {
+    PairGroup(features, layout, channels, options, workspace, first,
+              std::min(first + group, layout.pairs()))
         .match(workspace.matches.data(), similarities, column_duals);
   }
-  for (int64_t clip = 0; clip < shape.clips; ++clip) {
-    chain(workspace.matches.data() + clip * (shape.frames - 1) * shape.patches, shape.frames,
-          shape.patches, trajectories + clip * shape.frames * shape.patches);
+  for (int64_t clip = 0; clip < layout.clips; ++clip) {
+    chain(workspace.matches.data() + clip * (layout.frames - 1) * layout.patches, layout.frames,
+          layout.patches, trajectories + clip * layout.frames * layout.patches);
   }
-  if (similarities != nullptr) follow_trajectories(shape, trajectories, similarities);
-}
-
-Tensor identity_trajectories(int64_t clips, int64_t frames, int64_t patches) {
-  Tensor trajectories({clips, frames, patches}, DType::kI32);
-  stay_in_place(clips * frames, patches, trajectories.data<int32_t>());
-  return trajectories;
-}
-
-Alignment align(const Tensor& features, const AlignmentOptions& options,
-                AlignmentWorkspace& workspace, bool with_similarities) {
-  require(features.defined() && features.dtype() == DType::kF32 && features.rank() == 4,
-          "alignment needs f32 features [B, T, N, D]");
-  const FeatureShape shape{features.dim(0), features.dim(1), features.dim(2), features.dim(3)};
-  require(shape.frames >= 1 && shape.patches >= 1 && shape.channels >= 1,
-          "alignment needs at least one frame, patch and channel; features are ",
-          features.shape().to_string());
-  Alignment result;
-  result.trajectories = Tensor({shape.clips, shape.frames, shape.patches}, DType::kI32);
-  if (with_similarities) {
-    result.similarities = Tensor({shape.clips, shape.frames - 1, shape.patches}, DType::kF32);
-  }
-  align_features(features.data<float>(), shape, options, workspace,
-                 result.trajectories.data<int32_t>(),
-                 with_similarities ? result.similarities.data<float>() : nullptr);
-  return result;
+  if (similarities != nullptr) follow_trajectories(layout, trajectories, similarities);
 }
 
 }  // namespace ata

@@ -8,6 +8,7 @@
 #include "align/similarity.h"
 #include "align/transport.h"
 #include "align/window.h"
+#include "tensor/layout.h"
 #include "tensor/tensor.h"
 
 namespace ata {
@@ -42,21 +43,6 @@ PatchGrid window_grid(const AlignmentOptions& options, int64_t patches);
 /// `patches` patches in its grid.
 void validate(const AlignmentOptions& options, int64_t patches);
 
-/// Extents of features `[clips, frames, patches, channels]`.
-struct FeatureShape {
-  int64_t clips = 0;
-  int64_t frames = 0;
-  int64_t patches = 0;
-  int64_t channels = 0;
-
-  /// Number of pairs of neighbouring frames.
-  int64_t pairs() const { return clips * (frames > 0 ? frames - 1 : 0); }
-  /// The first frame of a pair, counted through all clips; the second is the next.
-  int64_t first_frame(int64_t pair) const {
-    return pair / (frames - 1) * frames + pair % (frames - 1);
-  }
-};
-
 /// Scratch memory of matching one pair of frames.
 struct MatchWorkspace {
   AssignmentWorkspace assignment;
@@ -87,22 +73,10 @@ struct AlignmentWorkspace {
 ///   equally good matchings another may be found.
 ///
 /// `soft` has no trajectories and is ATA_UNSUPPORTED.
-void align_features(const float* features, const FeatureShape& shape,
+void align_features(const float* features, const ClipLayout& layout, int64_t channels,
                     const AlignmentOptions& options, AlignmentWorkspace& workspace,
                     int32_t* trajectories, float* similarities = nullptr,
                     double* column_duals = nullptr);
-
-/// Trajectories i32 `[clips, frames, patches]` that stay at their patches.
-Tensor identity_trajectories(int64_t clips, int64_t frames, int64_t patches);
-
-struct Alignment {
-  Tensor trajectories;  // i32 [B, T, N]
-  Tensor similarities;  // f32 [B, T - 1, N], or absent
-};
-
-/// As align_features() on a tensor, f32 `[B, T, N, D]`.
-Alignment align(const Tensor& features, const AlignmentOptions& options,
-                AlignmentWorkspace& workspace, bool with_similarities = true);
 
 }  // namespace ata
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "align/simd.h"
 #include "base/error.h"
+#include "base/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "align/fixed_point_solver.cc"

@@ -55,30 +55,31 @@ AlignmentInformation alignment_information(const Tensor& features, const Tensor&
   check(options);
   require(features.defined() && features.dtype() == DType::kF32 && features.rank() == 4,
           "mutual information needs f32 features [B, T, N, D]");
-  const FeatureShape shape{features.dim(0), features.dim(1), features.dim(2), features.dim(3)};
+  const ClipLayout layout{features.dim(0), features.dim(1), features.dim(2)};
+  const int64_t channels = features.dim(3);
   require(trajectories.defined() && trajectories.dtype() == DType::kI32 &&
-              trajectories.shape() == Shape({shape.clips, shape.frames, shape.patches}),
+              trajectories.shape() == Shape({layout.clips, layout.frames, layout.patches}),
           "mutual information needs i32 trajectories [B, T, N] of the features");
-  require(shape.pairs() > 0 && shape.patches > 0 && shape.channels > 0,
+  require(layout.pairs() > 0 && layout.patches > 0 && channels > 0,
           "mutual information needs clips of at least two frames; features are ",
           features.shape().to_string());
   require(survey_values(features.data<float>(), features.count()).finite(),
           "mutual information: the features contain NaN or infinity");
   const int32_t* index = trajectories.data<int32_t>();
   for (int64_t k = 0; k < trajectories.count(); ++k) {
-    require(index[k] >= 0 && index[k] < shape.patches, "mutual information: trajectory entry ",
-            index[k], " is not a patch; there are ", shape.patches);
+    require(index[k] >= 0 && index[k] < layout.patches, "mutual information: trajectory entry ",
+            index[k], " is not a patch; there are ", layout.patches);
   }
 
-  const int64_t rows = shape.clips * shape.frames * shape.patches;
+  const int64_t rows = layout.clips * layout.frames * layout.patches;
   const SampleMatrix projected =
-      principal_components(features.data<float>(), rows, shape.channels,
-                           options.components > 0 ? options.components : shape.channels);
+      principal_components(features.data<float>(), rows, channels,
+                           options.components > 0 ? options.components : channels);
   const auto gather = [&](bool aligned, int64_t step) {
-    SampleMatrix out{shape.pairs() * shape.patches, projected.dimension, {}};
-    for (int64_t pair = 0; pair < shape.pairs(); ++pair) {
-      const int64_t first = (shape.first_frame(pair) + step) * shape.patches;
-      for (int64_t n = 0; n < shape.patches; ++n) {
+    SampleMatrix out{layout.pairs() * layout.patches, projected.dimension, {}};
+    for (int64_t pair = 0; pair < layout.pairs(); ++pair) {
+      const int64_t first = (layout.first_frame(pair) + step) * layout.patches;
+      for (int64_t n = 0; n < layout.patches; ++n) {
         const double* row = projected.row(first + (aligned ? index[first + n] : n));
         out.values.insert(out.values.end(), row, row + projected.dimension);
       }

@@ -9,9 +9,9 @@
 #include "align/aligned_buffer.h"
 #include "align/gaussian_fit.h"
 #include "align/normal_scores.h"
-#include "align/simd.h"
 #include "base/error.h"
 #include "base/random.h"
+#include "base/simd_targets.h"
 #include "base/threads.h"
 
 #undef HWY_TARGET_INCLUDE

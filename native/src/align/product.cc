@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "align/simd.h"
+#include "base/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "align/product.cc"

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "align/product.h"
-#include "align/simd.h"
 #include "base/error.h"
+#include "base/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "align/similarity.cc"

@@ -10,14 +10,14 @@ namespace ata {
 namespace {
 
 // Normalises every frame of the batch.
-void normalize_frames(const float* features, const FeatureShape& shape, SoftWorkspace& workspace) {
-  const int64_t count = shape.clips * shape.frames;
-  const int64_t frame_size = shape.patches * shape.channels;
+void normalize_frames(const float* features, const ClipLayout& layout, int64_t channels,
+                      SoftWorkspace& workspace) {
+  const int64_t count = layout.clips * layout.frames;
+  const int64_t frame_size = layout.patches * channels;
   workspace.frames.resize(std::max(workspace.frames.size(), static_cast<size_t>(count)));
   parallel_for_dynamic(count, [&](int64_t frame, int) {
-    workspace.frames[static_cast<size_t>(frame)].assign(features + frame * frame_size,
-                                                        shape.patches, shape.channels,
-                                                        shape.channels, frame % shape.frames);
+    workspace.frames[static_cast<size_t>(frame)].assign(
+        features + frame * frame_size, layout.patches, channels, channels, frame % layout.frames);
   });
 }
 
@@ -53,10 +53,11 @@ void normalization_backward(const NormalizedFrame& frame, const float* gradient,
 // Gradient of the unit-length patches of one frame: from the pair it begins and the pair it ends.
 class FrameGradient {
  public:
-  FrameGradient(const FeatureShape& shape, AlignedBuffer<float>& buffer) : shape_(shape) {
-    const int64_t matrix = shape.patches * shape.patches;
-    const int64_t frame = shape.patches * shape.channels;
-    const int64_t panels = panel_elements(shape.channels, shape.patches);
+  FrameGradient(const ClipLayout& layout, int64_t channels, AlignedBuffer<float>& buffer)
+      : layout_(layout), channels_(channels) {
+    const int64_t matrix = layout.patches * layout.patches;
+    const int64_t frame = layout.patches * channels;
+    const int64_t panels = panel_elements(channels, layout.patches);
     buffer.reserve(static_cast<size_t>(2 * matrix + 2 * frame + panels));
     panels_ = buffer.data();  // first, for its alignment
     similarity_ = panels_ + panels;
@@ -69,7 +70,7 @@ class FrameGradient {
   // `other` is the frame after (begins) or before (does not).
   void add(const float* weights, const float* grad_weights, float temperature, bool begins,
            const NormalizedFrame& other) {
-    const int64_t n = shape_.patches;
+    const int64_t n = layout_.patches;
     std::copy_n(grad_weights, n * n, similarity_);
     softmax_backward(weights, temperature, n, similarity_);
     const float* left = similarity_;
@@ -77,15 +78,16 @@ class FrameGradient {
       transpose(similarity_, n, n, transposed_);
       left = transposed_;
     }
-    pack(other.rows(), shape_.channels, n, panels_);
-    multiply_panels(left, n, n, panels_, shape_.channels, product_);
-    for (int64_t k = 0; k < n * shape_.channels; ++k) sum_[k] += product_[k];
+    pack(other.rows(), channels_, n, panels_);
+    multiply_panels(left, n, n, panels_, channels_, product_);
+    for (int64_t k = 0; k < n * channels_; ++k) sum_[k] += product_[k];
   }
 
   const float* sum() const { return sum_; }
 
  private:
-  const FeatureShape& shape_;
+  const ClipLayout& layout_;
+  const int64_t channels_;
   float* panels_;
   float* similarity_;
   float* transposed_;
@@ -95,35 +97,35 @@ class FrameGradient {
 
 }  // namespace
 
-void soft_weights(const float* features, const FeatureShape& shape, float temperature,
-                  SoftWorkspace& workspace, float* weights) {
-  validate({.method = AlignmentMethod::kSoft, .temperature = temperature}, shape.patches);
-  normalize_frames(features, shape, workspace);
-  const int64_t n = shape.patches;
-  parallel_for_dynamic(shape.pairs(), [&](int64_t pair, int) {
-    const auto frame = static_cast<size_t>(shape.first_frame(pair));
+void soft_weights(const float* features, const ClipLayout& layout, int64_t channels,
+                  float temperature, SoftWorkspace& workspace, float* weights) {
+  validate({.method = AlignmentMethod::kSoft, .temperature = temperature}, layout.patches);
+  normalize_frames(features, layout, channels, workspace);
+  const int64_t n = layout.patches;
+  parallel_for_dynamic(layout.pairs(), [&](int64_t pair, int) {
+    const auto frame = static_cast<size_t>(layout.first_frame(pair));
     float* out = weights + pair * n * n;
     cosine_similarity(workspace.frames[frame], 0, n, workspace.frames[frame + 1], out);
     softmax_rows(out, n, n, temperature, out);
   });
 }
 
-void soft_weights_backward(const float* features, const FeatureShape& shape, float temperature,
-                           const float* weights, const float* grad_weights,
+void soft_weights_backward(const float* features, const ClipLayout& layout, int64_t channels,
+                           float temperature, const float* weights, const float* grad_weights,
                            SoftWorkspace& workspace, float* grad_features) {
-  validate({.method = AlignmentMethod::kSoft, .temperature = temperature}, shape.patches);
-  normalize_frames(features, shape, workspace);
+  validate({.method = AlignmentMethod::kSoft, .temperature = temperature}, layout.patches);
+  normalize_frames(features, layout, channels, workspace);
   // Read once: another thread may change it at any time.
   const int workers = thread_count();
   workspace.buffers.resize(std::max(workspace.buffers.size(), static_cast<size_t>(workers)));
-  const int64_t matrix = shape.patches * shape.patches;
+  const int64_t matrix = layout.patches * layout.patches;
   // Over frames, not pairs: each frame's gradient then has one writer.
-  parallel_for_dynamic(shape.clips * shape.frames, workers, [&](int64_t frame, int worker) {
-    const int64_t t = frame % shape.frames;
-    const int64_t pair = frame / shape.frames * (shape.frames - 1) + t;
-    FrameGradient gradient(shape, workspace.buffers[static_cast<size_t>(worker)]);
+  parallel_for_dynamic(layout.clips * layout.frames, workers, [&](int64_t frame, int worker) {
+    const int64_t t = frame % layout.frames;
+    const int64_t pair = frame / layout.frames * (layout.frames - 1) + t;
+    FrameGradient gradient(layout, channels, workspace.buffers[static_cast<size_t>(worker)]);
     const auto at = static_cast<size_t>(frame);
-    if (t + 1 < shape.frames) {
+    if (t + 1 < layout.frames) {
       gradient.add(weights + pair * matrix, grad_weights + pair * matrix, temperature, true,
                    workspace.frames[at + 1]);
     }
@@ -132,7 +134,7 @@ void soft_weights_backward(const float* features, const FeatureShape& shape, flo
                    false, workspace.frames[at - 1]);
     }
     normalization_backward(workspace.frames[at], gradient.sum(),
-                           grad_features + frame * shape.patches * shape.channels);
+                           grad_features + frame * layout.patches * channels);
   });
 }
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "align/simd.h"
+#include "base/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "align/value_survey.cc"

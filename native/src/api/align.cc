@@ -1,9 +1,10 @@
-#include "align/alignment.h"
 #include "align/mutual_information.h"
 #include "align/online_aligner.h"
 #include "align/principal_components.h"
 #include "api/alignment_options.h"
 #include "api/boundary.h"
+#include "ops/alignment.h"
+#include "ops/cpu_device.h"
 
 using ata::api::alignment_options;
 using ata::api::guard;
@@ -78,11 +79,19 @@ ata_status ata_align(const ata_tensor* features, const ata_alignment_options* op
   return guard([&] {
     require_pointer(features, "features");
     require_pointer(trajectories, "trajectories");
-    ata::AlignmentWorkspace workspace;
-    ata::Alignment result = ata::align(features->tensor, alignment_options(options), workspace,
-                                       similarities != nullptr);
-    auto first = make_handle(std::move(result.trajectories));
-    if (similarities) *similarities = make_handle(std::move(result.similarities)).release();
+    const ata::Tensor& input = features->tensor;
+    ata::require(input.dtype() == ata::DType::kF32 && input.rank() == 4, "features is ",
+                 ata::dtype_name(input.dtype()), " ", input.shape().to_string(),
+                 ", not f32 [B, T, N, D]");
+    const ata::ClipLayout layout = {input.dim(0), input.dim(1), input.dim(2)};
+    const ata::Tensor rows = input.reshape({layout.patch_rows(), input.dim(3)});
+    const ata::Context context = ata::make_context(ata::cpu_device());
+    ata::AlignmentState state;
+    ata::Tensor along;
+    const ata::Trajectories result = ata::align(context, rows, layout, alignment_options(options),
+                                                state, similarities ? &along : nullptr);
+    auto first = make_handle(result.index ? result.index : ata::identity_trajectories(layout));
+    if (similarities) *similarities = make_handle(std::move(along)).release();
     *trajectories = first.release();
   });
 }

@@ -1,12 +1,12 @@
 #include <nlohmann/json.hpp>
 
 #include "api/boundary.h"
-#include "backend/backend.h"
-#include "backend/cpu_info.h"
 #include "base/log.h"
 #include "base/plugin_loader.h"
 #include "base/text.h"
 #include "base/threads.h"
+#include "ops/cpu_info.h"
+#include "ops/devices.h"
 #include "video/video.h"
 
 using ata::api::guard;
@@ -103,7 +103,7 @@ Json attempts_as_json(const std::vector<ata::PluginAttempt>& attempts) {
 Json describe_cuda() {
   Json device = {{"name", "cuda"}, {"available", true}};
   try {
-    ata::kernels_for("cuda");
+    ata::device_by_name("cuda");
   } catch (const ata::Error& error) {
     device["available"] = false;
     device["reason"] = error.what();

@@ -2,6 +2,7 @@
 
 #include "api/alignment_options.h"
 #include "api/boundary.h"
+#include "ops/devices.h"
 
 using ata::api::guard;
 using ata::api::init_options;
@@ -31,7 +32,7 @@ ata_status ata_temporal_block_create(int64_t channels, const ata_temporal_block_
     result.heads = given.heads;
     result.alignment = ata::api::alignment_options(alignment);
     result.precision = given.precision;
-    if (given.device != nullptr) result.device = given.device;
+    if (given.device != nullptr) result.device = &ata::device_by_name(given.device);
     result.seed = given.seed;
     *block = new ata_temporal_block{ata::TemporalBlock(result)};
   });

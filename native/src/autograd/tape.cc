@@ -7,13 +7,6 @@ namespace ata {
 Variable::Variable(Tensor value, bool requires_gradient)
     : state_(std::make_shared<State>(State{std::move(value), Tensor(), requires_gradient})) {}
 
-Tensor& Variable::mutable_gradient(const std::shared_ptr<Allocator>& allocator) const {
-  if (!state_->gradient) {
-    state_->gradient = Tensor::zeros(state_->value.shape(), DType::kF32, allocator);
-  }
-  return state_->gradient;
-}
-
 void Variable::set_gradient(Tensor gradient) const {
   if (state_->gradient || gradient.dtype() != DType::kF32 ||
       !(gradient.shape() == state_->value.shape())) {
@@ -26,15 +19,6 @@ void Variable::set_gradient(Tensor gradient) const {
 
 Tensor Variable::take_gradient() const {
   return std::exchange(state_->gradient, Tensor());
-}
-
-void Tape::backward(const Variable& loss, const std::shared_ptr<Allocator>& allocator) {
-  require(loss.defined() && loss.value().count() == 1,
-          "backward starts from a loss of one element, not from a tensor of shape ",
-          loss.defined() ? loss.value().shape().to_string() : "[]");
-  Tensor one(loss.value().shape(), DType::kF32, allocator);
-  one.data<float>()[0] = 1.0f;
-  backward(loss, std::move(one));
 }
 
 void Tape::backward(const Variable& output, Tensor gradient) {

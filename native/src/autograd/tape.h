@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "tensor/tensor.h"
@@ -11,7 +12,8 @@ namespace ata {
 
 /// A tensor that takes part in differentiation. Copies refer to the same variable.
 ///
-/// `gradient()` is an f32 tensor of the value's shape, empty until something was accumulated.
+/// `gradient()` is an f32 tensor of the value's shape, empty until something was accumulated (by
+/// ops/context.h).
 /// Operations accumulate into their inputs' gradients in their backward and release the gradients
 /// of their outputs, so that afterwards only the leaves (parameters, inputs) hold one.
 class Variable {
@@ -24,12 +26,13 @@ class Variable {
   Tensor& value() { return state_->value; }
   bool requires_gradient() const { return state_ && state_->requires_gradient; }
 
-  const Tensor& gradient() const { return state_->gradient; }
-  /// The gradient, zeroed on first use; for kernels that accumulate (`+=`) into it.
-  Tensor& mutable_gradient(const std::shared_ptr<Allocator>& allocator) const;
+  Tensor& gradient() const { return state_->gradient; }
   /// Makes `gradient` the gradient of a variable that has none yet. The variable takes it over: no
   /// one else writes to its memory from then on.
   void set_gradient(Tensor gradient) const;
+  /// Memory in which the gradient is to be formed, f32 of the value's shape; else it gets its own.
+  void set_gradient_memory(Tensor memory) const { state_->gradient_memory = std::move(memory); }
+  const Tensor& gradient_memory() const { return state_->gradient_memory; }
   /// Moves the gradient out and leaves none.
   Tensor take_gradient() const;
   void clear_gradient() const { state_->gradient = Tensor(); }
@@ -39,6 +42,7 @@ class Variable {
     Tensor value;
     Tensor gradient;
     bool requires_gradient;
+    Tensor gradient_memory = {};
   };
   std::shared_ptr<State> state_;
 };
@@ -52,13 +56,9 @@ class Tape {
   /// `backward` takes the gradient of the operation's output and accumulates into its inputs'.
   void record(Backward backward) { nodes_.push_back(std::move(backward)); }
 
-  /// Seeds `loss` (one element) with gradient 1 and runs every node once, newest first, freeing
-  /// each node (and the activations it holds) as it goes. The tape is empty afterwards, also when
-  /// a node throws.
-  void backward(const Variable& loss, const std::shared_ptr<Allocator>& allocator);
-
-  /// As above, with `gradient` (f32, of its shape) as the gradient of `output`, which need not be a
-  /// loss. For recomputed parts of a pass, whose outputs others have differentiated.
+  /// Gives `output` its `gradient` (f32, of its shape; 1 for a loss) and runs every node once,
+  /// newest first, freeing each node (and the activations it holds) as it goes. The tape is empty
+  /// afterwards, also when a node throws.
   void backward(const Variable& output, Tensor gradient);
 
   bool empty() const { return nodes_.empty(); }

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "model/containers/element_types.h"
+#include "ops/cpu_device.h"
 
 namespace ata {
 namespace {
@@ -60,7 +61,7 @@ Tensor Checkpoint::read(const std::string& name, const ModelConfig& target,
                         Resampling resampling) const {
   Tensor tensor = file_.get_f32(name);
   check_finite(tensor, name, concat("'", path(), "'"));
-  const Context context{.kernels = &cpu_kernels(), .allocator = heap_allocator()};
+  const Context context = make_context(cpu_device());
   if (name == "pos_embed") {
     return resample_positions(context, Variable(tensor), config_.grid(), config_.grid(),
                               target.grid(), target.grid(), resampling)

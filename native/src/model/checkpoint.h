@@ -36,7 +36,7 @@ class Checkpoint {
   ParameterGroups groups_;
 };
 
-/// Writes a checkpoint atomically.
+/// Writes a checkpoint atomically; the parameters are in the host's memory.
 void save_checkpoint(const std::string& path, const ModelConfig& config,
                      const ParameterSet& parameters);
 

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "model/importers/deduce_config.h"
 #include "model/importers/foreign_checkpoint.h"
+#include "ops/cpu_device.h"
 #include "ops/embedding.h"
 
 namespace ata {
@@ -149,10 +150,8 @@ class Importer {
     }
     const Variable stored(
         file_.read({"time_embed", {1, file_.dims("time_embed")[0], config_.dim}}));
-    return resample_times(context(), stored, config_.frames).value();
+    return resample_times(make_context(cpu_device()), stored, config_.frames).value();
   }
-
-  static Context context() { return {.kernels = &cpu_kernels(), .allocator = heap_allocator()}; }
 
   const ForeignCheckpoint& file_;
   const Translation& names_;

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 
-#include "backend/backend.h"
 #include "base/error.h"
 #include "base/threads.h"
 #include "model/checkpoint.h"
 #include "model/precision.h"
+#include "ops/devices.h"
+#include "tensor/transpose.h"
 
 namespace ata {
 namespace {
@@ -15,14 +16,16 @@ namespace {
 class PackedSource : public ParameterSource {
  public:
   PackedSource(const Checkpoint& checkpoint, const ModelConfig& config, Resampling resampling,
-               const Kernels& kernels, DType precision)
+               Device& device, DType precision)
       : checkpoint_(checkpoint),
         config_(config),
         resampling_(resampling),
-        kernels_(kernels),
+        context_(make_context(device)),
         precision_(precision) {}
 
-  Variable tensor(const std::string& name) override { return Variable(read(name)); }
+  Variable tensor(const std::string& name) override {
+    return Variable(context_.upload(read(name)));
+  }
 
   LinearWeights linear(const std::string& name) override {
     return pack(read(name + ".weight"), read(name + ".bias"), precision_);
@@ -40,15 +43,13 @@ class PackedSource : public ParameterSource {
     const Tensor w2 = read(second + ".weight");
     Tensor bias = read(second + ".bias");
     const int64_t out = w2.dim(0), inner = w2.dim(1), in = w1.dim(1);
-    Tensor w1_transposed({in, inner}, DType::kF32);
-    for (int64_t i = 0; i < in; ++i) {
-      for (int64_t k = 0; k < inner; ++k) {
-        w1_transposed.data<float>()[i * inner + k] = w1.data<float>()[k * in + i];
-      }
-    }
-    Tensor product({out, in}, DType::kF32);
-    kernels_.linear(w2, w1_transposed, nullptr, Tensor(), Activation::kNone, false, product,
-                    heap_allocator());
+    // On the host, where the weights are, and in more than f32 where that costs nothing.
+    const Context host = make_context(cpu_device());
+    Tensor w1_transposed = host.empty({in, inner});
+    transpose(w1.data<float>(), inner, in, w1_transposed.data<float>());
+    Tensor product = host.empty({out, in});
+    host.run(&Kernels::linear, w2, w1_transposed, nullptr, Tensor(), Activation::kNone, false,
+             product);
     for (int64_t o = 0; o < out; ++o) {
       double sum = bias.data<float>()[o];
       for (int64_t k = 0; k < inner; ++k) {
@@ -61,6 +62,7 @@ class PackedSource : public ParameterSource {
 
   const std::vector<std::string>& names() const { return names_; }
   int64_t value_count() const { return value_count_; }
+  void finish() const { context_.synchronize(); }
 
  private:
   Tensor read(const std::string& name) {
@@ -74,16 +76,16 @@ class PackedSource : public ParameterSource {
     LinearWeights result;
     result.out_features = weight.dim(0);
     result.in_features = weight.count() / weight.dim(0);
-    result.packed =
-        kernels_.pack_linear(weight.reshape({result.out_features, result.in_features}), precision);
-    result.bias = Variable(bias);
+    const Tensor matrix = weight.reshape({result.out_features, result.in_features});
+    result.packed = context_.run(&Kernels::pack_linear, context_.upload(matrix), precision);
+    result.bias = Variable(context_.upload(bias));
     return result;
   }
 
   const Checkpoint& checkpoint_;
   const ModelConfig& config_;
   Resampling resampling_;
-  const Kernels& kernels_;
+  Context context_;
   DType precision_;
   std::vector<std::string> names_;
   int64_t value_count_ = 0;
@@ -117,7 +119,7 @@ void check_groups(const Checkpoint& checkpoint, const ModelConfig& config) {
 
 ModelOptions ModelOptions::from_c(const ata_model_options& options) {
   ModelOptions result;
-  if (options.device != nullptr) result.device = options.device;
+  if (options.device != nullptr) result.device = &device_by_name(options.device);
   require(options.precision == ATA_PRECISION_F32 || options.precision == ATA_PRECISION_BF16,
           "precision ", options.precision, " is not one of ata_precision");
   result.precision = options.precision;
@@ -141,7 +143,6 @@ ModelOptions ModelOptions::from_c(const ata_model_options& options) {
 }
 
 std::shared_ptr<Model> Model::load(const std::string& path, const ModelOptions& options) {
-  const Kernels& kernels = kernels_for(options.device);
   const Checkpoint checkpoint(path);
   std::shared_ptr<Model> model(new Model());
   ModelConfig& config = model->config_;
@@ -157,30 +158,34 @@ std::shared_ptr<Model> Model::load(const std::string& path, const ModelOptions& 
   config.validate(ATA_INVALID_ARGUMENT, concat("cannot load '", path, "' as asked"));
   check_groups(checkpoint, config);
   model->precision_ = options.precision;
-  model->kernels_ = &kernels;
+  model->device_ = options.device;
   model->trainable_ = options.trainable;
 
   const Resampling resampling =
       options.bicubic_positions ? Resampling::kBicubic : Resampling::kNearest;
   if (options.trainable) {
+    const Context context = make_context(*options.device);
     for (const ParameterInfo& info : list_parameters(config, checkpoint.groups())) {
-      model->parameters_.add(info.name, checkpoint.read(info.name, config, resampling));
+      model->parameters_.add(info.name,
+                             context.upload(checkpoint.read(info.name, config, resampling)));
     }
+    context.synchronize();
     model->names_ = names_of(model->parameters_);
     model->value_count_ = value_count_of(model->parameters_);
     VariableSource source(model->parameters_, /*requires_gradient=*/false);
     model->weights_ = bind_weights(config, checkpoint.groups().norm_pre, source);
   } else {
     const DType precision = compute_type(options.precision);
-    PackedSource source(checkpoint, config, resampling, kernels, precision);
+    PackedSource source(checkpoint, config, resampling, *options.device, precision);
     model->weights_ = bind_weights(config, checkpoint.groups().norm_pre, source);
+    source.finish();
     model->names_ = source.names();
     model->value_count_ = source.value_count();
   }
   return model;
 }
 
-std::shared_ptr<Model> Model::create(const ModelConfig& config, uint64_t seed) {
+std::shared_ptr<Model> Model::create(const ModelConfig& config, uint64_t seed, Device& device) {
   config.validate(ATA_INVALID_ARGUMENT, "model configuration");
   const std::vector<ParameterInfo> list =
       list_parameters(config, ParameterGroups::needed_by(config.temporal));
@@ -191,16 +196,23 @@ std::shared_ptr<Model> Model::create(const ModelConfig& config, uint64_t seed) {
   });
   ParameterSet parameters;
   for (size_t i = 0; i < list.size(); ++i) parameters.add(list[i].name, std::move(tensors[i]));
-  return std::make_shared<Model>(config, std::move(parameters));
+  return std::make_shared<Model>(config, std::move(parameters), device);
 }
 
-Model::Model(ModelConfig config, ParameterSet parameters)
+Model::Model(ModelConfig config, ParameterSet parameters, Device& device)
     : config_(std::move(config)),
-      kernels_(&cpu_kernels()),
+      device_(&device),
       trainable_(true),
       names_(names_of(parameters)),
       value_count_(value_count_of(parameters)),
       parameters_(std::move(parameters)) {
+  const Context context = make_context(device);
+  for (size_t i = 0; i < parameters_.count(); ++i) {
+    if (parameters_.tensor(i).device() == nullptr) {
+      parameters_.tensor(i) = context.upload(parameters_.tensor(i));
+    }
+  }
+  context.synchronize();
   VariableSource source(parameters_, /*requires_gradient=*/false);
   weights_ = bind_weights(config_, parameters_.contains("norm_pre.weight"), source);
 }
@@ -220,7 +232,12 @@ void Model::set_labels(std::vector<std::string> labels) {
 }
 
 void Model::save(const std::string& path) const {
-  save_checkpoint(path, config_, parameters());
+  const Context context = make_context(*device_);
+  ParameterSet host;
+  for (size_t i = 0; i < parameters().count(); ++i) {
+    host.add(parameters().name(i), context.download(parameters().tensor(i), /*may_share=*/true));
+  }
+  save_checkpoint(path, config_, host);
 }
 
 }  // namespace ata

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "backend/kernels.h"
 #include "model/config.h"
 #include "model/parameters.h"
 #include "model/vit.h"
+#include "ops/cpu_device.h"
 
 namespace ata {
 
@@ -18,8 +18,7 @@ class TensorFile;
 
 /// How to load a model.
 struct ModelOptions {
-  /// "cpu", "cuda" or "cuda:1".
-  std::string device = "cpu";
+  Device* device = &cpu_device();
   ata_precision precision = ATA_PRECISION_F32;
   /// Overrides of the checkpoint's configuration; embeddings are resampled to fit.
   std::optional<ata_temporal_mode> temporal;
@@ -49,21 +48,23 @@ class Model {
   static std::shared_ptr<Model> load(const std::string& path, const ModelOptions& options = {});
 
   /// A trainable model with random weights (initial_parameter).
-  static std::shared_ptr<Model> create(const ModelConfig& config, uint64_t seed);
+  static std::shared_ptr<Model> create(const ModelConfig& config, uint64_t seed,
+                                       Device& device = cpu_device());
 
-  /// A trainable model of these weights; they must be those of the configuration.
-  Model(ModelConfig config, ParameterSet parameters);
+  /// A trainable model of these weights, which must be those of the configuration; in the host's
+  /// memory, or the device's.
+  Model(ModelConfig config, ParameterSet parameters, Device& device = cpu_device());
 
   const ModelConfig& config() const { return config_; }
   ata_precision precision() const { return precision_; }
-  const Kernels& kernels() const { return *kernels_; }
+  Device& device() const { return *device_; }
   bool trainable() const { return trainable_; }
 
   /// Names of the parameters that are in memory.
   const std::vector<std::string>& parameter_names() const { return names_; }
   /// How many values they hold together.
   int64_t value_count() const { return value_count_; }
-  /// The weights of a trainable model; ATA_UNSUPPORTED for another.
+  /// The weights of a trainable model, in the device's memory; ATA_UNSUPPORTED for another.
   const ParameterSet& parameters() const;
   /// The weights as inference reads them.
   const VitWeights& weights() const { return weights_; }
@@ -79,7 +80,7 @@ class Model {
 
   ModelConfig config_;
   ata_precision precision_ = ATA_PRECISION_F32;
-  const Kernels* kernels_ = nullptr;
+  Device* device_ = nullptr;
   bool trainable_ = false;
   std::vector<std::string> names_;
   int64_t value_count_ = 0;

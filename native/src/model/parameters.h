@@ -64,7 +64,7 @@ VitWeights bind_weights(const ModelConfig& config, bool norm_pre, ParameterSourc
 /// Collects the weights of list_temporal_parameters().
 TemporalWeights bind_temporal_weights(const std::string& prefix, ParameterSource& source);
 
-/// Named f32 tensors on the heap, in the order of list_parameters().
+/// Named f32 tensors, in the order of list_parameters().
 class ParameterSet {
  public:
   void add(const std::string& name, Tensor tensor);

@@ -31,6 +31,8 @@ const char* format_name(DType dtype) {
       return "I64";
     case DType::kU8:
       return "U8";
+    case DType::kF64:
+      break;
   }
   fail(ATA_INTERNAL, "element type ", static_cast<int>(dtype), " has no safetensors name");
 }

@@ -1,5 +1,7 @@
 #include "model/session.h"
 
+#include <cmath>
+
 #include "base/error.h"
 #include "ops/cross_entropy.h"
 
@@ -7,34 +9,35 @@ namespace ata {
 namespace {
 
 // Clips are finite, so that the model is to blame.
-void check_results(const Tensor& results, const char* what) {
-  if (all_finite(results)) return;
+void check_results(bool finite, const char* what) {
+  if (finite) return;
   fail(ATA_NOT_FINITE, "the model computes ", what,
        " that are not finite: its weights are damaged or far too large");
 }
 
 }  // namespace
 
-Session::Session(std::shared_ptr<const Model> model) : model_(std::move(model)) {}
+Session::Session(std::shared_ptr<const Model> model)
+    : model_(std::move(model)),
+      stream_(model_->device().make_stream(make_workspace(model_->device().memory()))) {}
 
 Context Session::make_context(const Tensor& clip, Tape* tape, const std::atomic<bool>* cancelled) {
   trajectories_.clear();
   // Blocks of another shape would never be used again.
-  if (!workspace_ || clip.shape() != clip_shape_) {
-    workspace_ = make_workspace(heap_allocator());
+  if (clip.shape() != clip_shape_) {
+    stream_->allocator = make_workspace(model_->device().memory());
     clip_shape_ = clip.shape();
   }
-  return {
-      .kernels = &model_->kernels(), .allocator = workspace_, .tape = tape, .cancelled = cancelled};
+  return {.stream = stream_, .tape = tape, .cancelled = cancelled};
 }
 
 Tensor Session::forward(const Tensor& clip, const std::atomic<bool>* cancelled) {
   check_clip(model_->config(), clip);
   const Context context = make_context(clip, nullptr, cancelled);
-  VitForward run(context, model_->weights(), model_->config(), model_->precision(),
-                 alignment_memory_);
-  const Tensor logits = run.logits(Variable(clip)).value().clone();
-  check_results(logits, "logits");
+  VitForward run(context, model_->weights(), model_->config(), model_->precision(), alignment_);
+  const Tensor logits = context.download(run.logits(Variable(context.upload(clip))).value());
+  context.check_status("forward");
+  check_results(all_finite(logits), "logits");
   trajectories_ = run.trajectories();
   return logits;
 }
@@ -45,20 +48,23 @@ Session::Loss Session::gradients(const Tensor& clip, const Tensor& labels,
   const ParameterSet& parameters = model_->parameters();
   require(labels.defined() && labels.dtype() == DType::kI64 && labels.shape() == Shape{clip.dim(0)},
           "labels must be i64 [", clip.dim(0), "], one for each clip");
+  check_classes(labels, model_->config().classes);
   parameters_.clear();
   VariableSource source(parameters, /*requires_gradient=*/true);
   const VitWeights weights =
       bind_weights(model_->config(), parameters.contains("norm_pre.weight"), source);
   Tape tape;
   const Context context = make_context(clip, &tape, cancelled);
-  VitForward run(context, weights, model_->config(), model_->precision(), alignment_memory_);
-  const Variable logits = run.logits(Variable(clip));
-  const Variable loss = softmax_cross_entropy(context, logits, labels);
+  VitForward run(context, weights, model_->config(), model_->precision(), alignment_);
+  const Variable logits = run.logits(Variable(context.upload(clip)));
+  const Variable loss = softmax_cross_entropy(context, logits, context.upload(labels));
   context.check_cancelled();
-  const Loss result = {logits.value().clone(), loss.value().data<float>()[0]};
-  check_results(result.logits, "logits");
-  check_results(loss.value(), "a loss");
-  tape.backward(loss, workspace_);
+  context.backward(loss);
+  const Loss result = {context.download(logits.value()),
+                       *context.download(loss.value()).data<float>()};
+  context.check_status("gradients");
+  check_results(all_finite(result.logits), "logits");
+  check_results(std::isfinite(result.loss), "a loss");
   trajectories_ = run.trajectories();
   parameters_ = source.variables();
   return result;
@@ -73,7 +79,7 @@ Tensor Session::gradient(const std::string& name) const {
   if (found == parameters_.end() || !found->second.gradient()) {
     return Tensor::zeros(shape, DType::kF32);
   }
-  return found->second.gradient().reshape(shape).clone();
+  return Context{.stream = stream_}.download(found->second.gradient().reshape(shape));
 }
 
 Tensor Session::trajectories(int64_t block) const {
@@ -91,10 +97,9 @@ Tensor Session::trajectories(int64_t block) const {
     fail(ATA_INVALID_STATE, "no run of this session has reached block ", block,
          " yet; run forward first");
   }
-  const Tensor& recorded = trajectories_[static_cast<size_t>(block)];
-  return recorded.defined()
-             ? recorded.clone()
-             : identity_trajectories(clip_shape_[0], config.frames, config.patches());
+  const Tensor& index = trajectories_[static_cast<size_t>(block)].index;
+  return index ? Context{.stream = stream_}.download(index)
+               : identity_trajectories({clip_shape_[0], config.frames, config.patches()});
 }
 
 Tensor Session::features(const Tensor& clip, int64_t block, const std::atomic<bool>* cancelled) {
@@ -103,11 +108,12 @@ Tensor Session::features(const Tensor& clip, int64_t block, const std::atomic<bo
           config.depth);
   check_clip(model_->config(), clip);
   const Context context = make_context(clip, nullptr, cancelled);
-  VitForward run(context, model_->weights(), config, model_->precision(), alignment_memory_);
-  Variable tokens = run.embed(Variable(clip));
+  VitForward run(context, model_->weights(), config, model_->precision(), alignment_);
+  Variable tokens = run.embed(Variable(context.upload(clip)));
   for (int64_t i = 0; i < block; ++i) tokens = run.block(tokens, i);
-  const Tensor patches = run.patch_rows(tokens).value().clone();
-  check_results(patches, "tokens");
+  const Tensor patches = context.download(run.patch_rows(tokens).value());
+  context.check_status("features");
+  check_results(all_finite(patches), "tokens");
   trajectories_ = run.trajectories();
   return patches.reshape({clip.dim(0), config.frames, config.patches(), config.dim});
 }

@@ -17,7 +17,8 @@ namespace ata {
 ///
 /// A clip is f32 `[B, 3, T, H, W]`, normalised and finite, T, H and W as in the configuration;
 /// others are ATA_INVALID_ARGUMENT. `cancelled` may be null; ATA_CANCELLED is thrown between two
-/// blocks after it is set. Results are new tensors on the heap.
+/// blocks after it is set. Clips and labels come from the host's memory, and results are new
+/// tensors there.
 class Session {
  public:
   explicit Session(std::shared_ptr<const Model> model);
@@ -33,7 +34,7 @@ class Session {
     float loss;
   };
   /// Logits, loss, and the loss's gradient for every parameter. The model must be trainable.
-  /// `labels` is i64 `[B]`.
+  /// `labels` is i64 `[B]`, of the classes.
   Loss gradients(const Tensor& clip, const Tensor& labels,
                  const std::atomic<bool>* cancelled = nullptr);
 
@@ -52,11 +53,11 @@ class Session {
   Context make_context(const Tensor& clip, Tape* tape, const std::atomic<bool>* cancelled);
 
   std::shared_ptr<const Model> model_;
-  std::shared_ptr<Allocator> workspace_;
-  AlignmentMemory alignment_memory_;
-  /// Shape of the clip that the workspace has blocks for.
+  std::shared_ptr<Stream> stream_;
+  AlignmentState alignment_;
+  /// Shape of the clip that the stream's workspace has blocks for.
   Shape clip_shape_;
-  std::vector<Tensor> trajectories_;
+  std::vector<Trajectories> trajectories_;
   /// Parameters with their gradients, of the last gradients().
   std::unordered_map<std::string, Variable> parameters_;
 };

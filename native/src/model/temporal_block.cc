@@ -2,11 +2,8 @@
 
 #include <utility>
 
-#include "backend/backend.h"
 #include "base/error.h"
-#include "base/threads.h"
 #include "model/precision.h"
-#include "tensor/transpose.h"
 
 namespace ata {
 namespace {
@@ -15,39 +12,35 @@ bool is_map(const Shape& shape) {
   return shape.rank() == 5;
 }
 
-FeatureShape extents(const Shape& shape) {
-  return is_map(shape) ? FeatureShape{shape[0], shape[1], shape[3] * shape[4], shape[2]}
-                       : FeatureShape{shape[0], shape[1], shape[2], shape[3]};
+ClipLayout layout_of(const Shape& shape) {
+  return {shape[0], shape[1], is_map(shape) ? shape[3] * shape[4] : shape[2]};
 }
 
-// Transposes `count` matrices [rows, columns].
-void transpose_all(const float* from, int64_t count, int64_t rows, int64_t columns, float* to) {
-  const int64_t size = rows * columns;
-  parallel_for(count, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) transpose(from + i * size, rows, columns, to + i * size);
-  });
+int64_t channels_of(const Shape& shape) {
+  return is_map(shape) ? shape[2] : shape[3];
 }
 
-// A copy of features as rows [B*T*N, D].
-Tensor to_rows(const Tensor& features, const std::shared_ptr<Allocator>& allocator) {
-  const FeatureShape shape = extents(features.shape());
-  const int64_t frames = shape.clips * shape.frames;
-  const Shape rows = {frames * shape.patches, shape.channels};
-  if (!is_map(features.shape())) return features.reshape(rows).clone(allocator);
-  Tensor result(rows, DType::kF32, allocator);
-  transpose_all(features.data<float>(), frames, shape.channels, shape.patches,
-                result.data<float>());
+// Features of the host as rows [B*T*N, D] of their own in the device's memory.
+Tensor to_rows(const Context& context, const Tensor& features) {
+  const ClipLayout layout = layout_of(features.shape());
+  const int64_t channels = channels_of(features.shape());
+  const Shape rows = {layout.patch_rows(), channels};
+  if (!is_map(features.shape())) return context.copy(features.reshape(rows));
+  Tensor result = context.empty(rows);
+  const Tensor maps = features.reshape({layout.frame_count(), channels, layout.patches});
+  context.run(&Kernels::transpose, context.upload(maps), result);
   return result;
 }
 
-// A copy on the heap of rows [B*T*N, D], as features of that shape.
-Tensor from_rows(const Tensor& rows, const Shape& features) {
-  if (!is_map(features)) return rows.clone().reshape(features);
-  const FeatureShape shape = extents(features);
-  Tensor result(features, DType::kF32);
-  transpose_all(rows.data<float>(), shape.clips * shape.frames, shape.patches, shape.channels,
-                result.data<float>());
-  return result;
+// Rows [B*T*N, D] as features of that shape in the host's memory.
+Tensor from_rows(const Context& context, const Tensor& rows, const Shape& features) {
+  if (!is_map(features)) return context.download(rows).reshape(features);
+  const ClipLayout layout = layout_of(features);
+  const Shape frames = {layout.frame_count(), layout.patches, channels_of(features)};
+  // In memory that outlives the pass: where the host shares it, it is the result.
+  Tensor result(features, DType::kF32, context.stream->device.memory());
+  context.run(&Kernels::transpose, rows.reshape(frames), result);
+  return context.download(result, /*may_share=*/true);
 }
 
 void check_heads(const TemporalBlockOptions& options) {
@@ -74,7 +67,7 @@ void check_features(const Tensor& features, const char* name) {
 }  // namespace
 
 TemporalBlock::TemporalBlock(const TemporalBlockOptions& options)
-    : options_(options), kernels_(&kernels_for(options.device)) {
+    : options_(options), stream_(options.device->make_stream(options.device->memory())) {
   check_heads(options_);
   if (options_.heads == 0) options_.heads = options_.channels / kHeadDim;
   // How many patches there will be is not known yet; a grid says it.
@@ -83,18 +76,19 @@ TemporalBlock::TemporalBlock(const TemporalBlockOptions& options)
   validate(alignment, has_grid ? int64_t{alignment.grid_height} * alignment.grid_width : 1);
   options_.alignment.product = similarity_product(options_.precision);
   for (const ParameterInfo& info : list_temporal_parameters("", options_.channels)) {
-    parameters_.add(info.name, initial_parameter(info, options_.channels, options_.seed));
+    parameters_.add(info.name,
+                    context().upload(initial_parameter(info, options_.channels, options_.seed)));
   }
 }
 
 TemporalStep TemporalBlock::make_step(const Tensor& features) const {
-  const FeatureShape shape = extents(features.shape());
-  require(shape.channels == options_.channels, "the features ", features.shape().to_string(),
-          " have ", shape.channels, " channels; the block was made for ", options_.channels);
-  return {.layout = {shape.clips, shape.frames, shape.patches},
+  const int64_t channels = channels_of(features.shape());
+  require(channels == options_.channels, "the features ", features.shape().to_string(), " have ",
+          channels, " channels; the block was made for ", options_.channels);
+  return {.layout = layout_of(features.shape()),
           .heads = static_cast<int>(options_.heads),
           .compute = compute_type(options_.precision),
-          .alignment = options_.alignment.method,
+          .soft = options_.alignment.method == AlignmentMethod::kSoft,
           .temperature = options_.alignment.temperature};
 }
 
@@ -111,33 +105,28 @@ Tensor TemporalBlock::forward(const Tensor& features, bool for_backward) {
   tape_.clear();
   input_ = output_ = Variable();
   variables_.clear();
-  trajectories_ = Tensor();
+  trajectories_.reset();
   // Blocks of another shape would never be used again.
-  if (!workspace_ || features.shape() != shape_) workspace_ = make_workspace(heap_allocator());
+  if (features.shape() != shape_) {
+    stream_->allocator = make_workspace(options_.device->memory());
+  }
   shape_ = features.shape();
 
-  const Variable rows(to_rows(features, workspace_), for_backward);
-  if (step.alignment != AlignmentMethod::kNone && step.alignment != AlignmentMethod::kSoft) {
-    step.trajectories =
-        Tensor({step.layout.batch, step.layout.frames, step.layout.patches}, DType::kI32);
-    align_features(rows.value().data<float>(), extents(shape_), alignment, alignment_workspace_,
-                   step.trajectories.data<int32_t>());
-  }
+  const Context pass = context(for_backward ? &tape_ : nullptr);
+  const Variable rows(to_rows(pass, features), for_backward);
+  if (!step.soft) step.trajectories = align(pass, rows.value(), step.layout, alignment, alignment_);
   VariableSource source(parameters_, for_backward);
   const TemporalWeights weights = bind_temporal_weights("", source);
-  const Context context = {
-      .kernels = kernels_, .allocator = workspace_, .tape = for_backward ? &tape_ : nullptr};
-  const Variable result = run_temporal_step(context, rows, weights, step);
-  trajectories_ =
-      step.alignment == AlignmentMethod::kNone
-          ? identity_trajectories(step.layout.batch, step.layout.frames, step.layout.patches)
-          : step.trajectories;
+  const Variable result = run_temporal_step(pass, rows, weights, step);
+  Tensor output = from_rows(pass, result.value(), shape_);
+  pass.check_status("forward");
+  trajectories_ = step.trajectories;
   if (for_backward) {
     input_ = rows;
     output_ = result;
     variables_ = source.variables();
   }
-  return from_rows(result.value(), shape_);
+  return output;
 }
 
 Tensor TemporalBlock::backward(const Tensor& gradient) {
@@ -151,9 +140,9 @@ Tensor TemporalBlock::backward(const Tensor& gradient) {
   const Variable input = std::exchange(input_, Variable());
   const Variable output = std::exchange(output_, Variable());
   differentiated_.clear();
-  tape_.backward(output, to_rows(gradient, workspace_));
+  tape_.backward(output, to_rows(context(), gradient));
   differentiated_ = std::exchange(variables_, {});
-  return from_rows(input.take_gradient(), shape_);
+  return from_rows(context(), input.take_gradient(), shape_);
 }
 
 Tensor TemporalBlock::gradient(const std::string& name) const {
@@ -163,17 +152,18 @@ Tensor TemporalBlock::gradient(const std::string& name) const {
     fail(ATA_INVALID_STATE,
          "there is no gradient yet; run a forward that keeps what backward needs, then backward");
   }
-  return found->second.gradient().reshape(shape).clone();
+  return context().download(found->second.gradient().reshape(shape));
 }
 
 Tensor TemporalBlock::trajectories() const {
   if (options_.alignment.method == AlignmentMethod::kSoft) {
     fail(ATA_UNSUPPORTED, "alignment 'soft' has no trajectories");
   }
-  if (!trajectories_.defined()) {
+  if (!trajectories_) {
     fail(ATA_INVALID_STATE, "there are no trajectories yet; run forward first");
   }
-  return trajectories_.clone();
+  return trajectories_->index ? context().download(trajectories_->index)
+                              : identity_trajectories(layout_of(shape_));
 }
 
 }  // namespace ata

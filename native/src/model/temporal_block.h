@@ -3,12 +3,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
-#include "align/alignment.h"
 #include "model/parameters.h"
 #include "model/temporal_step.h"
+#include "ops/cpu_device.h"
 
 namespace ata {
 
@@ -19,17 +20,17 @@ struct TemporalBlockOptions {
   int64_t heads = 0;
   AlignmentOptions alignment = {};
   ata_precision precision = ATA_PRECISION_F32;
-  std::string device = "cpu";
+  Device* device = &cpu_device();
   /// Seed of the initial weights.
   uint64_t seed = 0;
 };
 
-/// The temporal step on its own, to plug into any backbone (spec "As a plug-in"):
+/// The temporal step on its own, to plug into any backbone:
 /// features in, features of the same shape out, forward and backward, with weights of its own.
 /// `temporal_fc` starts at zero, so that at first features leave as they came.
 ///
-/// Features are f32 `[B, T, N, D]`, or feature maps `[B, T, D, H, W]`, finite. One thread at a
-/// time.
+/// Features are f32 `[B, T, N, D]`, or feature maps `[B, T, D, H, W]`, finite; they and all results
+/// are in the host's memory. One thread at a time.
 class TemporalBlock {
  public:
   /// Throws ATA_INVALID_ARGUMENT when an option is out of range.
@@ -42,8 +43,8 @@ class TemporalBlock {
   /// gradient() then has those of the parameters. Once for each forward.
   Tensor backward(const Tensor& gradient);
 
-  /// `temporal_norm1.weight` and so on, as in a block of a checkpoint. Writing to a tensor changes
-  /// the block.
+  /// `temporal_norm1.weight` and so on, as in a block of a checkpoint; in the device's memory.
+  /// Writing to a tensor changes the block.
   const ParameterSet& parameters() const { return parameters_; }
   /// The gradient of a parameter, from the last backward().
   Tensor gradient(const std::string& name) const;
@@ -51,16 +52,16 @@ class TemporalBlock {
   Tensor trajectories() const;
 
  private:
+  Context context(Tape* tape = nullptr) const { return {.stream = stream_, .tape = tape}; }
   TemporalStep make_step(const Tensor& features) const;
 
   TemporalBlockOptions options_;
-  const Kernels* kernels_;
   ParameterSet parameters_;
-  std::shared_ptr<Allocator> workspace_;
-  AlignmentWorkspace alignment_workspace_;
+  std::shared_ptr<Stream> stream_;
+  AlignmentState alignment_;
   /// Of the last forward.
   Shape shape_;
-  Tensor trajectories_;
+  std::optional<Trajectories> trajectories_;
   /// Of a forward whose backward is to come: the features and the result as rows `[B*T*N, D]`, and
   /// the parameters.
   Tape tape_;

@@ -9,15 +9,14 @@ namespace {
 Variable branch(const Context& context, const Variable& x, const TemporalWeights& weights,
                 const TemporalStep& step, const TrainingPass& training,
                 const LinearOptions& output) {
-  const PatchLayout& layout = step.layout;
+  const ClipLayout& layout = step.layout;
   Variable y =
       layer_norm(context, x, weights.norm1.gamma, weights.norm1.beta, step.compute, step.norm_eps);
   y = linear(context, y, weights.qkv, {.out_dtype = step.compute});
-  y = temporal_attention(context, y, layout.batch, layout.frames, layout.patches, step.heads,
-                         step.trajectories);
+  y = temporal_attention(context, y, layout, step.heads, step.trajectories);
   if (weights.fc.out_features == 0) return linear(context, y, weights.proj, output);
   // Nothing lies between the two layers but dropout.
-  if (training.dropout == 0.0f && layout.rows() > weights.fc.out_features) {
+  if (training.dropout == 0.0f && layout.patch_rows() > weights.fc.out_features) {
     return linear(context, y, chain_linear(context, weights.proj, weights.fc), output);
   }
   y = linear(context, y, weights.proj, {.out_dtype = step.compute});
@@ -30,16 +29,12 @@ Variable branch(const Context& context, const Variable& x, const TemporalWeights
 Variable run_temporal_step(const Context& context, const Variable& x,
                            const TemporalWeights& weights, const TemporalStep& step,
                            const TrainingPass& training) {
-  const PatchLayout& layout = step.layout;
-  Tensor visited;
-  // Only a many-to-one alignment leaves patches out.
-  if (step.alignment == AlignmentMethod::kNearest) {
-    visited = visited_rows(context, step.trajectories);
-  }
+  const ClipLayout& layout = step.layout;
+  const Tensor visited = visited_rows(context, step.trajectories);
   const Tensor row_scale =
-      training.branch_scale(step.block, step.depth, DrawSite::kTemporalBranch, layout.batch,
-                            layout.rows(), /*class_rows=*/0, visited);
-  if (step.alignment == AlignmentMethod::kSoft) {
+      training.branch_scale(context, step.block, step.depth, DrawSite::kTemporalBranch,
+                            layout.clips, layout.patch_rows(), /*class_rows=*/0, visited);
+  if (step.soft) {
     const Variable spread = soft_trajectories(context, x, layout, step.temperature);
     const Variable y = branch(context, soft_gather(context, spread, x, layout), weights, step,
                               training, /*output=*/{});

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "align/alignment.h"
 #include "model/training_pass.h"
+#include "ops/alignment.h"
 #include "ops/context.h"
 #include "ops/layer_norm.h"
 #include "ops/linear.h"
@@ -24,25 +24,24 @@ struct TemporalWeights {
 
 /// What a temporal step runs over, and along which paths.
 struct TemporalStep {
-  PatchLayout layout;
+  ClipLayout layout;
   int heads = 1;
   /// Type of what products read and write.
   DType compute = DType::kF32;
   float norm_eps = 1e-6F;
-  /// How `trajectories` were made; `none` stays at fixed positions.
-  AlignmentMethod alignment = AlignmentMethod::kNone;
-  /// i32 `[B, T, N]`, or empty: fixed positions, or `soft`, which has none.
-  Tensor trajectories = {};
-  /// Of `soft`.
+  /// Empty: fixed positions, or `soft`, which has none.
+  Trajectories trajectories = {};
+  /// Spread over all paths by similarity instead, at that temperature.
+  bool soft = false;
   float temperature = 0.05F;
   /// The block, and of how many, for what a training pass draws at random.
   int64_t block = 0;
   int64_t depth = 1;
 };
 
-/// Attention over time as a residual branch (spec "Alignment and the ATA step"):
+/// Attention over time as a residual branch (the ATA step):
 /// x + fc(proj(attention(qkv(norm1(x))))) along the trajectories; x f32 `[B*T*N, D]`, rows ordered
-/// (b, t, n). Patches that `nearest` visits with no trajectory keep their value. Without a tape the
+/// (b, t, n). Patches that no trajectory visits keep their value. Without a tape the
 /// result is written over x. A training pass needs weights whose `proj` and `fc` are two layers.
 Variable run_temporal_step(const Context& context, const Variable& x,
                            const TemporalWeights& weights, const TemporalStep& step,

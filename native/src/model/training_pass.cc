@@ -12,9 +12,9 @@ uint64_t TrainingPass::stream(int64_t block, DrawSite site) const {
   return batch << 24 | static_cast<uint64_t>(block) << 4 | static_cast<uint64_t>(site);
 }
 
-Tensor TrainingPass::branch_scale(int64_t block, int64_t depth, DrawSite site, int64_t samples,
-                                  int64_t patch_rows, int64_t class_rows,
-                                  const Tensor& scale) const {
+Tensor TrainingPass::branch_scale(const Context& context, int64_t block, int64_t depth,
+                                  DrawSite site, int64_t samples, int64_t patch_rows,
+                                  int64_t class_rows, const Tensor& scale) const {
   const float position =
       depth > 1 ? static_cast<float>(block) / static_cast<float>(depth - 1) : 1.0f;
   const float probability = stochastic_depth * position;
@@ -28,12 +28,11 @@ Tensor TrainingPass::branch_scale(int64_t block, int64_t depth, DrawSite site, i
     patches = std::fill_n(patches, patch_rows / samples, factor);
     classes = std::fill_n(classes, class_rows / samples, factor);
   }
-  if (scale) {
-    const float* given = scale.data<float>();
-    float* values = rows.data<float>();
-    for (int64_t row = 0; row < rows.count(); ++row) values[row] *= given[row];
-  }
-  return rows;
+  const Tensor factors = context.upload(rows);
+  if (!scale) return factors;
+  Tensor product = context.empty({rows.count(), 1});
+  context.run(&Kernels::scale_rows, scale.reshape(product.shape()), factors, Tensor(), product);
+  return product.reshape(rows.shape());
 }
 
 Variable TrainingPass::thinned(const Context& context, const Variable& x, int64_t block,

@@ -45,8 +45,9 @@ struct TrainingPass {
   /// dropped sample, 1 / (1 - probability) for those of the others, times `scale` where that is
   /// given. `scale` itself (which may be empty: 1) when the block drops nothing. `samples` divides
   /// both row counts; a sample's rows follow one another.
-  Tensor branch_scale(int64_t block, int64_t depth, DrawSite site, int64_t samples,
-                      int64_t patch_rows, int64_t class_rows, const Tensor& scale = {}) const;
+  Tensor branch_scale(const Context& context, int64_t block, int64_t depth, DrawSite site,
+                      int64_t samples, int64_t patch_rows, int64_t class_rows,
+                      const Tensor& scale = {}) const;
 
   /// dropout(x), or x when nothing is dropped.
   Variable thinned(const Context& context, const Variable& x, int64_t block, DrawSite site) const;

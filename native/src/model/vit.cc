@@ -64,12 +64,11 @@ AlignmentOptions alignment_options(const ModelConfig& config, ata_precision prec
 }
 
 VitForward::VitForward(const Context& context, const VitWeights& weights, const ModelConfig& config,
-                       ata_precision precision, AlignmentMemory& memory,
-                       const TrainingPass& training)
+                       ata_precision precision, AlignmentState& state, const TrainingPass& training)
     : context_(context),
       weights_(weights),
       config_(config),
-      memory_(memory),
+      state_(state),
       alignment_(alignment_options(config, precision)),
       training_(training),
       compute_(compute_type(precision)) {}
@@ -77,12 +76,13 @@ VitForward::VitForward(const Context& context, const VitWeights& weights, const 
 Variable VitForward::embed(const Variable& clip) {
   batch_ = clip.value().dim(0);
   // A run must not depend on those before it.
-  memory_.column_duals.clear();
+  state_.warm_start = true;
+  state_.column_duals = Tensor();
   const Variable pixels = extract_patches(context_, clip, config_.patch_size, compute_);
   const Variable patches = linear(context_, pixels, weights_.patch_embed);
   const Variable tokens =
       embed_tokens(context_, patches, weights_.cls_token, weights_.pos_embed, weights_.time_embed,
-                   batch_, config_.frames, class_row_count());
+                   {batch_, config_.frames, config_.patches()}, class_row_count());
   return weights_.norm_pre.gamma.defined() ? norm(tokens, weights_.norm_pre, DType::kF32) : tokens;
 }
 
@@ -160,33 +160,25 @@ Variable VitForward::patch_rows(const Variable& tokens) const {
   return slice_rows(context_, tokens, 0, patch_row_count());
 }
 
-Tensor VitForward::align(const Variable& patches, int64_t index) {
+Trajectories VitForward::align_block(const Variable& patches, int64_t index) {
   if (static_cast<size_t>(index) < trajectories_.size()) {
     return trajectories_[static_cast<size_t>(index)];
-  }
-  if (config_.alignment == ATA_ALIGNMENT_NONE) {
-    trajectories_.emplace_back();
-    return {};
   }
   // Reused between the blocks that align.
   if (trajectories_.size() % static_cast<size_t>(config_.align_every) != 0) {
     trajectories_.push_back(trajectories_.back());
     return trajectories_.back();
   }
-  const FeatureShape shape = {batch_, config_.frames, config_.patches(), config_.dim};
-  memory_.column_duals.resize(static_cast<size_t>(shape.pairs() * shape.patches));
-  Tensor trajectories = context_.empty({batch_, config_.frames, config_.patches()}, DType::kI32);
+  const ClipLayout layout = {batch_, config_.frames, config_.patches()};
   try {
-    align_features(patches.value().data<float>(), shape, alignment_, memory_.workspace,
-                   trajectories.data<int32_t>(), nullptr, memory_.column_duals.data());
+    trajectories_.push_back(align(context_, patches.value(), layout, alignment_, state_));
   } catch (const Error& error) {
     // The clip is finite and the options are valid, so that what cannot be aligned is the model's.
     if (error.status() != ATA_INVALID_ARGUMENT) throw;
     fail(ATA_NOT_FINITE, "the model computes tokens that are not finite before block ", index,
          ": its weights are damaged or far too large");
   }
-  trajectories_.push_back(trajectories);
-  return trajectories;
+  return trajectories_.back();
 }
 
 Variable VitForward::temporal_step(const Variable& tokens, int64_t index) {
@@ -198,9 +190,9 @@ Variable VitForward::temporal_step(const Variable& tokens, int64_t index) {
                        .block = index,
                        .depth = config_.depth};
   if (config_.temporal == ATA_TEMPORAL_ATA) {
-    step.alignment = alignment_.method;
+    step.soft = alignment_.method == AlignmentMethod::kSoft;
     step.temperature = alignment_.temperature;
-    if (alignment_.method != AlignmentMethod::kSoft) step.trajectories = align(patches, index);
+    if (!step.soft) step.trajectories = align_block(patches, index);
   }
   const Variable x = run_temporal_step(
       context_, patches, weights_.blocks[static_cast<size_t>(index)].temporal, step, training_);
@@ -211,7 +203,7 @@ Variable VitForward::temporal_step(const Variable& tokens, int64_t index) {
 
 Variable VitForward::spatial_attention(const Variable& tokens, int64_t index) {
   const BlockWeights& block = weights_.blocks[static_cast<size_t>(index)];
-  TokenLayout layout;
+  ClipLayout layout;
   switch (config_.temporal) {
     case ATA_TEMPORAL_JOINT:
       layout = {batch_, 1, config_.frames * config_.patches()};
@@ -259,8 +251,8 @@ Variable VitForward::add_branch(const Variable& x, const LinearWeights& weights,
 }
 
 Tensor VitForward::branch_scale(const Variable& tokens, int64_t index, DrawSite site) const {
-  const Tensor scale = training_.branch_scale(index, config_.depth, site, batch_, patch_row_count(),
-                                              class_row_count());
+  const Tensor scale = training_.branch_scale(context_, index, config_.depth, site, batch_,
+                                              patch_row_count(), class_row_count());
   const bool all = tokens.value().dim(0) != class_row_count();
   return all || !scale ? scale : scale.slice(patch_row_count(), scale.dim(0));
 }

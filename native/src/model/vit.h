@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "align/alignment.h"
 #include "model/config.h"
 #include "model/temporal_step.h"
 #include "model/training_pass.h"
+#include "ops/alignment.h"
 #include "ops/attention.h"
 #include "ops/context.h"
 #include "ops/layer_norm.h"
@@ -29,7 +29,7 @@ struct BlockWeights {
   LinearWeights fc2;
 };
 
-/// The weights of a ViT with temporal attention (spec "The reference model").
+/// The weights of a ViT with temporal attention.
 struct VitWeights {
   LinearWeights patch_embed;
   Variable cls_token;
@@ -48,13 +48,6 @@ inline bool has_temporal_step(ata_temporal_mode mode) {
   return mode == ATA_TEMPORAL_ATA || mode == ATA_TEMPORAL_DIVIDED;
 }
 
-/// What aligning keeps between blocks and between runs, to spare allocation. One run at a time.
-struct AlignmentMemory {
-  AlignmentWorkspace workspace;
-  /// Where the next block's search starts: the duals of the last one, whose features are similar.
-  std::vector<double> column_duals;
-};
-
 /// Throws ATA_INVALID_ARGUMENT unless `clip` is f32 `[B, 3, T, H, W]`, B at least 1, finite, T, H
 /// and W as in the configuration.
 void check_clip(const ModelConfig& config, const Tensor& clip);
@@ -69,14 +62,14 @@ AlignmentOptions alignment_options(const ModelConfig& config, ata_precision prec
 /// matrix in place. With ATA_PRECISION_BF16 what the linear layers and the attentions read and
 /// write is bf16; the matrix and the alignment stay in f32.
 ///
-/// Holds references: weights, config and memory must outlive it. With TrainingPass::recompute it
+/// Holds references: weights, config and state must outlive it. With TrainingPass::recompute it
 /// runs blocks again in the tape's backward, and must outlive that.
 class VitForward {
  public:
-  /// `memory` is used in mode `ata` alone; what it holds does not change the result. `training`
+  /// `state` is used in mode `ata` alone; what it holds does not change the result. `training`
   /// needs a tape, and weights whose layers are not merged.
   VitForward(const Context& context, const VitWeights& weights, const ModelConfig& config,
-             ata_precision precision, AlignmentMemory& memory, const TrainingPass& training = {});
+             ata_precision precision, AlignmentState& state, const TrainingPass& training = {});
 
   /// Tokens that enter the first block; clip f32 `[B, 3, T, H, W]`.
   Variable embed(const Variable& clip);
@@ -88,9 +81,8 @@ class VitForward {
   /// The patch rows of a token matrix, f32 `[B*T*N, D]`.
   Variable patch_rows(const Variable& tokens) const;
 
-  /// Trajectories i32 `[B, T, N]` of each block run so far; undefined tensors where patches stay
-  /// at their positions. Empty unless in mode `ata`.
-  const std::vector<Tensor>& trajectories() const { return trajectories_; }
+  /// Trajectories of each block run so far. Empty unless in mode `ata`.
+  const std::vector<Trajectories>& trajectories() const { return trajectories_; }
 
  private:
   /// `known_result`: what the block gave when it ran before, or empty.
@@ -114,7 +106,7 @@ class VitForward {
   Tensor branch_scale(const Variable& tokens, int64_t index, DrawSite site) const;
   /// Trajectories of block `index`: recorded ones when it runs again; else aligns the frames of the
   /// patch rows, or reuses the last trajectories (`align_every`), and records them.
-  Tensor align(const Variable& patches, int64_t index);
+  Trajectories align_block(const Variable& patches, int64_t index);
   Variable norm(const Variable& x, const NormWeights& weights, DType dtype) const;
 
   int64_t patch_row_count() const { return batch_ * config_.frames * config_.patches(); }
@@ -127,13 +119,13 @@ class VitForward {
   Context context_;
   const VitWeights& weights_;
   const ModelConfig& config_;
-  AlignmentMemory& memory_;
+  AlignmentState& state_;
   AlignmentOptions alignment_;
   TrainingPass training_;
   /// Type of what products read and write.
   DType compute_;
   int64_t batch_ = 0;
-  std::vector<Tensor> trajectories_;
+  std::vector<Trajectories> trajectories_;
 };
 
 }  // namespace ata

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "backend/simd_targets.h"
+#include "base/simd_targets.h"
 #include "base/threads.h"
 #include "ops/attention.h"
 #include "ops/cpu.h"
@@ -261,7 +261,7 @@ namespace cpu {
 namespace {
 
 template <typename T>
-HeadTask<T> head_task(const Tensor& qkv, const TokenLayout& layout, int heads, int64_t sequence,
+HeadTask<T> head_task(const Tensor& qkv, const ClipLayout& layout, int heads, int64_t sequence,
                       int64_t head) {
   const int64_t dim = qkv.dim(1) / 3;
   const int64_t head_dim = dim / heads;
@@ -277,16 +277,16 @@ HeadTask<T> head_task(const Tensor& qkv, const TokenLayout& layout, int heads, i
 }
 
 template <typename T>
-void attend_all(const Tensor& qkv, const TokenLayout& layout, int heads, Tensor& y, Tensor& log_sum,
-                Tensor& class_rows, const std::shared_ptr<Allocator>& allocator) {
+void attend_all(const Tensor& qkv, const ClipLayout& layout, int heads, Tensor& y, Tensor& log_sum,
+                Tensor& class_rows, Stream& stream) {
   const int64_t dim = qkv.dim(1) / 3;
   const int64_t head_dim = dim / heads;
   const int64_t tokens = 1 + layout.patches;
-  const int64_t sequences = layout.groups * layout.frames;
+  const int64_t sequences = layout.frame_count();
   const int64_t chunks = (tokens + kChunk - 1) / kChunk;
   const int64_t per_worker = pad(attend_scratch(head_dim));
   const int workers = thread_count();
-  Tensor scratch({workers, per_worker}, DType::kF32, allocator);
+  Tensor scratch({workers, per_worker}, DType::kF32, stream.allocator);
   T* const out = y.data<T>();
   parallel_for_dynamic(sequences * heads * chunks, workers, [&](int64_t item, int worker) {
     const int64_t begin = item % chunks * kChunk;
@@ -310,16 +310,15 @@ void attend_all(const Tensor& qkv, const TokenLayout& layout, int heads, Tensor&
 
 template <typename T>
 void attend_gradient_all(const Tensor& dy, const Tensor& qkv, const Tensor& y,
-                         const Tensor& log_sum, const Tensor& class_rows, const TokenLayout& layout,
-                         int heads, Tensor& dqkv, Tensor& class_dqkv,
-                         const std::shared_ptr<Allocator>& allocator) {
+                         const Tensor& log_sum, const Tensor& class_rows, const ClipLayout& layout,
+                         int heads, Tensor& dqkv, Tensor& class_dqkv, Stream& stream) {
   const int64_t dim = qkv.dim(1) / 3;
   const int64_t head_dim = dim / heads;
   const int64_t tokens = 1 + layout.patches;
-  const int64_t sequences = layout.groups * layout.frames;
+  const int64_t sequences = layout.frame_count();
   const int64_t per_worker = pad(gradient_scratch(tokens, head_dim));
   const int workers = static_cast<int>(std::min<int64_t>(thread_count(), sequences * heads));
-  Tensor scratch({workers, per_worker}, DType::kF32, allocator);
+  Tensor scratch({workers, per_worker}, DType::kF32, stream.allocator);
   parallel_for_dynamic(sequences * heads, workers, [&](int64_t item, int worker) {
     const int64_t head = item % heads;
     const int64_t sequence = item / heads;
@@ -345,40 +344,41 @@ void attend_gradient_all(const Tensor& dy, const Tensor& qkv, const Tensor& y,
 
 }  // namespace
 
-void attention(const Tensor& qkv, const TokenLayout& layout, int heads, Tensor& y, Tensor& log_sum,
-               Tensor& class_rows, const std::shared_ptr<Allocator>& scratch) {
+void attention(Stream& stream, const Tensor& qkv, const ClipLayout& layout, int heads, Tensor& y,
+               Tensor& log_sum, Tensor& class_rows) {
   const int64_t dim = y.dim(1);
   Tensor per_frame =
-      class_rows ? class_rows : Tensor({layout.groups * layout.frames, dim}, DType::kF32, scratch);
-  Tensor class_y = y.slice(layout.patch_rows(), layout.rows());
+      class_rows ? class_rows : Tensor({layout.frame_count(), dim}, DType::kF32, stream.allocator);
+  Tensor class_y = y.slice(layout.patch_rows(), layout.token_rows());
   if (y.dtype() == DType::kBF16) {
-    attend_all<BFloat16>(qkv, layout, heads, y, log_sum, per_frame, scratch);
-    Tensor mean({layout.groups, dim}, DType::kF32, scratch);
-    mean_rows(per_frame, layout.frames, mean);
-    convert(mean, class_y);
+    attend_all<BFloat16>(qkv, layout, heads, y, log_sum, per_frame, stream);
+    Tensor mean({layout.clips, dim}, DType::kF32, stream.allocator);
+    mean_rows(stream, per_frame, layout.frames, mean);
+    convert(stream, mean, class_y);
   } else {
-    attend_all<float>(qkv, layout, heads, y, log_sum, per_frame, scratch);
-    mean_rows(per_frame, layout.frames, class_y);
+    attend_all<float>(qkv, layout, heads, y, log_sum, per_frame, stream);
+    mean_rows(stream, per_frame, layout.frames, class_y);
   }
 }
 
-void attention_gradient(const Tensor& dy, const Tensor& qkv, const Tensor& y, const Tensor& log_sum,
-                        const Tensor& class_rows, const TokenLayout& layout, int heads,
-                        Tensor& dqkv, const std::shared_ptr<Allocator>& scratch) {
-  Tensor class_dqkv({layout.groups * layout.frames, qkv.dim(1)}, DType::kF32, scratch);
+void attention_gradient(Stream& stream, const Tensor& dy, const Tensor& qkv, const Tensor& y,
+                        const Tensor& log_sum, const Tensor& class_rows, const ClipLayout& layout,
+                        int heads, Tensor& dqkv) {
+  Tensor class_dqkv({layout.frame_count(), qkv.dim(1)}, DType::kF32, stream.allocator);
   if (qkv.dtype() == DType::kBF16) {
     attend_gradient_all<BFloat16>(dy, qkv, y, log_sum, class_rows, layout, heads, dqkv, class_dqkv,
-                                  scratch);
+                                  stream);
   } else {
     attend_gradient_all<float>(dy, qkv, y, log_sum, class_rows, layout, heads, dqkv, class_dqkv,
-                               scratch);
+                               stream);
   }
   // The class token takes part in every frame of its group.
-  for (int64_t group = 0; group < layout.groups; ++group) {
+  for (int64_t group = 0; group < layout.clips; ++group) {
     Tensor row = dqkv.slice(layout.patch_rows() + group, layout.patch_rows() + group + 1);
     row = row.reshape({qkv.dim(1)});
     std::memset(row.raw(), 0, row.bytes());
-    linear_bias_gradient(class_dqkv.slice(group * layout.frames, (group + 1) * layout.frames), row);
+    linear_bias_gradient(stream,
+                         class_dqkv.slice(group * layout.frames, (group + 1) * layout.frames), row);
   }
 }
 

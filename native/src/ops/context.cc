@@ -2,19 +2,98 @@
 
 namespace ata {
 
+Tensor Context::zeros(Shape shape, DType dtype) const {
+  Tensor tensor = empty(shape, dtype);
+  stream->device.fill(tensor.address(), 0, tensor.bytes(), *stream);
+  return tensor;
+}
+
+Tensor Context::copy(const Tensor& tensor) const {
+  Tensor result = empty(tensor.shape(), tensor.dtype());
+  assign(result, tensor);
+  return result;
+}
+
+void Context::assign(Tensor& to, const Tensor& from) const {
+  Device& device = stream->device;
+  if (from.device() != nullptr) {
+    device.copy(to.address(), from.address(), to.bytes(), *stream);
+  } else {
+    device.copy_in(to.address(), from.address(), to.bytes(), *stream);
+  }
+}
+
+Tensor Context::upload(const Tensor& host) const {
+  return !host || stream->allocator->device() == nullptr ? host : copy(host);
+}
+
+Tensor Context::download(const Tensor& tensor, bool may_share) const {
+  if (may_share && tensor.device() == nullptr) return tensor;
+  Tensor result(tensor.shape(), tensor.dtype());
+  stream->device.copy_out(result.address(), tensor.address(), tensor.bytes(), *stream);
+  return result;
+}
+
+void Context::check_status(const char* pass) const {
+  const int32_t status = *download(stream->status, /*may_share=*/true).data<int32_t>();
+  if (status == 0) return;
+  stream->device.fill(stream->status.address(), 0, stream->status.bytes(), *stream);
+  require(!(status & kClassOutOfRange), pass, ": a class index lies outside the classes");
+  require(!(status & kPatchOutOfRange), pass, ": trajectories hold an index outside the patches");
+  fail(ATA_NOT_FINITE, pass, ": features that were to be aligned are not finite");
+}
+
 void Context::check_cancelled() const {
   if (cancelled && cancelled->load(std::memory_order_relaxed)) {
     fail(ATA_CANCELLED, "the call was cancelled");
   }
 }
 
+Tensor& Context::new_gradient(const Variable& variable) const {
+  const Tensor& memory = variable.gradient_memory();
+  variable.set_gradient(memory ? memory : empty(variable.value().shape()));
+  return variable.gradient();
+}
+
+Tensor& Context::gradient(const Variable& variable) const {
+  if (!variable.gradient()) {
+    Tensor& fresh = new_gradient(variable);
+    stream->device.fill(fresh.address(), 0, fresh.bytes(), *stream);
+  }
+  return variable.gradient();
+}
+
 void Context::accumulate_gradient(const Variable& variable, Tensor gradient) const {
   if (!variable.requires_gradient()) return;
   if (variable.gradient()) {
-    kernels->add(gradient, variable.mutable_gradient(allocator));
+    run(&Kernels::add, gradient, variable.gradient());
+  } else if (variable.gradient_memory()) {
+    run(&Kernels::convert, gradient, new_gradient(variable));
   } else {
     variable.set_gradient(std::move(gradient));
   }
+}
+
+void Context::backward(const Variable& loss) const {
+  require(loss.defined() && loss.value().count() == 1,
+          "backward starts from a loss of one element, not from a tensor of shape ",
+          loss.defined() ? loss.value().shape().to_string() : "[]");
+  Tensor one(loss.value().shape(), DType::kF32);
+  one.data<float>()[0] = 1.0f;
+  // A copy: the first operation may hand it on as a gradient that others write to.
+  tape->backward(loss, copy(one));
+}
+
+Context make_context(Device& device) {
+  return {.stream = device.make_stream(device.memory())};
+}
+
+Context lasting_context(const std::shared_ptr<Stream>& stream) {
+  auto* const other = new Stream(*stream);
+  // The queue is the original's, and lives as long as this does.
+  std::shared_ptr<Stream> lasting(other, [stream](Stream* copy) { delete copy; });
+  lasting->allocator = stream->device.memory();
+  return {.stream = std::move(lasting)};
 }
 
 }  // namespace ata

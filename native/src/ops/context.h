@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <utility>
 
 #include "autograd/tape.h"
 #include "backend/kernels.h"
@@ -10,19 +11,40 @@
 
 namespace ata {
 
-/// What every operation runs in: the device's kernels, where results are allocated, and whether the
-/// operation is recorded. A session owns one; it is used by one thread at a time.
+/// What every operation runs in: the stream of a device, from which results are allocated, and
+/// whether the operation is recorded. A session owns one; it is used by one thread at a time.
 struct Context {
-  const Kernels* kernels = nullptr;
-  std::shared_ptr<Allocator> allocator;
+  std::shared_ptr<Stream> stream;
   /// Null in inference: no node is recorded and no intermediate is kept.
   Tape* tape = nullptr;
   /// Null, or a flag that check_cancelled() reads.
   const std::atomic<bool>* cancelled = nullptr;
 
-  Tensor empty(Shape shape, DType dtype = DType::kF32) const {
-    return Tensor(shape, dtype, allocator);
+  /// Queues an entry of the device's table: context.run(&Kernels::add, x, y).
+  template <typename Result, typename... Parameters, typename... Arguments>
+  Result run(Result (*Kernels::*entry)(Stream&, Parameters...), Arguments&&... arguments) const {
+    return (stream->device.kernels().*entry)(*stream, std::forward<Arguments>(arguments)...);
   }
+
+  Tensor empty(Shape shape, DType dtype = DType::kF32) const {
+    return Tensor(shape, dtype, stream->allocator);
+  }
+  Tensor zeros(Shape shape, DType dtype = DType::kF32) const;
+  /// A copy in new memory of the device, of a tensor of the host or of the device.
+  Tensor copy(const Tensor& tensor) const;
+  /// `host` in the device's memory; itself when empty or where the host's memory is the device's.
+  Tensor upload(const Tensor& host) const;
+  /// A copy in the host's memory; waits for the device. With `may_share` the tensor itself where
+  /// the host's memory is the device's. The only way of a value from a device to the host.
+  Tensor download(const Tensor& tensor, bool may_share = false) const;
+  /// Throws, naming `pass`, when the device has seen an error (StreamStatus) since the last call:
+  /// ATA_NOT_FINITE for features, else ATA_INVALID_ARGUMENT. Once a pass, with its results: it waits
+  /// for the device.
+  void check_status(const char* pass) const;
+
+  /// Waits for all that was queued, before other streams read it.
+  void synchronize() const { stream->device.synchronize(*stream); }
+
   /// Throws ATA_CANCELLED when the flag is set. Called between blocks.
   void check_cancelled() const;
 
@@ -31,10 +53,24 @@ struct Context {
   bool records(const Variables&... inputs) const {
     return tape && (inputs.requires_gradient() || ...);
   }
+  /// Replaces the values of `to`, of the device, by those of `from`, of the host or the device.
+  void assign(Tensor& to, const Tensor& from) const;
+  /// Gives a variable without gradient one whose values are still to be written.
+  Tensor& new_gradient(const Variable& variable) const;
+  /// The variable's gradient, zeroed on first use; for kernels that accumulate (`+=`) into it.
+  Tensor& gradient(const Variable& variable) const;
   /// Adds `gradient` to the variable's, or hands it over when there is none yet; nothing when the
   /// variable requires none. For the backward of operations.
   void accumulate_gradient(const Variable& variable, Tensor gradient) const;
+  /// Runs the tape back from `loss`, of one element, whose gradient is 1.
+  void backward(const Variable& loss) const;
 };
+
+/// A context on a stream of its own that allocates from the device's own memory: for what outlives
+/// a run.
+Context make_context(Device& device);
+/// The same queue as `stream`, allocating from the device's own memory.
+Context lasting_context(const std::shared_ptr<Stream>& stream);
 
 }  // namespace ata
 

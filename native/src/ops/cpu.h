@@ -1,69 +1,55 @@
 #ifndef ATA_OPS_CPU_H_
 #define ATA_OPS_CPU_H_
 
+#include <type_traits>
+
 #include "backend/kernels.h"
 
-/// The CPU's entries of the kernel table; backend/kernels.h says what each one does.
+/// The CPU's entries of the kernel table; backend/kernels.h says what each one takes and does.
 namespace ata::cpu {
 
-void convert(const Tensor& from, Tensor& to);
-void add(const Tensor& x, Tensor& y);
-void scale(const Tensor& factor, Tensor& y);
-void scale_rows(const Tensor& x, const Tensor& scale, const Tensor& residual, Tensor& y);
-void mean_rows(const Tensor& x, int64_t count, Tensor& y);
-void mean_rows_gradient(const Tensor& dy, int64_t count, Tensor& dx);
-void gather_rows(const Tensor& x, const Tensor& index, const Tensor& weight, Tensor& y);
-void gather_rows_gradient(const Tensor& dy, const Tensor& index, const Tensor& weight, Tensor& dx);
+template <typename Pointer>
+using Entry = std::remove_pointer_t<Pointer>;
 
-void dropout(const Tensor& x, float probability, uint64_t seed, uint64_t stream, Tensor& y);
-
-std::shared_ptr<const PackedMatrix> pack_linear(const Tensor& weight, DType dtype);
-void linear(const Tensor& x, const Tensor& weight, const PackedMatrix* packed, const Tensor& bias,
-            Activation activation, bool accumulate, Tensor& y,
-            const std::shared_ptr<Allocator>& scratch);
-void linear_input_gradient(const Tensor& dy, const Tensor& weight, Tensor& dx,
-                           const std::shared_ptr<Allocator>& scratch);
-void linear_weight_gradient(const Tensor& dy, const Tensor& x, bool accumulate, Tensor& dweight,
-                            const std::shared_ptr<Allocator>& scratch);
-void linear_bias_gradient(const Tensor& dy, Tensor& dbias);
-void activate(const Tensor& x, Activation activation, Tensor& y);
-void activate_gradient(const Tensor& x, Activation activation, const Tensor& dy, Tensor& dx);
-
-void layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, float epsilon, Tensor& y,
-                Tensor& mean, Tensor& rstd);
-void layer_norm_gradient(const Tensor& dy, const Tensor& x, const Tensor& gamma, const Tensor& mean,
-                         const Tensor& rstd, bool accumulate, Tensor& dx, Tensor& dgamma,
-                         Tensor& dbeta, const std::shared_ptr<Allocator>& scratch);
-
-void attention(const Tensor& qkv, const TokenLayout& layout, int heads, Tensor& y, Tensor& log_sum,
-               Tensor& class_rows, const std::shared_ptr<Allocator>& scratch);
-void attention_gradient(const Tensor& dy, const Tensor& qkv, const Tensor& y, const Tensor& log_sum,
-                        const Tensor& class_rows, const TokenLayout& layout, int heads,
-                        Tensor& dqkv, const std::shared_ptr<Allocator>& scratch);
-Coverage count_visits(const Tensor& trajectories, Tensor& visits);
-void visited_rows(const Tensor& visits, Tensor& rows);
-void temporal_attention(const Tensor& qkv, int64_t batch, int64_t frames, int64_t patches,
-                        int heads, const Tensor& trajectories, const Tensor& visits, Tensor& y,
-                        const std::shared_ptr<Allocator>& scratch);
-void temporal_attention_gradient(const Tensor& dy, const Tensor& qkv, int64_t batch, int64_t frames,
-                                 int64_t patches, int heads, const Tensor& trajectories,
-                                 const Tensor& visits, Tensor& dqkv,
-                                 const std::shared_ptr<Allocator>& scratch);
-
-void soft_weights(const Tensor& features, float temperature, Tensor& weights);
-void soft_weights_gradient(const Tensor& features, float temperature, const Tensor& weights,
-                           const Tensor& dweights, Tensor& dfeatures);
-void divide(const Tensor& dividend, const Tensor& divisor, Tensor& y);
-void negative_row_dots(const Tensor& a, const Tensor& b, const Tensor& divisor, Tensor& y);
-
-void extract_patches(const Tensor& clip, int64_t patch_size, Tensor& y);
-void extract_patches_gradient(const Tensor& dy, int64_t patch_size, Tensor& dclip);
-void embed_tokens(const Tensor& patches, const Tensor& cls_token, const Tensor& pos_embed,
-                  const Tensor& time_embed, int64_t batch, int64_t frames, Tensor& y);
-void embed_tokens_gradient(const Tensor& dy, int64_t batch, int64_t frames, int64_t patches,
-                           Tensor& dcls_token, Tensor& dpos_embed, Tensor& dtime_embed);
-bool softmax_cross_entropy(const Tensor& logits, const Tensor& targets, float label_smoothing,
-                           Tensor& loss, Tensor& dlogits);
+Entry<decltype(Kernels::convert)> convert;
+Entry<decltype(Kernels::add)> add;
+Entry<decltype(Kernels::scale)> scale;
+Entry<decltype(Kernels::scale_rows)> scale_rows;
+Entry<decltype(Kernels::transpose)> transpose;
+Entry<decltype(Kernels::mean_rows)> mean_rows;
+Entry<decltype(Kernels::mean_rows_gradient)> mean_rows_gradient;
+Entry<decltype(Kernels::gather_rows)> gather_rows;
+Entry<decltype(Kernels::gather_rows_gradient)> gather_rows_gradient;
+Entry<decltype(Kernels::dropout)> dropout;
+Entry<decltype(Kernels::pack_linear)> pack_linear;
+Entry<decltype(Kernels::linear)> linear;
+Entry<decltype(Kernels::linear_input_gradient)> linear_input_gradient;
+Entry<decltype(Kernels::linear_weight_gradient)> linear_weight_gradient;
+Entry<decltype(Kernels::linear_bias_gradient)> linear_bias_gradient;
+Entry<decltype(Kernels::activate)> activate;
+Entry<decltype(Kernels::activate_gradient)> activate_gradient;
+Entry<decltype(Kernels::layer_norm)> layer_norm;
+Entry<decltype(Kernels::layer_norm_gradient)> layer_norm_gradient;
+Entry<decltype(Kernels::attention)> attention;
+Entry<decltype(Kernels::attention_gradient)> attention_gradient;
+Entry<decltype(Kernels::count_visits)> count_visits;
+Entry<decltype(Kernels::visited_rows)> visited_rows;
+Entry<decltype(Kernels::temporal_attention)> temporal_attention;
+Entry<decltype(Kernels::temporal_attention_gradient)> temporal_attention_gradient;
+Entry<decltype(Kernels::align)> align;
+Entry<decltype(Kernels::soft_weights)> soft_weights;
+Entry<decltype(Kernels::soft_weights_gradient)> soft_weights_gradient;
+Entry<decltype(Kernels::divide)> divide;
+Entry<decltype(Kernels::negative_row_dots)> negative_row_dots;
+Entry<decltype(Kernels::extract_patches)> extract_patches;
+Entry<decltype(Kernels::extract_patches_gradient)> extract_patches_gradient;
+Entry<decltype(Kernels::embed_tokens)> embed_tokens;
+Entry<decltype(Kernels::embed_tokens_gradient)> embed_tokens_gradient;
+Entry<decltype(Kernels::softmax_cross_entropy)> softmax_cross_entropy;
+Entry<decltype(Kernels::sums_of_squares)> sums_of_squares;
+Entry<decltype(Kernels::scale_by)> scale_by;
+Entry<decltype(Kernels::adamw)> adamw;
+Entry<decltype(Kernels::sgd)> sgd;
 
 }  // namespace ata::cpu
 

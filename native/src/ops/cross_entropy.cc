@@ -26,19 +26,25 @@ Variable softmax_cross_entropy(const Context& context, const Variable& logits,
   const bool record = context.records(logits);
   Tensor loss = context.empty({1});
   Tensor dlogits = record ? context.empty(logits.value().shape()) : Tensor();
-  require(context.kernels->softmax_cross_entropy(logits.value(), targets, label_smoothing, loss,
-                                                 dlogits),
-          op, ": a target is outside 0..", classes - 1, ", the classes of the model");
+  context.run(&Kernels::softmax_cross_entropy, logits.value(), targets, label_smoothing, loss,
+              dlogits);
   Variable out(loss, record);
   if (record) {
     context.tape->record([context, logits, dlogits, out]() mutable {
       const Tensor dy = out.take_gradient();
       if (!dy) return;
-      context.kernels->scale(dy, dlogits);
+      context.run(&Kernels::scale, dy, dlogits);
       context.accumulate_gradient(logits, std::move(dlogits));
     });
   }
   return out;
+}
+
+void check_classes(const Tensor& targets, int64_t classes) {
+  for (const int64_t target : targets.values<int64_t>()) {
+    require(target >= 0 && target < classes, "target ", target, " is outside 0..", classes - 1,
+            ", the classes of the model");
+  }
 }
 
 }  // namespace ata

@@ -6,8 +6,8 @@
 namespace ata::cpu {
 
 // The matrix is small (a batch of class scores), so that sums are simply made in f64.
-bool softmax_cross_entropy(const Tensor& logits, const Tensor& targets, float label_smoothing,
-                           Tensor& loss, Tensor& dlogits) {
+void softmax_cross_entropy(Stream& stream, const Tensor& logits, const Tensor& targets,
+                           float label_smoothing, Tensor& loss, Tensor& dlogits) {
   const int64_t batch = logits.dim(0);
   const int64_t classes = logits.dim(1);
   const float* scores = logits.data<float>();
@@ -16,7 +16,8 @@ bool softmax_cross_entropy(const Tensor& logits, const Tensor& targets, float la
   float* gradient = dlogits ? dlogits.data<float>() : nullptr;
   if (indices && std::any_of(indices, indices + batch,
                              [&](int64_t target) { return target < 0 || target >= classes; })) {
-    return false;
+    stream.status.data<int32_t>()[0] |= kClassOutOfRange;
+    return;
   }
   const double smoothing = label_smoothing;
   double total = 0.0;
@@ -46,7 +47,6 @@ bool softmax_cross_entropy(const Tensor& logits, const Tensor& targets, float la
     }
   }
   loss.data<float>()[0] = static_cast<float>(total / static_cast<double>(batch));
-  return true;
 }
 
 }  // namespace ata::cpu

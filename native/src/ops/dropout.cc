@@ -14,13 +14,11 @@ Variable dropout(const Context& context, const Variable& x, const DropoutOptions
           options.probability, "; it must be in (0, 1)");
   if (has_residual) check_f32("dropout", "residual", options.residual.value(), shape);
   if (options.row_scale) check_f32("dropout", "row_scale", options.row_scale, {shape[0]});
-
-  const Kernels& kernels = *context.kernels;
   Tensor y = context.empty(shape, x.value().dtype());
-  kernels.dropout(x.value(), options.probability, options.seed, options.stream, y);
+  context.run(&Kernels::dropout, x.value(), options.probability, options.seed, options.stream, y);
   if (!plain) {
     const Tensor residual = has_residual ? options.residual.value() : Tensor();
-    kernels.scale_rows(y, options.row_scale, residual, y);
+    context.run(&Kernels::scale_rows, y, options.row_scale, residual, y);
   }
   const bool record = context.records(x, options.residual);
   Variable out(y, record);
@@ -30,10 +28,10 @@ Variable dropout(const Context& context, const Variable& x, const DropoutOptions
       if (!dy) return;
       if (x.requires_gradient()) {
         Tensor dx = context.empty(dy.shape());
-        const Kernels& table = *context.kernels;
-        if (options.row_scale) table.scale_rows(dy, options.row_scale, Tensor(), dx);
-        table.dropout(options.row_scale ? dx : dy, options.probability, options.seed,
-                      options.stream, dx);
+        if (options.row_scale)
+          context.run(&Kernels::scale_rows, dy, options.row_scale, Tensor(), dx);
+        context.run(&Kernels::dropout, options.row_scale ? dx : dy, options.probability,
+                    options.seed, options.stream, dx);
         context.accumulate_gradient(x, std::move(dx));
       }
       context.accumulate_gradient(options.residual, dy);

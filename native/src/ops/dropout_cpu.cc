@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "backend/simd_targets.h"
+#include "base/simd_targets.h"
 #include "base/threads.h"
 #include "ops/cpu.h"
 
@@ -102,7 +102,8 @@ HWY_EXPORT(drop_bf16);
 
 namespace cpu {
 
-void dropout(const Tensor& x, float probability, uint64_t seed, uint64_t stream, Tensor& y) {
+void dropout(Stream&, const Tensor& x, float probability, uint64_t seed, uint64_t sequence,
+             Tensor& y) {
   // uniform() < probability, in units of 2^-24.
   const auto threshold = static_cast<int32_t>(std::ceil(probability * 0x1p24f));
   const float scale = 1.0f / (1.0f - probability);
@@ -115,11 +116,11 @@ void dropout(const Tensor& x, float probability, uint64_t seed, uint64_t stream,
     const int64_t length = std::min(end_run * kRun, count) - begin;
     if (bf16) {
       HWY_DYNAMIC_DISPATCH(drop_bf16)
-      (x.data<BFloat16>() + begin, y.data<BFloat16>() + begin, begin, length, seed, stream,
+      (x.data<BFloat16>() + begin, y.data<BFloat16>() + begin, begin, length, seed, sequence,
        threshold, scale);
     } else {
       HWY_DYNAMIC_DISPATCH(drop_f32)
-      (x.data<float>() + begin, y.data<float>() + begin, begin, length, seed, stream, threshold,
+      (x.data<float>() + begin, y.data<float>() + begin, begin, length, seed, sequence, threshold,
        scale);
     }
   });

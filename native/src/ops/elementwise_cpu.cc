@@ -1,8 +1,9 @@
 #include <cstring>
 
-#include "backend/simd_targets.h"
+#include "base/simd_targets.h"
 #include "base/threads.h"
 #include "ops/cpu.h"
+#include "tensor/transpose.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/elementwise_cpu.cc"
@@ -187,7 +188,7 @@ constexpr int64_t kGrain = 16384;
 
 }  // namespace
 
-void convert(const Tensor& from, Tensor& to) {
+void convert(Stream&, const Tensor& from, Tensor& to) {
   const int64_t count = from.count();
   if (from.dtype() == to.dtype()) {
     const size_t size = dtype_size(from.dtype());
@@ -213,7 +214,7 @@ void convert(const Tensor& from, Tensor& to) {
   }
 }
 
-void add(const Tensor& x, Tensor& y) {
+void add(Stream&, const Tensor& x, Tensor& y) {
   const float* source = x.data<float>();
   float* destination = y.data<float>();
   parallel_for(x.count(), kGrain, [&](int64_t begin, int64_t end) {
@@ -222,7 +223,7 @@ void add(const Tensor& x, Tensor& y) {
   });
 }
 
-void scale(const Tensor& factor, Tensor& y) {
+void scale(Stream&, const Tensor& factor, Tensor& y) {
   const float value = factor.data<float>()[0];
   float* data = y.data<float>();
   parallel_for(y.count(), kGrain, [&](int64_t begin, int64_t end) {
@@ -230,7 +231,7 @@ void scale(const Tensor& factor, Tensor& y) {
   });
 }
 
-void scale_rows(const Tensor& x, const Tensor& scale, const Tensor& residual, Tensor& y) {
+void scale_rows(Stream&, const Tensor& x, const Tensor& scale, const Tensor& residual, Tensor& y) {
   const int64_t columns = x.dim(1);
   const float* source = x.data<float>();
   const float* factors = scale ? scale.data<float>() : nullptr;
@@ -247,7 +248,7 @@ void scale_rows(const Tensor& x, const Tensor& scale, const Tensor& residual, Te
                });
 }
 
-void linear_bias_gradient(const Tensor& dy, Tensor& dbias) {
+void linear_bias_gradient(Stream&, const Tensor& dy, Tensor& dbias) {
   const int64_t columns = dy.dim(1);
   const float* source = dy.data<float>();
   float* destination = dbias.data<float>();
@@ -257,7 +258,19 @@ void linear_bias_gradient(const Tensor& dy, Tensor& dbias) {
   });
 }
 
-void mean_rows(const Tensor& x, int64_t count, Tensor& y) {
+void transpose(Stream&, const Tensor& x, Tensor& y) {
+  const int64_t rows = x.dim(1), columns = x.dim(2);
+  const float* source = x.data<float>();
+  float* destination = y.data<float>();
+  parallel_for(x.dim(0), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t at = i * rows * columns;
+      ata::transpose(source + at, rows, columns, destination + at);
+    }
+  });
+}
+
+void mean_rows(Stream&, const Tensor& x, int64_t count, Tensor& y) {
   const int64_t columns = x.dim(1);
   const float* source = x.data<float>();
   float* destination = y.data<float>();
@@ -273,7 +286,7 @@ void mean_rows(const Tensor& x, int64_t count, Tensor& y) {
   });
 }
 
-void mean_rows_gradient(const Tensor& dy, int64_t count, Tensor& dx) {
+void mean_rows_gradient(Stream&, const Tensor& dy, int64_t count, Tensor& dx) {
   const int64_t columns = dx.dim(1);
   const float* source = dy.data<float>();
   float* destination = dx.data<float>();
@@ -286,7 +299,7 @@ void mean_rows_gradient(const Tensor& dy, int64_t count, Tensor& dx) {
   });
 }
 
-void gather_rows(const Tensor& x, const Tensor& index, const Tensor& weight, Tensor& y) {
+void gather_rows(Stream&, const Tensor& x, const Tensor& index, const Tensor& weight, Tensor& y) {
   const int64_t columns = x.dim(1);
   const int64_t taps = index.dim(1);
   const int32_t* indices = index.data<int32_t>();
@@ -305,7 +318,8 @@ void gather_rows(const Tensor& x, const Tensor& index, const Tensor& weight, Ten
   });
 }
 
-void gather_rows_gradient(const Tensor& dy, const Tensor& index, const Tensor& weight, Tensor& dx) {
+void gather_rows_gradient(Stream&, const Tensor& dy, const Tensor& index, const Tensor& weight,
+                          Tensor& dx) {
   // Several rows may come from one: sequential, on embeddings small enough not to matter.
   const int64_t columns = dx.dim(1);
   const int64_t taps = index.dim(1);
@@ -322,7 +336,7 @@ void gather_rows_gradient(const Tensor& dy, const Tensor& index, const Tensor& w
   }
 }
 
-void activate(const Tensor& x, Activation activation, Tensor& y) {
+void activate(Stream&, const Tensor& x, Activation activation, Tensor& y) {
   const bool bf16 = x.dtype() == DType::kBF16;
   parallel_for(x.count(), kGrain, [&](int64_t begin, int64_t end) {
     if (bf16) {
@@ -335,7 +349,8 @@ void activate(const Tensor& x, Activation activation, Tensor& y) {
   });
 }
 
-void activate_gradient(const Tensor& x, Activation activation, const Tensor& dy, Tensor& dx) {
+void activate_gradient(Stream&, const Tensor& x, Activation activation, const Tensor& dy,
+                       Tensor& dx) {
   const bool bf16 = x.dtype() == DType::kBF16;
   const float* gradient = dy.data<float>();
   float* out = dx.data<float>();

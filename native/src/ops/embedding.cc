@@ -60,21 +60,23 @@ Axis bicubic_axis(int64_t from, int64_t to) {
   return axis;
 }
 
-// Rows of `x` `[1, R0, D]` combined into `[1, R, D]`, differentiably.
-Variable gather(const Context& context, const Variable& x, const Tensor& index,
-                const Tensor& weight) {
+// Rows of `x` `[1, R0, D]` combined into `[1, R, D]`, differentiably; index and weight of the host.
+Variable gather(const Context& context, const Variable& x, const Tensor& host_index,
+                const Tensor& host_weight) {
+  const Tensor index = context.upload(host_index), weight = context.upload(host_weight);
   const Shape from = x.value().shape();
   const bool record = context.records(x);
   Tensor y = context.empty({1, index.dim(0), from[2]});
   Tensor rows = y.reshape({index.dim(0), from[2]});
-  context.kernels->gather_rows(x.value().reshape({from[1], from[2]}), index, weight, rows);
+  context.run(&Kernels::gather_rows, x.value().reshape({from[1], from[2]}), index, weight, rows);
   Variable out(y, record);
   if (record) {
     context.tape->record([context, x, index, weight, from, out] {
       const Tensor dy = out.take_gradient();
       if (!dy) return;
-      Tensor dx = x.mutable_gradient(context.allocator).reshape({from[1], from[2]});
-      context.kernels->gather_rows_gradient(dy.reshape({dy.dim(1), dy.dim(2)}), index, weight, dx);
+      Tensor dx = context.gradient(x).reshape({from[1], from[2]});
+      context.run(&Kernels::gather_rows_gradient, dy.reshape({dy.dim(1), dy.dim(2)}), index, weight,
+                  dx);
     });
   }
   return out;
@@ -91,38 +93,38 @@ void check_embedding(const char* op, const char* name, const Variable& x) {
 }  // namespace
 
 Variable embed_tokens(const Context& context, const Variable& patches, const Variable& cls_token,
-                      const Variable& pos_embed, const Variable& time_embed, int64_t batch,
-                      int64_t frames, int64_t class_rows) {
+                      const Variable& pos_embed, const Variable& time_embed,
+                      const ClipLayout& layout, int64_t class_rows) {
   const char* const op = "embed_tokens";
   require(patches.defined() && cls_token.defined() && pos_embed.defined(), op,
           ": patches, cls_token or pos_embed is missing");
   check_matrix(op, "patches", patches.value(), /*allow_bf16=*/false);
   const int64_t rows = patches.value().dim(0);
   const int64_t dim = patches.value().dim(1);
-  require(batch >= 1 && frames >= 1 && class_rows >= 0 && rows % (batch * frames) == 0, op, ": ",
-          rows, " patches do not divide into ", batch, " clips of ", frames, " frames");
-  const int64_t per_frame = rows / (batch * frames);
+  require(layout.clips >= 1 && layout.frames >= 1 && class_rows >= 0 && rows == layout.patch_rows(),
+          op, ": ", rows, " patches are not ", layout.clips, " clips of ", layout.frames,
+          " frames of ", layout.patches);
   check_f32(op, "cls_token", cls_token.value(), {1, 1, dim});
-  check_f32(op, "pos_embed", pos_embed.value(), {1, per_frame + 1, dim});
-  if (time_embed.defined()) check_f32(op, "time_embed", time_embed.value(), {1, frames, dim});
+  check_f32(op, "pos_embed", pos_embed.value(), {1, layout.patches + 1, dim});
+  if (time_embed.defined()) {
+    check_f32(op, "time_embed", time_embed.value(), {1, layout.frames, dim});
+  }
 
   const bool record = context.records(patches, cls_token, pos_embed, time_embed);
   Tensor y = context.empty({rows + class_rows, dim});
-  context.kernels->embed_tokens(patches.value(), cls_token.value(), pos_embed.value(),
-                                time_embed.defined() ? time_embed.value() : Tensor(), batch, frames,
-                                y);
+  context.run(&Kernels::embed_tokens, patches.value(), cls_token.value(), pos_embed.value(),
+              time_embed.defined() ? time_embed.value() : Tensor(), layout, y);
   Variable out(y, record);
   if (record) {
-    context.tape->record([context, patches, cls_token, pos_embed, time_embed, batch, frames,
-                          per_frame, rows, out] {
+    context.tape->record([context, patches, cls_token, pos_embed, time_embed, layout, rows, out] {
       const Tensor dy = out.take_gradient();
       if (!dy) return;
       Tensor none;
       const auto gradient = [&](const Variable& variable) -> Tensor& {
-        return variable.requires_gradient() ? variable.mutable_gradient(context.allocator) : none;
+        return variable.requires_gradient() ? context.gradient(variable) : none;
       };
-      context.kernels->embed_tokens_gradient(dy, batch, frames, per_frame, gradient(cls_token),
-                                             gradient(pos_embed), gradient(time_embed));
+      context.run(&Kernels::embed_tokens_gradient, dy, layout, gradient(cls_token),
+                  gradient(pos_embed), gradient(time_embed));
       context.accumulate_gradient(patches, dy.slice(0, rows));
     });
   }
@@ -145,8 +147,8 @@ Variable resample_positions(const Context& context, const Variable& pos_embed, i
   const Axis vertical = axis(from_height, to_height);
   const Axis horizontal = axis(from_width, to_width);
   const int64_t taps = vertical.taps * horizontal.taps;
-  Tensor index = Tensor::zeros({1 + to_height * to_width, taps}, DType::kI32, context.allocator);
-  Tensor weight = Tensor::zeros({1 + to_height * to_width, taps}, DType::kF32, context.allocator);
+  Tensor index = Tensor::zeros({1 + to_height * to_width, taps}, DType::kI32);
+  Tensor weight = Tensor::zeros({1 + to_height * to_width, taps}, DType::kF32);
   int32_t* indices = index.data<int32_t>();
   float* weights = weight.data<float>();
   weights[0] = 1.0f;  // the class position: row 0, kept
@@ -173,8 +175,8 @@ Variable resample_times(const Context& context, const Variable& time_embed, int6
   require(from >= 1 && to_frames >= 1, op, ": cannot resample ", from, " frames to ", to_frames);
   if (from == to_frames) return time_embed;
   const Axis axis = nearest_axis(from, to_frames);
-  Tensor index = context.empty({to_frames, 1}, DType::kI32);
-  Tensor weight = context.empty({to_frames, 1});
+  Tensor index({to_frames, 1}, DType::kI32);
+  Tensor weight({to_frames, 1}, DType::kF32);
   for (int64_t t = 0; t < to_frames; ++t) {
     index.data<int32_t>()[t] = static_cast<int32_t>(axis.index[static_cast<size_t>(t)]);
     weight.data<float>()[t] = 1.0f;

@@ -11,8 +11,8 @@ namespace ata {
 /// cls_token + pos_embed[0]. patches `[B*T*N, D]`, cls_token `[1,1,D]`, pos_embed `[1,N+1,D]`,
 /// time_embed `[1,T,D]` or undefined, all f32.
 Variable embed_tokens(const Context& context, const Variable& patches, const Variable& cls_token,
-                      const Variable& pos_embed, const Variable& time_embed, int64_t batch,
-                      int64_t frames, int64_t class_rows);
+                      const Variable& pos_embed, const Variable& time_embed,
+                      const ClipLayout& layout, int64_t class_rows);
 
 enum class Resampling { kNearest, kBicubic };
 

@@ -3,11 +3,12 @@
 
 namespace ata::cpu {
 
-void embed_tokens(const Tensor& patches, const Tensor& cls_token, const Tensor& pos_embed,
-                  const Tensor& time_embed, int64_t batch, int64_t frames, Tensor& y) {
+void embed_tokens(Stream&, const Tensor& patches, const Tensor& cls_token, const Tensor& pos_embed,
+                  const Tensor& time_embed, const ClipLayout& layout, Tensor& y) {
   const int64_t dim = patches.dim(1);
-  const int64_t patch_rows = patches.dim(0);
-  const int64_t per_frame = patch_rows / (batch * frames);
+  const int64_t patch_rows = layout.patch_rows();
+  const int64_t per_frame = layout.patches;
+  const int64_t frames = layout.frames;
   const float* source = patches.data<float>();
   const float* positions = pos_embed.data<float>();
   const float* times = time_embed ? time_embed.data<float>() : nullptr;
@@ -28,10 +29,11 @@ void embed_tokens(const Tensor& patches, const Tensor& cls_token, const Tensor& 
   });
 }
 
-void embed_tokens_gradient(const Tensor& dy, int64_t batch, int64_t frames, int64_t patches,
-                           Tensor& dcls_token, Tensor& dpos_embed, Tensor& dtime_embed) {
+void embed_tokens_gradient(Stream&, const Tensor& dy, const ClipLayout& layout, Tensor& dcls_token,
+                           Tensor& dpos_embed, Tensor& dtime_embed) {
   const int64_t dim = dy.dim(1);
-  const int64_t patch_rows = batch * frames * patches;
+  const int64_t patch_rows = layout.patch_rows();
+  const int64_t frames = layout.frames, patches = layout.patches;
   const float* gradient = dy.data<float>();
   const auto add_row = [&](int64_t row, float* to) {
     for (int64_t i = 0; i < dim; ++i) to[i] += gradient[row * dim + i];
@@ -40,7 +42,7 @@ void embed_tokens_gradient(const Tensor& dy, int64_t batch, int64_t frames, int6
     float* out = dpos_embed.data<float>();
     parallel_for(patches, 4, [&](int64_t begin, int64_t end) {
       for (int64_t n = begin; n < end; ++n) {
-        for (int64_t frame = 0; frame < batch * frames; ++frame) {
+        for (int64_t frame = 0; frame < layout.frame_count(); ++frame) {
           add_row(frame * patches + n, out + (1 + n) * dim);
         }
       }
@@ -50,7 +52,7 @@ void embed_tokens_gradient(const Tensor& dy, int64_t batch, int64_t frames, int6
     float* out = dtime_embed.data<float>();
     parallel_for(frames, 1, [&](int64_t begin, int64_t end) {
       for (int64_t t = begin; t < end; ++t) {
-        for (int64_t b = 0; b < batch; ++b) {
+        for (int64_t b = 0; b < layout.clips; ++b) {
           for (int64_t n = 0; n < patches; ++n) {
             add_row((b * frames + t) * patches + n, out + t * dim);
           }

@@ -21,7 +21,7 @@ Variable layer_norm(const Context& context, const Variable& x, const Variable& g
   Tensor y = context.empty({rows, columns}, out_dtype);
   Tensor mean = record ? context.empty({rows}) : Tensor();
   Tensor rstd = record ? context.empty({rows}) : Tensor();
-  context.kernels->layer_norm(x.value(), gamma.value(), beta.value(), epsilon, y, mean, rstd);
+  context.run(&Kernels::layer_norm, x.value(), gamma.value(), beta.value(), epsilon, y, mean, rstd);
   Variable out(y, record);
   if (record) {
     context.tape->record([context, x, gamma, beta, mean, rstd, out] {
@@ -36,11 +36,9 @@ Variable layer_norm(const Context& context, const Variable& x, const Variable& g
         dx = context.empty(x.value().shape());
       }
       Tensor none;
-      context.kernels->layer_norm_gradient(
-          dy, x.value(), gamma.value(), mean, rstd, accumulate, dx,
-          gamma.requires_gradient() ? gamma.mutable_gradient(context.allocator) : none,
-          beta.requires_gradient() ? beta.mutable_gradient(context.allocator) : none,
-          context.allocator);
+      context.run(&Kernels::layer_norm_gradient, dy, x.value(), gamma.value(), mean, rstd,
+                  accumulate, dx, gamma.requires_gradient() ? context.gradient(gamma) : none,
+                  beta.requires_gradient() ? context.gradient(beta) : none);
       if (dx && !accumulate) x.set_gradient(dx);
     });
   }

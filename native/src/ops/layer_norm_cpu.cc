@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "backend/simd_targets.h"
+#include "base/simd_targets.h"
 #include "base/threads.h"
 #include "ops/cpu.h"
 
@@ -128,8 +128,8 @@ constexpr int64_t kBlock = 32;
 
 }  // namespace
 
-void layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, float epsilon, Tensor& y,
-                Tensor& mean, Tensor& rstd) {
+void layer_norm(Stream&, const Tensor& x, const Tensor& gamma, const Tensor& beta, float epsilon,
+                Tensor& y, Tensor& mean, Tensor& rstd) {
   const int64_t columns = x.dim(1);
   const float* source = x.data<float>();
   const float* scale = gamma.data<float>();
@@ -150,15 +150,18 @@ void layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, float 
   });
 }
 
-void layer_norm_gradient(const Tensor& dy, const Tensor& x, const Tensor& gamma, const Tensor& mean,
-                         const Tensor& rstd, bool accumulate, Tensor& dx, Tensor& dgamma,
-                         Tensor& dbeta, const std::shared_ptr<Allocator>& scratch) {
+void layer_norm_gradient(Stream& stream, const Tensor& dy, const Tensor& x, const Tensor& gamma,
+                         const Tensor& mean, const Tensor& rstd, bool accumulate, Tensor& dx,
+                         Tensor& dgamma, Tensor& dbeta) {
   const int64_t rows = x.dim(0);
   const int64_t columns = x.dim(1);
   const int64_t blocks = (rows + kBlock - 1) / kBlock;
   // Of each block of rows: the sums for gamma, then those for beta.
   Tensor sums;
-  if (dgamma || dbeta) sums = Tensor::zeros({blocks, 2 * columns}, DType::kF32, scratch);
+  if (dgamma || dbeta) {
+    sums = Tensor({blocks, 2 * columns}, DType::kF32, stream.allocator);
+    std::memset(sums.raw(), 0, sums.bytes());
+  }
   parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       const int64_t row = block * kBlock;

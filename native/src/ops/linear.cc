@@ -42,7 +42,6 @@ void check_linear(const Variable& x, const LinearWeights& weights, const LinearO
 Tensor affine(const Context& context, const Tensor& x, const LinearWeights& weights,
               const PackedMatrix* packed, const LinearOptions& options, bool in_place) {
   if (options.known_result) return options.known_result;
-  const Kernels& kernels = *context.kernels;
   const Shape shape = {x.dim(0), weights.out_features};
   const Tensor weight = weights.weight.defined() ? weights.weight.value() : Tensor();
   const Tensor bias = weights.bias.defined() ? weights.bias.value() : Tensor();
@@ -50,12 +49,12 @@ Tensor affine(const Context& context, const Tensor& x, const LinearWeights& weig
   Tensor y = residual && in_place ? residual : context.empty(shape, options.out_dtype);
   if (options.row_scale) {
     Tensor product = context.empty(shape);
-    kernels.linear(x, weight, packed, bias, Activation::kNone, false, product, context.allocator);
-    kernels.scale_rows(product, options.row_scale, residual, y);
+    context.run(&Kernels::linear, x, weight, packed, bias, Activation::kNone, false, product);
+    context.run(&Kernels::scale_rows, product, options.row_scale, residual, y);
   } else {
-    if (residual && !in_place) kernels.convert(residual, y);
-    kernels.linear(x, weight, packed, bias, options.activation, residual.defined(), y,
-                   context.allocator);
+    if (residual && !in_place) context.run(&Kernels::convert, residual, y);
+    context.run(&Kernels::linear, x, weight, packed, bias, options.activation, residual.defined(),
+                y);
   }
   return y;
 }
@@ -65,9 +64,8 @@ Tensor affine(const Context& context, const Tensor& x, const LinearWeights& weig
 void add_weight_gradient(const Context& context, const Tensor& dy, const Tensor& x,
                          const Variable& weight) {
   const bool accumulate = weight.gradient().defined() || x.dim(0) == 0;
-  if (!accumulate) weight.set_gradient(context.empty(weight.value().shape()));
-  context.kernels->linear_weight_gradient(
-      dy, x, accumulate, weight.mutable_gradient(context.allocator), context.allocator);
+  if (!accumulate) context.new_gradient(weight);
+  context.run(&Kernels::linear_weight_gradient, dy, x, accumulate, context.gradient(weight));
 }
 
 }  // namespace
@@ -102,7 +100,7 @@ Variable linear(const Context& context, const Variable& x, const LinearWeights& 
     plain.activation = Activation::kNone;
     inactive = affine(context, x.value(), weights, nullptr, plain, false);
     y = context.empty(inactive.shape(), options.out_dtype);
-    context.kernels->activate(inactive, options.activation, y);
+    context.run(&Kernels::activate, inactive, options.activation, y);
   } else {
     y = affine(context, x.value(), weights, nullptr, options, false);
   }
@@ -112,30 +110,29 @@ Variable linear(const Context& context, const Variable& x, const LinearWeights& 
                         activation = options.activation, out] {
     const Tensor dy = out.take_gradient();
     if (!dy) return;
-    const Kernels& kernels = *context.kernels;
     Tensor d = dy;
     if (inactive) {
-      kernels.activate_gradient(inactive, activation, dy, d);
+      context.run(&Kernels::activate_gradient, inactive, activation, dy, d);
     } else if (row_scale) {
       d = context.empty(dy.shape());
-      kernels.scale_rows(dy, row_scale, Tensor(), d);
+      context.run(&Kernels::scale_rows, dy, row_scale, Tensor(), d);
     }
     // Both products take the gradient in the type of the forward one.
     Tensor factor = d;
     if (x.value().dtype() != DType::kF32) {
       factor = context.empty(d.shape(), x.value().dtype());
-      kernels.convert(d, factor);
+      context.run(&Kernels::convert, d, factor);
     }
     if (x.requires_gradient()) {
       Tensor dx = context.empty(x.value().shape());
-      kernels.linear_input_gradient(factor, weight.value(), dx, context.allocator);
+      context.run(&Kernels::linear_input_gradient, factor, weight.value(), dx);
       context.accumulate_gradient(x, std::move(dx));
     }
     if (weight.requires_gradient()) {
       add_weight_gradient(context, factor, x.value(), weight);
     }
     if (bias.requires_gradient()) {
-      kernels.linear_bias_gradient(d, bias.mutable_gradient(context.allocator));
+      context.run(&Kernels::linear_bias_gradient, d, context.gradient(bias));
     }
     if (residual.requires_gradient()) context.accumulate_gradient(residual, dy);
   });
@@ -154,13 +151,12 @@ LinearWeights chain_linear(const Context& context, const LinearWeights& first,
   require(second.in_features == first.out_features, "chain_linear: the first layer gives ",
           first.out_features, " features; the second takes ", second.in_features);
   const int64_t inner = first.out_features;
-  const Kernels& kernels = *context.kernels;
   Tensor product = context.empty({second.out_features, first.in_features});
-  kernels.linear_input_gradient(second.weight.value(), first.weight.value(), product,
-                                context.allocator);
+  context.run(&Kernels::linear_input_gradient, second.weight.value(), first.weight.value(),
+              product);
   Tensor sum = context.empty({1, second.out_features});
-  kernels.linear(first.bias.value().reshape({1, inner}), second.weight.value(), nullptr,
-                 second.bias.value(), Activation::kNone, false, sum, context.allocator);
+  context.run(&Kernels::linear, first.bias.value().reshape({1, inner}), second.weight.value(),
+              nullptr, second.bias.value(), Activation::kNone, false, sum);
 
   const bool record = context.records(first.weight, first.bias, second.weight, second.bias);
   LinearWeights chained;
@@ -171,13 +167,11 @@ LinearWeights chain_linear(const Context& context, const LinearWeights& first,
   if (record) {
     context.tape->record([context, inner, w1 = first.weight, b1 = first.bias, w2 = second.weight,
                           b2 = second.bias, weight = chained.weight, bias = chained.bias] {
-      const Kernels& table = *context.kernels;
-      const auto& allocator = context.allocator;
       if (const Tensor dw = weight.take_gradient()) {
         if (w2.requires_gradient()) {
           Tensor dw2 = context.empty(w2.value().shape());
-          table.linear(dw, w1.value(), nullptr, Tensor(), Activation::kNone, /*accumulate=*/false,
-                       dw2, allocator);
+          context.run(&Kernels::linear, dw, w1.value(), nullptr, Tensor(), Activation::kNone,
+                      /*accumulate=*/false, dw2);
           context.accumulate_gradient(w2, std::move(dw2));
         }
         if (w1.requires_gradient()) add_weight_gradient(context, w2.value(), dw, w1);
@@ -189,7 +183,7 @@ LinearWeights chain_linear(const Context& context, const LinearWeights& first,
         }
         if (b1.requires_gradient()) {
           Tensor db1 = context.empty({1, inner});
-          table.linear_input_gradient(row, w2.value(), db1, allocator);
+          context.run(&Kernels::linear_input_gradient, row, w2.value(), db1);
           context.accumulate_gradient(b1, db1.reshape({inner}));
         }
         context.accumulate_gradient(b2, db);

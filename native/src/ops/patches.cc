@@ -25,14 +25,13 @@ Variable extract_patches(const Context& context, const Variable& clip, int64_t p
   const int64_t patches = (height / patch_size) * (width / patch_size);
   Tensor y = context.empty({value.dim(0) * value.dim(2) * patches, 3 * patch_size * patch_size},
                            out_dtype);
-  context.kernels->extract_patches(value, patch_size, y);
+  context.run(&Kernels::extract_patches, value, patch_size, y);
   Variable out(y, record);
   if (record) {
     context.tape->record([context, clip, patch_size, out] {
       const Tensor dy = out.take_gradient();
       if (!dy) return;
-      context.kernels->extract_patches_gradient(dy, patch_size,
-                                                clip.mutable_gradient(context.allocator));
+      context.run(&Kernels::extract_patches_gradient, dy, patch_size, context.gradient(clip));
     });
   }
   return out;

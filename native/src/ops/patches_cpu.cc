@@ -34,7 +34,7 @@ void for_patch_runs(const Shape& clip, int64_t patch_size, const Visit& visit) {
 
 }  // namespace
 
-void extract_patches(const Tensor& clip, int64_t patch_size, Tensor& y) {
+void extract_patches(Stream&, const Tensor& clip, int64_t patch_size, Tensor& y) {
   const float* pixels = clip.data<float>();
   if (y.dtype() == DType::kBF16) {
     BFloat16* out = y.data<BFloat16>();
@@ -49,7 +49,7 @@ void extract_patches(const Tensor& clip, int64_t patch_size, Tensor& y) {
   }
 }
 
-void extract_patches_gradient(const Tensor& dy, int64_t patch_size, Tensor& dclip) {
+void extract_patches_gradient(Stream&, const Tensor& dy, int64_t patch_size, Tensor& dclip) {
   const float* gradient = dy.data<float>();
   float* out = dclip.data<float>();
   for_patch_runs(dclip.shape(), patch_size, [&](int64_t to, int64_t from) {

@@ -15,8 +15,8 @@ Variable slice_rows(const Context& context, const Variable& x, int64_t begin, in
     context.tape->record([context, x, begin, end, out] {
       const Tensor dy = out.take_gradient();
       if (!dy) return;
-      Tensor dx = x.mutable_gradient(context.allocator).slice(begin, end);
-      context.kernels->add(dy, dx);
+      Tensor dx = context.gradient(x).slice(begin, end);
+      context.run(&Kernels::add, dy, dx);
     });
   }
   return out;
@@ -37,8 +37,8 @@ Variable concat_rows(const Context& context, const Variable& first, const Variab
   Tensor y = context.empty({rows, first.value().dim(1)}, first.value().dtype());
   Tensor top = y.slice(0, split);
   Tensor bottom = y.slice(split, rows);
-  context.kernels->convert(first.value(), top);
-  context.kernels->convert(second.value(), bottom);
+  context.run(&Kernels::convert, first.value(), top);
+  context.run(&Kernels::convert, second.value(), bottom);
   Variable out(y, record);
   if (record) {
     context.tape->record([context, first, second, split, rows, out] {
@@ -59,13 +59,13 @@ Variable mean_rows(const Context& context, const Variable& x, int64_t count) {
           " rows do not divide into runs of ", count);
   const bool record = context.records(x);
   Tensor y = context.empty({x.value().dim(0) / count, x.value().dim(1)});
-  context.kernels->mean_rows(x.value(), count, y);
+  context.run(&Kernels::mean_rows, x.value(), count, y);
   Variable out(y, record);
   if (record) {
     context.tape->record([context, x, count, out] {
       const Tensor dy = out.take_gradient();
       if (!dy) return;
-      context.kernels->mean_rows_gradient(dy, count, x.mutable_gradient(context.allocator));
+      context.run(&Kernels::mean_rows_gradient, dy, count, context.gradient(x));
     });
   }
   return out;

@@ -3,29 +3,23 @@
 #include "ops/cpu.h"
 
 namespace ata::cpu {
-namespace {
-
-FeatureShape shape_of(const Tensor& features) {
-  return {features.dim(0), features.dim(1), features.dim(2), features.dim(3)};
-}
-
-}  // namespace
-
-void soft_weights(const Tensor& features, float temperature, Tensor& weights) {
+void soft_weights(Stream&, const Tensor& features, const ClipLayout& layout, float temperature,
+                  Tensor& weights) {
   SoftWorkspace workspace;
-  ata::soft_weights(features.data<float>(), shape_of(features), temperature, workspace,
+  ata::soft_weights(features.data<float>(), layout, features.dim(1), temperature, workspace,
                     weights.data<float>());
 }
 
-void soft_weights_gradient(const Tensor& features, float temperature, const Tensor& weights,
-                           const Tensor& dweights, Tensor& dfeatures) {
+void soft_weights_gradient(Stream&, const Tensor& features, const ClipLayout& layout,
+                           float temperature, const Tensor& weights, const Tensor& dweights,
+                           Tensor& dfeatures) {
   SoftWorkspace workspace;
-  soft_weights_backward(features.data<float>(), shape_of(features), temperature,
+  soft_weights_backward(features.data<float>(), layout, features.dim(1), temperature,
                         weights.data<float>(), dweights.data<float>(), workspace,
                         dfeatures.data<float>());
 }
 
-void divide(const Tensor& dividend, const Tensor& divisor, Tensor& y) {
+void divide(Stream&, const Tensor& dividend, const Tensor& divisor, Tensor& y) {
   const float* over = dividend ? dividend.data<float>() : nullptr;
   const float* under = divisor.data<float>();
   float* out = y.data<float>();
@@ -34,7 +28,8 @@ void divide(const Tensor& dividend, const Tensor& divisor, Tensor& y) {
   }
 }
 
-void negative_row_dots(const Tensor& a, const Tensor& b, const Tensor& divisor, Tensor& y) {
+void negative_row_dots(Stream&, const Tensor& a, const Tensor& b, const Tensor& divisor,
+                       Tensor& y) {
   const int64_t columns = a.dim(1);
   const float* left = a.data<float>();
   const float* right = b.data<float>();

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "backend/simd_targets.h"
+#include "base/simd_targets.h"
 #include "base/threads.h"
 #include "ops/cpu.h"
 
@@ -274,15 +274,15 @@ namespace cpu {
 namespace {
 
 template <typename T>
-ClipTask<T> clip_task(const Tensor& qkv, int64_t frames, int64_t patches, int heads,
+ClipTask<T> clip_task(const Tensor& qkv, const ClipLayout& layout, int heads,
                       const Tensor& trajectories, const Tensor& visits, int64_t clip) {
   const int64_t dim = qkv.dim(1) / 3;
-  const int64_t rows = frames * patches;
+  const int64_t rows = layout.frames * layout.patches;
   return {qkv.data<T>() + clip * rows * 3 * dim,
           trajectories ? trajectories.data<int32_t>() + clip * rows : nullptr,
           visits ? visits.data<int32_t>() + clip * rows : nullptr,
-          frames,
-          patches,
+          layout.frames,
+          layout.patches,
           dim,
           dim / heads,
           1.0f / std::sqrt(static_cast<float>(dim / heads))};
@@ -292,17 +292,18 @@ ClipTask<T> clip_task(const Tensor& qkv, int64_t frames, int64_t patches, int he
 // trajectories and heads and write to disjoint memory: trajectories of a permutation share no row,
 // others only columns of different heads. `worker` < `workers`.
 template <class Body>
-void split_clips(int64_t batch, int64_t patches, int heads, bool permutation, int workers,
+void split_clips(const ClipLayout& layout, int heads, bool permutation, int workers,
                  const Body& body) {
+  const int64_t patches = layout.patches;
   if (permutation) {
     constexpr int64_t kRun = 8;
     const int64_t runs = (patches + kRun - 1) / kRun;
-    parallel_for_dynamic(batch * runs, workers, [&](int64_t item, int worker) {
+    parallel_for_dynamic(layout.clips * runs, workers, [&](int64_t item, int worker) {
       const int64_t begin = item % runs * kRun;
       body(item / runs, begin, std::min(patches, begin + kRun), int64_t{0}, int64_t{heads}, worker);
     });
   } else {
-    parallel_for_dynamic(batch * heads, workers, [&](int64_t item, int worker) {
+    parallel_for_dynamic(layout.clips * heads, workers, [&](int64_t item, int worker) {
       const int64_t head = item % heads;
       body(item / heads, int64_t{0}, patches, head, head + 1, worker);
     });
@@ -311,7 +312,7 @@ void split_clips(int64_t batch, int64_t patches, int heads, bool permutation, in
 
 }  // namespace
 
-Coverage count_visits(const Tensor& trajectories, Tensor& visits) {
+void count_visits(Stream& stream, const Tensor& trajectories, Tensor& visits) {
   const int64_t patches = trajectories.dim(2);
   const int64_t frames = trajectories.dim(0) * trajectories.dim(1);
   const int32_t* index = trajectories.data<int32_t>();
@@ -320,86 +321,82 @@ Coverage count_visits(const Tensor& trajectories, Tensor& visits) {
   for (int64_t frame = 0; frame < frames; ++frame) {
     for (int64_t n = 0; n < patches; ++n) {
       const int32_t patch = index[frame * patches + n];
-      if (patch < 0 || patch >= patches) return Coverage::kOutOfRange;
-      ++counts[frame * patches + patch];
+      if (patch < 0 || patch >= patches) {
+        stream.status.data<int32_t>()[0] |= kPatchOutOfRange;
+      } else {
+        ++counts[frame * patches + patch];
+      }
     }
   }
-  const bool once =
-      std::all_of(counts, counts + frames * patches, [](int32_t c) { return c == 1; });
-  return once ? Coverage::kPermutation : Coverage::kPartial;
 }
 
-void visited_rows(const Tensor& visits, Tensor& rows) {
+void visited_rows(Stream&, const Tensor& visits, Tensor& rows) {
   const int32_t* counts = visits.data<int32_t>();
   float* out = rows.data<float>();
   for (int64_t i = 0; i < visits.count(); ++i) out[i] = counts[i] > 0 ? 1.0f : 0.0f;
 }
 
-void temporal_attention(const Tensor& qkv, int64_t batch, int64_t frames, int64_t patches,
-                        int heads, const Tensor& trajectories, const Tensor& visits, Tensor& y,
-                        const std::shared_ptr<Allocator>& allocator) {
+void temporal_attention(Stream& stream, const Tensor& qkv, const ClipLayout& layout, int heads,
+                        const Tensor& trajectories, const Tensor& visits, Tensor& y) {
   const int64_t dim = y.dim(1);
-  const int64_t rows = frames * patches;
-  const int64_t per_worker = pad(forward_scratch(frames, dim / heads));
+  const int64_t rows = layout.frames * layout.patches;
+  const int64_t per_worker = pad(forward_scratch(layout.frames, dim / heads));
   const int workers = thread_count();
-  Tensor scratch({workers, per_worker}, DType::kF32, allocator);
+  Tensor scratch({workers, per_worker}, DType::kF32, stream.allocator);
   const bool bf16 = qkv.dtype() == DType::kBF16;
   // Means of bf16 results are accumulated in f32.
-  Tensor sums = visits && bf16 ? Tensor(y.shape(), DType::kF32, allocator) : y;
+  Tensor sums = visits && bf16 ? Tensor(y.shape(), DType::kF32, stream.allocator) : y;
   if (visits) std::memset(sums.raw(), 0, sums.bytes());
-  split_clips(batch, patches, heads, !visits, workers,
-              [&](int64_t clip, int64_t begin, int64_t end, int64_t first_head, int64_t last_head,
-                  int worker) {
-                float* const space = scratch.data<float>() + worker * per_worker;
-                const int64_t at = clip * rows * dim;
-                if (!bf16) {
-                  const auto task =
-                      clip_task<float>(qkv, frames, patches, heads, trajectories, visits, clip);
-                  HWY_DYNAMIC_DISPATCH(temporal_f32)
-                  (task, begin, end, first_head, last_head, y.data<float>() + at, space);
-                  return;
-                }
-                const auto task =
-                    clip_task<BFloat16>(qkv, frames, patches, heads, trajectories, visits, clip);
-                if (visits) {
-                  HWY_DYNAMIC_DISPATCH(temporal_bf16_to_f32)
-                  (task, begin, end, first_head, last_head, sums.data<float>() + at, space);
-                } else {
-                  HWY_DYNAMIC_DISPATCH(temporal_bf16)
-                  (task, begin, end, first_head, last_head, y.data<BFloat16>() + at, space);
-                }
-              });
-  if (visits && bf16) convert(sums, y);
+  split_clips(
+      layout, heads, !visits, workers,
+      [&](int64_t clip, int64_t begin, int64_t end, int64_t first_head, int64_t last_head,
+          int worker) {
+        float* const space = scratch.data<float>() + worker * per_worker;
+        const int64_t at = clip * rows * dim;
+        if (!bf16) {
+          const auto task = clip_task<float>(qkv, layout, heads, trajectories, visits, clip);
+          HWY_DYNAMIC_DISPATCH(temporal_f32)
+          (task, begin, end, first_head, last_head, y.data<float>() + at, space);
+          return;
+        }
+        const auto task = clip_task<BFloat16>(qkv, layout, heads, trajectories, visits, clip);
+        if (visits) {
+          HWY_DYNAMIC_DISPATCH(temporal_bf16_to_f32)
+          (task, begin, end, first_head, last_head, sums.data<float>() + at, space);
+        } else {
+          HWY_DYNAMIC_DISPATCH(temporal_bf16)
+          (task, begin, end, first_head, last_head, y.data<BFloat16>() + at, space);
+        }
+      });
+  if (visits && bf16) convert(stream, sums, y);
 }
 
-void temporal_attention_gradient(const Tensor& dy, const Tensor& qkv, int64_t batch, int64_t frames,
-                                 int64_t patches, int heads, const Tensor& trajectories,
-                                 const Tensor& visits, Tensor& dqkv,
-                                 const std::shared_ptr<Allocator>& allocator) {
+void temporal_attention_gradient(Stream& stream, const Tensor& dy, const Tensor& qkv,
+                                 const ClipLayout& layout, int heads, const Tensor& trajectories,
+                                 const Tensor& visits, Tensor& dqkv) {
   const int64_t dim = dy.dim(1);
-  const int64_t rows = frames * patches;
-  const int64_t per_worker = pad(backward_scratch(frames, dim / heads));
+  const int64_t rows = layout.frames * layout.patches;
+  const int64_t per_worker = pad(backward_scratch(layout.frames, dim / heads));
   const int workers = thread_count();
-  Tensor scratch({workers, per_worker}, DType::kF32, allocator);
+  Tensor scratch({workers, per_worker}, DType::kF32, stream.allocator);
   if (visits) std::memset(dqkv.raw(), 0, dqkv.bytes());
-  split_clips(batch, patches, heads, !visits, workers,
-              [&](int64_t clip, int64_t begin, int64_t end, int64_t first_head, int64_t last_head,
-                  int worker) {
-                float* const space = scratch.data<float>() + worker * per_worker;
-                const float* const gradient = dy.data<float>() + clip * rows * dim;
-                float* const out = dqkv.data<float>() + clip * rows * 3 * dim;
-                if (qkv.dtype() == DType::kBF16) {
-                  const auto task =
-                      clip_task<BFloat16>(qkv, frames, patches, heads, trajectories, visits, clip);
-                  HWY_DYNAMIC_DISPATCH(temporal_gradient_bf16)
-                  (task, begin, end, first_head, last_head, gradient, out, space);
-                } else {
-                  const auto task =
-                      clip_task<float>(qkv, frames, patches, heads, trajectories, visits, clip);
-                  HWY_DYNAMIC_DISPATCH(temporal_gradient_f32)
-                  (task, begin, end, first_head, last_head, gradient, out, space);
-                }
-              });
+  split_clips(
+      layout, heads, !visits, workers,
+      [&](int64_t clip, int64_t begin, int64_t end, int64_t first_head, int64_t last_head,
+          int worker) {
+        float* const space = scratch.data<float>() + worker * per_worker;
+        const float* const gradient = dy.data<float>() + clip * rows * dim;
+        float* const out = dqkv.data<float>() + clip * rows * 3 * dim;
+        if (qkv.dtype() == DType::kBF16) {
+          const auto task = clip_task<BFloat16>(qkv, layout, heads, trajectories, visits, clip);
+          HWY_DYNAMIC_DISPATCH(temporal_gradient_bf16)
+          (task, begin, end, first_head, last_head, gradient, out, space);
+        } else {
+          const auto task = clip_task<float>(qkv, layout, heads, trajectories, visits, clip);
+          HWY_DYNAMIC_DISPATCH(temporal_gradient_f32)
+          (task, begin, end, first_head, last_head, gradient, out, space);
+        }
+      });
 }
 
 }  // namespace cpu

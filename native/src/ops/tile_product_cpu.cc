@@ -1,6 +1,6 @@
 // Products of small f32 tiles that lie in the caches, for the attentions.
 
-#include "backend/simd_targets.h"
+#include "base/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/tile_product_cpu.cc"

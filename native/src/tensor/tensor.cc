@@ -70,6 +70,7 @@ size_t dtype_size(DType dtype) {
     case DType::kBF16:
       return 2;
     case DType::kI64:
+    case DType::kF64:
       return 8;
     case DType::kU8:
       return 1;
@@ -89,6 +90,8 @@ const char* dtype_name(DType dtype) {
       return "i64";
     case DType::kU8:
       return "u8";
+    case DType::kF64:
+      return "f64";
   }
   return "unknown";
 }
@@ -155,12 +158,13 @@ Tensor::Tensor(Shape shape, DType dtype, const std::shared_ptr<Allocator>& alloc
     : shape_(shape), dtype_(dtype) {
   const size_t size = bytes();
   data_ = allocator->allocate(size);
+  if (allocator->device() != nullptr) memory_ = allocator.get();
   storage_ = std::shared_ptr<void>(
       data_, [allocator, size](void* block) { allocator->release(block, size); });
 }
 
-Tensor Tensor::zeros(Shape shape, DType dtype, const std::shared_ptr<Allocator>& allocator) {
-  Tensor tensor(shape, dtype, allocator);
+Tensor Tensor::zeros(Shape shape, DType dtype) {
+  Tensor tensor(shape, dtype);
   std::memset(tensor.raw(), 0, tensor.bytes());
   return tensor;
 }
@@ -201,10 +205,15 @@ Tensor Tensor::slice(int64_t begin, int64_t end) const {
   return view;
 }
 
-Tensor Tensor::clone(const std::shared_ptr<Allocator>& allocator) const {
-  Tensor copy(shape_, dtype_, allocator);
-  std::memcpy(copy.raw(), raw(), bytes());
+Tensor Tensor::clone(Place caller) const {
+  Tensor copy(shape_, dtype_);
+  std::memcpy(copy.raw(), raw(caller), bytes());
   return copy;
+}
+
+void Tensor::fail_unreadable(const Place& caller) const {
+  fail(ATA_INTERNAL, "a tensor of shape ", shape_.to_string(),
+       " in a device's memory is read on the host, at ", caller.file_name(), ":", caller.line());
 }
 
 bool all_finite(const Tensor& tensor) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <source_location>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -14,12 +15,16 @@
 
 namespace ata {
 
+class Device;  // backend/device.h
+
 enum class DType : int32_t {
   kF32 = ATA_F32,
   kBF16 = ATA_BF16,
   kI32 = ATA_I32,
   kI64 = ATA_I64,
   kU8 = ATA_U8,
+  /// Sums and prices inside the library; the C API has no such tensors.
+  kF64 = 100,
 };
 
 size_t dtype_size(DType dtype);
@@ -65,6 +70,10 @@ class Allocator {
   /// Throws ATA_OUT_OF_MEMORY naming the size.
   virtual void* allocate(size_t bytes) = 0;
   virtual void release(void* block, size_t bytes) noexcept = 0;
+  /// Whose memory it is; null for the host's heap.
+  virtual Device* device() const { return nullptr; }
+  /// Whether the host's code may follow pointers into it now.
+  virtual bool is_readable() const { return true; }
 };
 
 /// The system heap; 64-byte aligned. Counts live and peak bytes (see memory_statistics).
@@ -81,16 +90,17 @@ MemoryStatistics memory_statistics();
 /// second run allocates nothing. One per session.
 std::shared_ptr<Allocator> make_workspace(std::shared_ptr<Allocator> upstream);
 
-/// A contiguous row-major array. Copies share memory (like shared_ptr); `clone` copies it.
-/// An empty Tensor (default-constructed) stands for "absent" where an argument is optional.
+/// A contiguous row-major array in the memory of one device. Copies share memory (like shared_ptr);
+/// `clone` copies it. An empty Tensor (default-constructed) stands for "absent" where an argument
+/// is optional.
 class Tensor {
  public:
   Tensor() = default;
   /// Uninitialised memory.
   Tensor(Shape shape, DType dtype, const std::shared_ptr<Allocator>& allocator = heap_allocator());
 
-  static Tensor zeros(Shape shape, DType dtype,
-                      const std::shared_ptr<Allocator>& allocator = heap_allocator());
+  /// In the host's memory.
+  static Tensor zeros(Shape shape, DType dtype);
   /// A view of memory that `keep_alive` owns (may be null: the caller guarantees the lifetime).
   static Tensor wrap(void* data, Shape shape, DType dtype, std::shared_ptr<void> keep_alive);
 
@@ -103,26 +113,49 @@ class Tensor {
   DType dtype() const { return dtype_; }
   size_t bytes() const { return static_cast<size_t>(count()) * dtype_size(dtype_); }
 
-  void* raw() { return data_; }
-  const void* raw() const { return data_; }
-  /// Typed access; throws ATA_INTERNAL if T is not the tensor's element type.
+  /// Null for the host's memory.
+  Device* device() const { return memory_ ? memory_->device() : nullptr; }
+  /// For a device's own copies; code that follows the pointer asks raw() or data() for it.
+  void* address() { return data_; }
+  const void* address() const { return data_; }
+
+  // Access on the host; ATA_INTERNAL, naming the caller's line, for memory that the host cannot
+  // read (ops/context.h has download()).
+  using Place = std::source_location;
+  void* raw(Place caller = Place::current()) {
+    check_readable(caller);
+    return data_;
+  }
+  const void* raw(Place caller = Place::current()) const {
+    check_readable(caller);
+    return data_;
+  }
+  /// Typed access; ATA_INTERNAL, too, if T is not the tensor's element type.
   template <typename T>
-  T* data();
+  T* data(Place caller = Place::current());
   template <typename T>
-  const T* data() const;
+  const T* data(Place caller = Place::current()) const;
   template <typename T>
-  std::span<const T> values() const {
-    return {data<T>(), static_cast<size_t>(count())};
+  std::span<const T> values(Place caller = Place::current()) const {
+    return {data<T>(caller), static_cast<size_t>(count())};
   }
 
   /// The same memory under another shape of equal count.
   Tensor reshape(Shape shape) const;
   /// Rows [begin, end) of the first axis, sharing memory.
   Tensor slice(int64_t begin, int64_t end) const;
-  Tensor clone(const std::shared_ptr<Allocator>& allocator = heap_allocator()) const;
+  /// A copy, of a tensor that the host can read, in the host's memory.
+  Tensor clone(Place caller = Place::current()) const;
 
  private:
+  void check_readable(const Place& caller) const {
+    if (memory_ && !memory_->is_readable()) fail_unreadable(caller);
+  }
+  [[noreturn]] void fail_unreadable(const Place& caller) const;
+
   std::shared_ptr<void> storage_;
+  /// Null for memory of the host; kept alive by `storage_`.
+  const Allocator* memory_ = nullptr;
   void* data_ = nullptr;
   Shape shape_;
   DType dtype_ = DType::kF32;
@@ -144,21 +177,24 @@ constexpr DType dtype_of() {
     return DType::kI64;
   else if constexpr (std::is_same_v<U, uint8_t>)
     return DType::kU8;
+  else if constexpr (std::is_same_v<U, double>)
+    return DType::kF64;
   else
     static_assert(!sizeof(U), "not an element type");
 }
 
 template <typename T>
-const T* Tensor::data() const {
+const T* Tensor::data(Place caller) const {
   if (dtype_ != dtype_of<T>()) {
     fail(ATA_INTERNAL, "tensor of ", dtype_name(dtype_), " read as ", dtype_name(dtype_of<T>()));
   }
+  check_readable(caller);
   return static_cast<const T*>(data_);
 }
 
 template <typename T>
-T* Tensor::data() {
-  return const_cast<T*>(static_cast<const Tensor*>(this)->data<T>());
+T* Tensor::data(Place caller) {
+  return const_cast<T*>(static_cast<const Tensor*>(this)->data<T>(caller));
 }
 
 }  // namespace ata

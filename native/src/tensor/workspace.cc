@@ -40,6 +40,9 @@ class Workspace : public Allocator {
     }
   }
 
+  Device* device() const override { return upstream_->device(); }
+  bool is_readable() const override { return upstream_->is_readable(); }
+
  private:
   std::shared_ptr<Allocator> upstream_;
   std::mutex mutex_;

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tensor/tensor.h"
+#include "ops/context.h"
 #include "train/options.h"
 #include "train/parameter_groups.h"
 
@@ -33,7 +33,8 @@ class Optimizer {
  public:
   /// `parameters` come with name, group and weights; the rest is allocated here: moments zero,
   /// averages equal to the weights. None may be frozen.
-  Optimizer(const TrainOptions& options, std::vector<TrainedParameter> parameters);
+  /// All tensors are in the memory of the context's device, and outlive a run.
+  Optimizer(const TrainOptions& options, std::vector<TrainedParameter> parameters, Context context);
 
   /// Makes one update and returns the global norm of the gradients before clipping.
   /// `gradients[i]` is the gradient of parameters()[i], or empty for a parameter that took no part:
@@ -49,15 +50,19 @@ class Optimizer {
   /// Number of updates made.
   int64_t update_count() const { return update_count_; }
 
-  /// Continues from another optimizer's state: `state[i]` replaces weights (copied into their
-  /// memory), moments and average of parameters()[i]. Shapes must agree.
+  /// Continues from another optimizer's state, in the host's memory: `state[i]` replaces weights
+  /// (copied into their memory), moments and average of parameters()[i]. Shapes must agree.
   void restore(std::span<const TrainedParameter> state, int64_t update_count);
 
  private:
-  void update_parameter(TrainedParameter& parameter, const Tensor& gradient, double learning_rate,
-                        float gradient_scale) const;
+  /// The global norm of the gradients; throws when one is not finite.
+  double global_norm(std::span<const Tensor> gradients) const;
+  void update_by_adamw(double learning_rate, std::span<const Tensor> gradients,
+                       float gradient_scale);
+  void update_by_sgd(double learning_rate, std::span<const Tensor> gradients, float gradient_scale);
 
   TrainOptions options_;
+  Context context_;
   std::vector<TrainedParameter> parameters_;
   int64_t update_count_ = 0;
 };

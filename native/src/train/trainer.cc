@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "ops/cross_entropy.h"
-#include "train/optimizer_kernels.h"
 
 namespace ata {
 namespace {
@@ -38,7 +37,9 @@ std::vector<TrainedParameter> trained_parameters(const Model& model, const Train
 Trainer::Trainer(std::shared_ptr<Model> model, const TrainOptions& options)
     : model_(std::move(model)),
       options_(options),
-      optimizer_(options, trained_parameters(*model_, options)) {
+      stream_(model_->device().make_stream(make_workspace(model_->device().memory()))),
+      memory_(lasting_context(stream_)),
+      optimizer_(options, trained_parameters(*model_, options), memory_) {
   std::unordered_set<std::string> trained;
   for (const TrainedParameter& parameter : optimizer_.parameters()) trained.insert(parameter.name);
   VariableSource source(model_->parameters(),
@@ -49,6 +50,15 @@ Trainer::Trainer(std::shared_ptr<Model> model, const TrainOptions& options)
     const auto found = source.variables().find(parameter.name);
     variables_.push_back(found == source.variables().end() ? Variable() : found->second);
   }
+  // Slices begin where vectors and caches like it.
+  constexpr int64_t kAlignment = 16;
+  int64_t length = 0;
+  for (const Variable& variable : variables_) {
+    offsets_.push_back(length);
+    const int64_t count = variable.defined() ? variable.value().count() : 0;
+    length += (count + kAlignment - 1) / kAlignment * kAlignment;
+  }
+  offsets_.push_back(length);
 }
 
 Trainer::Batch Trainer::accumulate(const Tensor& clips, const Tensor& targets, float weight,
@@ -59,66 +69,62 @@ Trainer::Batch Trainer::accumulate(const Tensor& clips, const Tensor& targets, f
           "; it must be at least 0, such as 1 / number of batches accumulated");
   // The batch's own gradient is formed apart from what has been accumulated, so that a failure
   // leaves the latter as it was.
-  std::vector<Tensor> accumulated = take_gradients();
-  Batch batch;
-  try {
-    batch = run(clips, targets, cancelled);
-  } catch (...) {
-    take_gradients();
-    set_gradients(std::move(accumulated));
-    throw;
-  }
-  std::vector<Tensor> gradients = take_gradients();
-  for (size_t i = 0; i < gradients.size(); ++i) {
-    Tensor& gradient = gradients[i];
-    if (!gradient) continue;
-    const int64_t count = gradient.count();
-    if (accumulated[i]) {
-      add_scaled(count, weight, gradient.data<float>(), accumulated[i].data<float>());
-    } else {
-      if (weight != 1.0f) {
-        assign_scaled(count, weight, gradient.data<float>(), gradient.data<float>());
-      }
-      accumulated[i] = std::move(gradient);
+  Tensor gradient = spare_ ? spare_ : memory_.zeros({offsets_.back()});
+  spare_ = gradient;
+  const Batch batch = run(clips, targets, gradient, cancelled);
+  std::vector<bool> present(variables_.size());
+  finish_gradient(gradient, present);
+  if (accumulated_) {
+    memory_.run(&Kernels::scale_by, weight, gradient, /*accumulate=*/true, accumulated_);
+    for (size_t i = 0; i < present.size(); ++i) present_[i] = present_[i] || present[i];
+  } else {
+    if (weight != 1.0f) {
+      memory_.run(&Kernels::scale_by, weight, gradient, /*accumulate=*/false, gradient);
     }
+    accumulated_ = std::exchange(spare_, Tensor());
+    present_ = std::move(present);
   }
-  set_gradients(std::move(accumulated));
   ++batch_count_;
   return batch;
 }
 
-Trainer::Batch Trainer::run(const Tensor& clips, const Tensor& targets,
+Trainer::Batch Trainer::run(const Tensor& clips, const Tensor& targets, Tensor& gradient,
                             const std::atomic<bool>* cancelled) {
   // Blocks of another shape would never be used again.
-  if (!workspace_ || clips.shape() != clip_shape_) {
-    workspace_ = make_workspace(heap_allocator());
+  if (clips.shape() != clip_shape_) {
+    stream_->allocator = make_workspace(model_->device().memory());
     clip_shape_ = clips.shape();
   }
+  for (size_t i = 0; i < variables_.size(); ++i) {
+    if (!variables_[i].defined()) continue;
+    // What a batch that failed has left.
+    variables_[i].clear_gradient();
+    variables_[i].set_gradient_memory(slice_of(gradient, i));
+  }
   Tape tape;
-  const Context context = {.kernels = &model_->kernels(),
-                           .allocator = workspace_,
-                           .tape = &tape,
-                           .cancelled = cancelled};
-  VitForward forward(context, weights_, model_->config(), options_.precision, alignment_memory_,
+  const Context context = {.stream = stream_, .tape = &tape, .cancelled = cancelled};
+  VitForward forward(context, weights_, model_->config(), options_.precision, alignment_,
                      {.stochastic_depth = options_.stochastic_depth,
                       .dropout = options_.dropout,
                       .seed = options_.seed,
                       .batch = batch_count_,
                       .recompute = options_.recompute});
-  Variable logits;
+  Batch batch;
   try {
-    logits = forward.logits(Variable(clips));
+    const Variable logits = forward.logits(Variable(context.upload(clips)));
+    const Variable loss =
+        softmax_cross_entropy(context, logits, context.upload(targets), options_.label_smoothing);
+    context.check_cancelled();
+    context.backward(loss);
+    batch = {context.download(logits.value()), *context.download(loss.value()).data<float>()};
+    context.check_status("a batch");
   } catch (const Error& error) {
     if (error.status() == ATA_NOT_FINITE) fail_diverged(error.what());
     throw;
   }
-  const Variable loss = softmax_cross_entropy(context, logits, targets, options_.label_smoothing);
-  context.check_cancelled();
-  const Batch batch = {logits.value().clone(), loss.value().data<float>()[0]};
   if (!std::isfinite(batch.loss)) {
     fail_diverged(concat("the loss of the batch is ", batch.loss));
   }
-  tape.backward(loss, workspace_);
   return batch;
 }
 
@@ -132,7 +138,10 @@ void Trainer::check_targets(const Tensor& targets, int64_t batch) const {
           classes, "] probabilities, not ",
           targets.defined() ? concat(dtype_name(targets.dtype()), " ", targets.shape().to_string())
                             : "empty");
-  if (labels) return;
+  if (labels) {
+    check_classes(targets, classes);
+    return;
+  }
   const float* row = targets.data<float>();
   for (int64_t b = 0; b < batch; ++b, row += classes) {
     double sum = 0.0;
@@ -148,14 +157,15 @@ void Trainer::check_targets(const Tensor& targets, int64_t batch) const {
 
 double Trainer::update(double learning_rate) {
   Optimizer::check_learning_rate(learning_rate);
-  const std::vector<Tensor> gradients = take_gradients();
-  bool any = false;
-  for (const Tensor& gradient : gradients) any = any || gradient.defined();
-  if (!any) {
+  if (!accumulated_) {
     fail(ATA_INVALID_STATE,
          "no gradient has been accumulated since the last update; run a batch first");
   }
-  return optimizer_.update(learning_rate, gradients);
+  const std::vector<Tensor> gradients = accumulated_gradients();
+  spare_ = std::exchange(accumulated_, Tensor());
+  const double norm = optimizer_.update(learning_rate, gradients);
+  memory_.synchronize();
+  return norm;
 }
 
 std::shared_ptr<Model> Trainer::averaged_model() const {
@@ -168,23 +178,33 @@ std::shared_ptr<Model> Trainer::averaged_model() const {
     const bool is_trained = next < trained.size() && trained[next].name == parameters.name(i);
     const bool has_average = is_trained && trained[next].average.defined();
     averaged.add(parameters.name(i),
-                 has_average ? trained[next].average.clone() : parameters.tensor(i).clone());
+                 memory_.copy(has_average ? trained[next].average : parameters.tensor(i)));
     if (is_trained) ++next;
   }
-  return std::make_shared<Model>(model_->config(), std::move(averaged));
+  memory_.synchronize();
+  return std::make_shared<Model>(model_->config(), std::move(averaged), model_->device());
 }
 
-std::vector<Tensor> Trainer::take_gradients() {
-  std::vector<Tensor> gradients;
-  for (const Variable& variable : variables_) {
-    gradients.push_back(variable.defined() ? variable.take_gradient() : Tensor());
+Tensor Trainer::slice_of(const Tensor& flat, size_t i) const {
+  const Shape& shape = variables_[i].value().shape();
+  return flat.slice(offsets_[i], offsets_[i] + shape.count()).reshape(shape);
+}
+
+std::vector<Tensor> Trainer::accumulated_gradients() const {
+  std::vector<Tensor> gradients(variables_.size());
+  for (size_t i = 0; i < variables_.size() && accumulated_; ++i) {
+    if (present_[i]) gradients[i] = slice_of(accumulated_, i);
   }
   return gradients;
 }
 
-void Trainer::set_gradients(std::vector<Tensor> gradients) {
-  for (size_t i = 0; i < gradients.size(); ++i) {
-    if (gradients[i]) variables_[i].set_gradient(std::move(gradients[i]));
+void Trainer::finish_gradient(Tensor& flat, std::vector<bool>& present) const {
+  for (size_t i = 0; i < variables_.size(); ++i) {
+    if (!variables_[i].defined()) continue;
+    present[i] = variables_[i].take_gradient().defined();
+    if (present[i]) continue;
+    Tensor slice = slice_of(flat, i);
+    stream_->device.fill(slice.address(), 0, slice.bytes(), *stream_);
   }
 }
 

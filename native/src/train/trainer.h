@@ -27,14 +27,14 @@ class Trainer {
   const Model& model() const { return *model_; }
 
   struct Batch {
-    /// f32 `[B, classes]`, on the heap.
+    /// f32 `[B, classes]`, in the host's memory.
     Tensor logits;
     /// Mean cross-entropy, label smoothing included.
     float loss;
   };
-  /// Runs forward and backward on clips f32 `[B, 3, T, H, W]` with targets i64 `[B]` or f32
-  /// `[B, classes]` (rows that sum to 1), and adds `weight` times the gradient of the mean loss to
-  /// what was accumulated since the last update. When it throws, nothing is accumulated.
+  /// Runs forward and backward on clips of the host, f32 `[B, 3, T, H, W]`, with targets i64 `[B]`
+  /// or f32 `[B, classes]` (rows that sum to 1), and adds `weight` times the gradient of the mean
+  /// loss to what was accumulated since the last update. When it throws, nothing is accumulated.
   /// `cancelled` may be null; ATA_CANCELLED is thrown between two blocks after it is set.
   Batch accumulate(const Tensor& clips, const Tensor& targets, float weight,
                    const std::atomic<bool>* cancelled = nullptr);
@@ -57,22 +57,36 @@ class Trainer {
   void load(const std::string& path);
 
  private:
-  Batch run(const Tensor& clips, const Tensor& targets, const std::atomic<bool>* cancelled);
+  Batch run(const Tensor& clips, const Tensor& targets, Tensor& gradient,
+            const std::atomic<bool>* cancelled);
   void check_targets(const Tensor& targets, int64_t batch) const;
-  /// Moves the gradients of the trained parameters out, in the optimizer's order.
-  std::vector<Tensor> take_gradients();
-  void set_gradients(std::vector<Tensor> gradients);
+  /// The part of a flat gradient that is parameter i's, as a variable sees it.
+  Tensor slice_of(const Tensor& flat, size_t i) const;
+  /// The accumulated gradients in the optimizer's order; empty for parameters that have none.
+  std::vector<Tensor> accumulated_gradients() const;
+  /// Sets the gradients of a flat tensor to zero where parameters took no part in the last
+  /// backward, and notes in `present` those that did.
+  void finish_gradient(Tensor& flat, std::vector<bool>& present) const;
 
   std::shared_ptr<Model> model_;
   TrainOptions options_;
+  std::shared_ptr<Stream> stream_;
+  /// On that stream, for what outlives a batch.
+  Context memory_;
   Optimizer optimizer_;
   /// The weights as this trainer differentiates them, and the trained ones of them by the
   /// optimizer's order; undefined for parameters that the mode does not read.
   VitWeights weights_;
   std::vector<Variable> variables_;
-  std::shared_ptr<Allocator> workspace_;
-  AlignmentMemory alignment_memory_;
-  /// Shape of the clips that the workspace has blocks for.
+  /// Where each variable's slice of a flat gradient begins; the last is the gradient's length.
+  std::vector<int64_t> offsets_;
+  /// Gradients of all variables, one f32 tensor each: what was accumulated since the last update,
+  /// and which parameters took part; and the memory that the next batch forms its own in.
+  Tensor accumulated_;
+  std::vector<bool> present_;
+  Tensor spare_;
+  AlignmentState alignment_;
+  /// Shape of the clips that the stream's workspace has blocks for.
   Shape clip_shape_;
   /// Batches accumulated since the beginning: the counter of the random draws.
   uint64_t batch_count_ = 0;

@@ -7,7 +7,6 @@
 // and the caller's `state`.
 
 #include <charconv>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -110,17 +109,21 @@ void Trainer::save(const std::string& path, const char* state) const {
   TensorFile file;
   const ParameterSet& parameters = model_->parameters();
   for (size_t i = 0; i < parameters.count(); ++i) {
-    file.set("param/" + parameters.name(i), parameters.tensor(i));
+    file.set("param/" + parameters.name(i),
+             memory_.download(parameters.tensor(i), /*may_share=*/true));
   }
+  const std::vector<Tensor> gradients = accumulated_gradients();
   for (size_t i = 0; i < variables_.size(); ++i) {
     const TrainedParameter& parameter = optimizer_.parameters()[i];
     const auto set = [&](const char* prefix, const Tensor& tensor) {
-      if (tensor) file.set(prefix + parameter.name, tensor.reshape(parameter.weights.shape()));
+      if (!tensor) return;
+      file.set(prefix + parameter.name, memory_.download(tensor.reshape(parameter.weights.shape()),
+                                                         /*may_share=*/true));
     };
     set("moment1/", parameter.first_moment);
     set("moment2/", parameter.second_moment);
     set("average/", parameter.average);
-    if (variables_[i].defined()) set("gradient/", variables_[i].gradient());
+    set("gradient/", gradients[i]);
   }
   file.set_metadata("format", kFormat);
   file.set_metadata("config", config_text(model_->config()));
@@ -179,10 +182,18 @@ void Trainer::load(const std::string& path) {
   }
   reader.finish();
 
-  for (auto& [target, source] : frozen) std::memcpy(target.raw(), source.raw(), target.bytes());
+  for (auto& [target, source] : frozen) memory_.assign(target, source);
   optimizer_.restore(state, update_count);
-  take_gradients();
-  set_gradients(std::move(gradients));
+  accumulated_ = Tensor();
+  present_.assign(gradients.size(), false);
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    if (!gradients[i]) continue;
+    if (!accumulated_) accumulated_ = memory_.zeros({offsets_.back()});
+    Tensor slice = slice_of(accumulated_, i);
+    memory_.assign(slice, gradients[i]);
+    present_[i] = true;
+  }
+  memory_.synchronize();
   batch_count_ = batch_count;
 }
 

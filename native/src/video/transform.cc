@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-// The kernel below needs whole vectors of known minimum length in fixed-size groups.
-#ifndef HWY_DISABLED_TARGETS
-#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
-#endif
+#include "base/simd_targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "video/transform.cc"
 #include <hwy/foreach_target.h>

@@ -14,19 +14,19 @@ namespace ata {
 namespace {
 
 // Clips whose patches move by one place from frame to frame, with noise.
-Tensor moving_features(const FeatureShape& shape, float noise, uint32_t seed) {
+Tensor moving_features(const ClipLayout& shape, int64_t channels, float noise, uint32_t seed) {
   std::mt19937 random(seed);
   std::normal_distribution<float> normal;
-  Tensor features({shape.clips, shape.frames, shape.patches, shape.channels}, DType::kF32);
+  Tensor features({shape.clips, shape.frames, shape.patches, channels}, DType::kF32);
   float* out = features.data<float>();
   for (int64_t b = 0; b < shape.clips; ++b) {
     const std::vector<float> base =
-        random_features(static_cast<int>(shape.patches), static_cast<int>(shape.channels), random);
+        random_features(static_cast<int>(shape.patches), static_cast<int>(channels), random);
     for (int64_t t = 0; t < shape.frames; ++t) {
       for (int64_t n = 0; n < shape.patches; ++n) {
         const int64_t from = (n + t) % shape.patches;
-        for (int64_t d = 0; d < shape.channels; ++d) {
-          *out++ = base[static_cast<size_t>(from * shape.channels + d)] + noise * normal(random);
+        for (int64_t d = 0; d < channels; ++d) {
+          *out++ = base[static_cast<size_t>(from * channels + d)] + noise * normal(random);
         }
       }
     }
@@ -65,9 +65,10 @@ class AlignmentTargets : public EveryTarget {};
 INSTANTIATE_TEST_SUITE_P(, AlignmentTargets, ::testing::ValuesIn(machine_targets()), target_name);
 
 TEST_P(AlignmentTargets, ExactFollowsMovingPatches) {
-  const FeatureShape shape{2, 5, 49, 64};
+  const ClipLayout shape = {2, 5, 49};
+  const int64_t channels = 64;
   AlignmentWorkspace workspace;
-  const Alignment result = align(moving_features(shape, 0.3F, 1), {}, workspace);
+  const Alignment result = align(moving_features(shape, channels, 0.3F, 1), {}, workspace);
   expect_permutations(result.trajectories);
   for (int64_t b = 0; b < shape.clips; ++b) {
     for (int64_t t = 0; t < shape.frames; ++t) {
@@ -80,8 +81,9 @@ TEST_P(AlignmentTargets, ExactFollowsMovingPatches) {
 }
 
 TEST_P(AlignmentTargets, ExactIsOptimalAndReportsSimilarities) {
-  const FeatureShape shape{2, 4, 30, 8};
-  const Tensor features = moving_features(shape, 3.0F, 2);
+  const ClipLayout shape = {2, 4, 30};
+  const int64_t channels = 8;
+  const Tensor features = moving_features(shape, channels, 3.0F, 2);
   AlignmentWorkspace workspace;
   const Alignment result = align(features, {}, workspace);
   expect_permutations(result.trajectories);
@@ -103,8 +105,9 @@ TEST_P(AlignmentTargets, ExactIsOptimalAndReportsSimilarities) {
 }
 
 TEST(Alignment, NoneStaysInPlace) {
-  const FeatureShape shape{2, 3, 10, 4};
-  const Tensor features = moving_features(shape, 0.1F, 3);
+  const ClipLayout shape = {2, 3, 10};
+  const int64_t channels = 4;
+  const Tensor features = moving_features(shape, channels, 0.1F, 3);
   AlignmentWorkspace workspace;
   const Alignment result = align(features, {.method = AlignmentMethod::kNone}, workspace);
   for (int64_t n = 0; n < shape.patches; ++n) EXPECT_EQ(at(result.trajectories, 1, 2, n), n);
@@ -115,8 +118,9 @@ TEST(Alignment, NoneStaysInPlace) {
 }
 
 TEST(Alignment, NearestTakesTheMostSimilarPatch) {
-  const FeatureShape shape{1, 4, 40, 3};
-  const Tensor features = moving_features(shape, 1.0F, 4);
+  const ClipLayout shape = {1, 4, 40};
+  const int64_t channels = 3;
+  const Tensor features = moving_features(shape, channels, 1.0F, 4);
   AlignmentWorkspace workspace;
   const Alignment result = align(features, {.method = AlignmentMethod::kNearest}, workspace);
   for (int64_t t = 0; t + 1 < shape.frames; ++t) {
@@ -133,8 +137,9 @@ TEST(Alignment, NearestTakesTheMostSimilarPatch) {
 TEST_P(AlignmentTargets, WindowIsOptimalAmongNearPairs) {
   for (const auto& [height, width, radius] : std::vector<std::array<int, 3>>{
            {1, 1, 3}, {7, 7, 0}, {7, 7, 1}, {6, 9, 2}, {5, 4, 100}, {1, 30, 2}}) {
-    const FeatureShape shape{2, 3, height * width, 5};
-    const Tensor features = moving_features(shape, 1.0F, 7);
+    const ClipLayout shape = {2, 3, height * width};
+    const int64_t channels = 5;
+    const Tensor features = moving_features(shape, channels, 1.0F, 7);
     AlignmentWorkspace workspace;
     const Alignment result = align(features,
                                    {.method = AlignmentMethod::kWindow,
@@ -171,8 +176,9 @@ TEST_P(AlignmentTargets, WindowIsOptimalAmongNearPairs) {
 }
 
 TEST_P(AlignmentTargets, SinkhornAtLowTemperatureIsExact) {
-  const FeatureShape shape{1, 4, 50, 32};
-  const Tensor features = moving_features(shape, 0.5F, 8);
+  const ClipLayout shape = {1, 4, 50};
+  const int64_t channels = 32;
+  const Tensor features = moving_features(shape, channels, 0.5F, 8);
   AlignmentWorkspace workspace;
   const Alignment exact = align(features, {}, workspace);
   const Alignment cold = align(
@@ -193,14 +199,16 @@ TEST_P(AlignmentTargets, SinkhornAtLowTemperatureIsExact) {
 }
 
 TEST(Alignment, WarmStartGivesTheSameTrajectories) {
-  const FeatureShape shape{1, 6, 100, 16};
+  const ClipLayout shape = {1, 6, 100};
+  const int64_t channels = 16;
   AlignmentWorkspace workspace;
   std::vector<double> duals(static_cast<size_t>(shape.pairs() * shape.patches));
   for (uint32_t layer = 0; layer < 3; ++layer) {
     // The same clip with growing noise stands for successive layers.
-    const Tensor features = moving_features(shape, 0.5F + 0.5F * static_cast<float>(layer), 5);
+    const Tensor features =
+        moving_features(shape, channels, 0.5F + 0.5F * static_cast<float>(layer), 5);
     std::vector<int32_t> warm(static_cast<size_t>(shape.frames * shape.patches));
-    align_features(features.data<float>(), shape, {}, workspace, warm.data(), nullptr,
+    align_features(features.data<float>(), shape, channels, {}, workspace, warm.data(), nullptr,
                    duals.data());
     const Alignment cold = align(features, {}, workspace, false);
     EXPECT_TRUE(std::equal(warm.begin(), warm.end(), cold.trajectories.data<int32_t>()));
@@ -210,8 +218,9 @@ TEST(Alignment, WarmStartGivesTheSameTrajectories) {
 }
 
 TEST(Alignment, DoesNotDependOnTheNumberOfThreads) {
-  const FeatureShape shape{2, 6, 100, 16};
-  const Tensor features = moving_features(shape, 2.0F, 6);
+  const ClipLayout shape = {2, 6, 100};
+  const int64_t channels = 16;
+  const Tensor features = moving_features(shape, channels, 2.0F, 6);
   for (const AlignmentMethod method : {AlignmentMethod::kExact, AlignmentMethod::kNearest,
                                        AlignmentMethod::kWindow, AlignmentMethod::kSinkhorn}) {
     std::vector<int32_t> reference;
@@ -259,8 +268,6 @@ TEST(Alignment, RejectsBadInput) {
   EXPECT_EQ(status(features, {.grid_height = -1}), ATA_INVALID_ARGUMENT);
   // Ten patches are no square.
   EXPECT_EQ(status(features, {.method = AlignmentMethod::kWindow}), ATA_INVALID_ARGUMENT);
-  EXPECT_EQ(status(Tensor::zeros({2, 10, 4}, DType::kF32), {}), ATA_INVALID_ARGUMENT);
-  EXPECT_EQ(status(Tensor::zeros({1, 2, 10, 4}, DType::kI32), {}), ATA_INVALID_ARGUMENT);
   Tensor nan = Tensor::zeros({1, 2, 10, 4}, DType::kF32);
   nan.data<float>()[50] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_EQ(status(nan, {}), ATA_INVALID_ARGUMENT);

@@ -10,9 +10,10 @@ namespace ata {
 namespace {
 
 TEST(OnlineAligner, GivesWhatTheBatchGives) {
-  const FeatureShape shape{1, 6, 36, 12};
+  const ClipLayout shape = {1, 6, 36};
+  const int64_t channels = 12;
   std::mt19937 random(1);
-  Tensor features({1, shape.frames, shape.patches, shape.channels}, DType::kF32);
+  Tensor features({1, shape.frames, shape.patches, channels}, DType::kF32);
   const std::vector<float> values = random_features(6 * 36, 12, random);
   std::copy(values.begin(), values.end(), features.data<float>());
   for (const AlignmentMethod method :
@@ -23,10 +24,10 @@ TEST(OnlineAligner, GivesWhatTheBatchGives) {
       const AlignmentOptions options{.method = method, .product = product};
       AlignmentWorkspace workspace;
       const Alignment batch = align(features, options, workspace);
-      OnlineAligner aligner(options, shape.patches, shape.channels);
+      OnlineAligner aligner(options, shape.patches, channels);
       for (int repetition = 0; repetition < 2; ++repetition) {
         for (int64_t t = 0; t < shape.frames; ++t) {
-          const auto patches = aligner.push(values.data() + t * shape.patches * shape.channels);
+          const auto patches = aligner.push(values.data() + t * shape.patches * channels);
           EXPECT_EQ(aligner.frame_count(), t + 1);
           EXPECT_TRUE(std::equal(patches.begin(), patches.end(),
                                  batch.trajectories.data<int32_t>() + t * shape.patches));

@@ -9,10 +9,10 @@ namespace ata {
 namespace {
 
 // Weights in float64, straight from the definition.
-std::vector<double> naive_weights(const std::vector<double>& features, const FeatureShape& shape,
-                                  double temperature) {
+std::vector<double> naive_weights(const std::vector<double>& features, const ClipLayout& shape,
+                                  int64_t channels, double temperature) {
   const int64_t n = shape.patches;
-  const int64_t d = shape.channels;
+  const int64_t d = channels;
   std::vector<double> out;
   const auto dot = [&](const double* a, const double* b) {
     double sum = 0;
@@ -38,7 +38,8 @@ std::vector<double> naive_weights(const std::vector<double>& features, const Fea
 }
 
 TEST(Soft, WeightsAndGradientEqualTheDefinition) {
-  const FeatureShape shape{2, 3, 6, 4};
+  const ClipLayout shape = {2, 3, 6};
+  const int64_t channels = 4;
   constexpr double kTemperature = 0.3;
   std::mt19937 random(1);
   const std::vector<float> features =
@@ -47,21 +48,21 @@ TEST(Soft, WeightsAndGradientEqualTheDefinition) {
 
   SoftWorkspace workspace;
   std::vector<float> weights(static_cast<size_t>(shape.pairs() * 36));
-  soft_weights(features.data(), shape, kTemperature, workspace, weights.data());
-  const std::vector<double> expected = naive_weights(exact, shape, kTemperature);
+  soft_weights(features.data(), shape, channels, kTemperature, workspace, weights.data());
+  const std::vector<double> expected = naive_weights(exact, shape, channels, kTemperature);
   for (size_t k = 0; k < weights.size(); ++k) ASSERT_NEAR(weights[k], expected[k], 1e-6);
 
   // Loss: a random linear function of the weights. Its gradient by central differences.
   const std::vector<float> grad_weights = random_features(4 * 36, 1, random);
   const auto loss = [&] {
-    const std::vector<double> w = naive_weights(exact, shape, kTemperature);
+    const std::vector<double> w = naive_weights(exact, shape, channels, kTemperature);
     double sum = 0;
     for (size_t k = 0; k < w.size(); ++k) sum += w[k] * grad_weights[k];
     return sum;
   };
   std::vector<float> gradient(features.size(), 1.0F);  // accumulated into
-  soft_weights_backward(features.data(), shape, kTemperature, weights.data(), grad_weights.data(),
-                        workspace, gradient.data());
+  soft_weights_backward(features.data(), shape, channels, kTemperature, weights.data(),
+                        grad_weights.data(), workspace, gradient.data());
   for (size_t k = 0; k < features.size(); ++k) {
     const double original = exact[k];
     exact[k] = original + 1e-5;
@@ -74,7 +75,8 @@ TEST(Soft, WeightsAndGradientEqualTheDefinition) {
 }
 
 TEST(Soft, DoesNotDependOnTheNumberOfThreads) {
-  const FeatureShape shape{2, 4, 30, 12};
+  const ClipLayout shape = {2, 4, 30};
+  const int64_t channels = 12;
   std::mt19937 random(2);
   const std::vector<float> features = random_features(2 * 4 * 30, 12, random);
   std::vector<float> reference;
@@ -82,10 +84,10 @@ TEST(Soft, DoesNotDependOnTheNumberOfThreads) {
     set_thread_count(threads);
     SoftWorkspace workspace;
     std::vector<float> weights(static_cast<size_t>(shape.pairs() * 900));
-    soft_weights(features.data(), shape, 0.1F, workspace, weights.data());
+    soft_weights(features.data(), shape, channels, 0.1F, workspace, weights.data());
     std::vector<float> gradient(features.size());
-    soft_weights_backward(features.data(), shape, 0.1F, weights.data(), weights.data(), workspace,
-                          gradient.data());
+    soft_weights_backward(features.data(), shape, channels, 0.1F, weights.data(), weights.data(),
+                          workspace, gradient.data());
     if (reference.empty()) reference = gradient;
     EXPECT_EQ(gradient, reference);
   }

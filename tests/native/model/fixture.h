@@ -16,6 +16,7 @@
 #include "model/checkpoint.h"
 #include "model/model.h"
 #include "model/safetensors.h"
+#include "support/devices.h"
 
 namespace ata {
 
@@ -64,6 +65,19 @@ class ModelFileTest : public testing::Test {
  private:
   std::filesystem::path directory_;
 };
+
+/// Models on the device that tests run on.
+inline std::shared_ptr<Model> load_model(const std::string& path, ModelOptions options = {}) {
+  options.device = &test_device();
+  return Model::load(path, options);
+}
+inline std::shared_ptr<Model> create_model(const ModelConfig& config, uint64_t seed) {
+  return Model::create(config, seed, test_device());
+}
+/// A parameter's values, in the host's memory.
+inline Tensor weight_of(const Model& model, const std::string& name) {
+  return on_host(model.parameters().tensor(name));
+}
 
 inline Tensor random_tensor(Shape shape, uint64_t seed, float deviation = 1.0f) {
   Tensor tensor(shape, DType::kF32);

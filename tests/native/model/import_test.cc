@@ -158,7 +158,7 @@ class ImportTest : public ModelFileTest {
 TEST_F(ImportTest, TimmImageModelIsUnchangedInEveryMode) {
   // What the image model itself makes of a clip that stands still.
   const Tensor clip = still_clip();
-  const Tensor expected = Session(Model::load(checkpoint(image_))).forward(clip);
+  const Tensor expected = Session(load_model(checkpoint(image_))).forward(clip);
   write(timm("module.model."));
   options_.frames = 4;
   for (ata_temporal_mode mode : {ATA_TEMPORAL_SPACE_ONLY, ATA_TEMPORAL_DIVIDED, ATA_TEMPORAL_ATA}) {
@@ -198,7 +198,7 @@ TEST_F(ImportTest, TemporalWeightsStartAsCopiesAndZeros) {
     for (float value : parameters.tensor(name).values<float>()) EXPECT_EQ(value, 0.0f) << name;
   }
   model->save(path("imported"));
-  EXPECT_EQ(Model::load(path("imported"))->config().to_json(), model->config().to_json());
+  EXPECT_EQ(load_model(path("imported"))->config().to_json(), model->config().to_json());
 }
 
 TEST_F(ImportTest, RandomTimesAreThoseOfANewModel) {
@@ -315,7 +315,7 @@ TEST_F(ImportTest, ClipUnderBothNamings) {
   }
   // It survives saving, and packed weights compute the same.
   openai->save(path("clip"));
-  EXPECT_LT(largest_difference(Session(Model::load(path("clip"))).forward(image_.get("clip")),
+  EXPECT_LT(largest_difference(Session(load_model(path("clip"))).forward(image_.get("clip")),
                                session.forward(image_.get("clip"))),
             1e-4);
 }

@@ -19,7 +19,7 @@ class FixtureTest : public ModelFileTest, public testing::WithParamInterface<con
     ModelOptions options;
     options.trainable = trainable;
     options.precision = precision;
-    return Model::load(checkpoint(fixture_), options);
+    return load_model(checkpoint(fixture_), options);
   }
 
   void expect_trajectories(const Session& session) {
@@ -97,9 +97,9 @@ TEST_P(FixtureTest, SecondRunOfAShapeAllocatesNothing) {
   set_thread_count(1);
   Session session(load(/*trainable=*/false));
   session.forward(fixture_.get("clip"));
-  const int64_t live = memory_statistics().live_bytes;
+  const int64_t live = test_device().memory_statistics().live_bytes;
   session.forward(fixture_.get("clip"));
-  EXPECT_EQ(memory_statistics().live_bytes, live);
+  EXPECT_EQ(test_device().memory_statistics().live_bytes, live);
   set_thread_count(0);
 }
 
@@ -107,13 +107,15 @@ TEST_P(FixtureTest, SecondRunOfAShapeAllocatesNothing) {
 void expect_gradients_match_differences(const ModelConfig& config, uint64_t seed) {
   // Hundreds of tiny passes: starting threads would be most of the work.
   set_thread_count(1);
-  const std::shared_ptr<Model> model = Model::create(config, seed);
+  const std::shared_ptr<Model> model = create_model(config, seed);
   // Weights far from their small initial values, so that every path matters.
   ParameterSet parameters = model->parameters();
+  const Context device = test_context();
   for (size_t i = 0; i < parameters.count(); ++i) {
-    const Tensor noise = random_tensor(parameters.tensor(i).shape(), seed + i, 0.15f);
-    float* values = parameters.tensor(i).data<float>();
-    for (int64_t k = 0; k < noise.count(); ++k) values[k] += noise.data<float>()[k];
+    Tensor moved = random_tensor(parameters.tensor(i).shape(), seed + i, 0.15f);
+    const Tensor initial = on_host(parameters.tensor(i));
+    for (int64_t k = 0; k < moved.count(); ++k) moved.data<float>()[k] += initial.data<float>()[k];
+    device.assign(parameters.tensor(i), moved);
   }
   const Tensor clip = random_clip(config, 2, seed);
   Tensor labels({2}, DType::kI64);
@@ -139,7 +141,7 @@ void expect_gradients_match_differences(const ModelConfig& config, uint64_t seed
   for (size_t i = 0; i < parameters.count(); ++i) {
     // The parameters' memory is the model's: moving them moves the model.
     Tensor& tensor = parameters.tensor(i);
-    const Tensor original = tensor.clone();
+    const Tensor original = on_host(tensor);
     Tensor direction = random_tensor(tensor.shape(), seed + 1000 + i);
     // Half along the gradient, so that the derivative stands out of the rounding of the loss.
     double gradient_norm = 0, direction_norm = 0;
@@ -157,12 +159,14 @@ void expect_gradients_match_differences(const ModelConfig& config, uint64_t seed
     }
     bool jumped = false;
     const auto loss_at = [&](double step) {
+      Tensor moved_weights(tensor.shape(), DType::kF32);
       for (int64_t k = 0; k < tensor.count(); ++k) {
-        tensor.data<float>()[k] =
+        moved_weights.data<float>()[k] =
             static_cast<float>(original.data<float>()[k] + step * direction.data<float>()[k]);
       }
+      device.assign(tensor, moved_weights);
       const double loss = session.gradients(clip, labels).loss;
-      std::memcpy(tensor.raw(), original.raw(), tensor.bytes());
+      device.assign(tensor, original);
       const std::vector<Tensor> moved = trajectories();
       for (size_t k = 0; k < index.size(); ++k) jumped |= !same_bits(moved[k], index[k]);
       return loss;
@@ -218,10 +222,10 @@ TEST_F(SessionFileTest, AlignmentNoneIsDividedBitForBit) {
   const Fixture fixture("tiny-ata");
   ModelOptions options;
   options.alignment = ATA_ALIGNMENT_NONE;
-  Session none(Model::load(checkpoint(fixture), options));
+  Session none(load_model(checkpoint(fixture), options));
   options = {};
   options.temporal = ATA_TEMPORAL_DIVIDED;
-  Session divided(Model::load(path(), options));
+  Session divided(load_model(path(), options));
   const Tensor clip = fixture.get("clip");
   EXPECT_TRUE(same_bits(none.forward(clip), divided.forward(clip)));
   const Tensor identity = none.trajectories(1);
@@ -237,7 +241,7 @@ TEST_F(SessionFileTest, OneCheckpointRunsInEveryMode) {
        {ATA_TEMPORAL_ATA, ATA_TEMPORAL_DIVIDED, ATA_TEMPORAL_JOINT, ATA_TEMPORAL_SPACE_ONLY}) {
     ModelOptions options;
     options.temporal = mode;
-    logits.push_back(Session(Model::load(path(), options)).forward(fixture.get("clip")));
+    logits.push_back(Session(load_model(path(), options)).forward(fixture.get("clip")));
     for (size_t other = 0; other + 1 < logits.size(); ++other) {
       EXPECT_GT(largest_difference(logits.back(), logits[other]), 1e-4) << "modes " << other;
     }
@@ -246,13 +250,15 @@ TEST_F(SessionFileTest, OneCheckpointRunsInEveryMode) {
 
 TEST_F(SessionFileTest, FeaturesAreWhatAlignmentSees) {
   const Fixture fixture("tiny-ata");
-  Session session(Model::load(checkpoint(fixture)));
+  Session session(load_model(checkpoint(fixture)));
   const Tensor clip = fixture.get("clip");
   for (int64_t block = 0; block < 2; ++block) {
     const Tensor features = session.features(clip, block);
     ASSERT_EQ(features.shape(), (Shape{2, 4, 16, 48}));
-    AlignmentWorkspace workspace;
-    const Tensor expected = align(features, AlignmentOptions(), workspace).trajectories;
+    AlignmentState state;
+    const Tensor expected = align(make_context(cpu_device()), features.reshape({2 * 4 * 16, 48}),
+                                  {2, 4, 16}, AlignmentOptions(), state)
+                                .index;
     session.forward(clip);
     EXPECT_TRUE(same_bits(session.trajectories(block), expected));
   }
@@ -267,8 +273,8 @@ TEST_F(SessionFileTest, TrajectoriesAreReusedBetweenAlignments) {
   const Fixture fixture("tiny-ata");
   ModelOptions options;
   options.align_every = 2;
-  Session sparse(Model::load(checkpoint(fixture), options));
-  Session every(Model::load(path()));
+  Session sparse(load_model(checkpoint(fixture), options));
+  Session every(load_model(path()));
   const Tensor clip = fixture.get("clip");
   const Tensor logits = sparse.forward(clip);
   EXPECT_GT(largest_difference(logits, every.forward(clip)), 0);
@@ -279,7 +285,7 @@ TEST_F(SessionFileTest, TrajectoriesAreReusedBetweenAlignments) {
 
 TEST_F(SessionFileTest, BatchIsTheSameAsOneByOne) {
   const Fixture fixture("tiny-ata");
-  Session session(Model::load(checkpoint(fixture)));
+  Session session(load_model(checkpoint(fixture)));
   const Tensor clip = fixture.get("clip");
   const Tensor both = session.forward(clip);
   for (int64_t b = 0; b < 2; ++b) {
@@ -291,7 +297,7 @@ TEST_F(SessionFileTest, BatchIsTheSameAsOneByOne) {
 TEST_F(SessionFileTest, ConcurrentSessionsGiveTheSameBits) {
   for (const char* name : {"small-ata", "tiny-joint"}) {
     const Fixture fixture(name);
-    const std::shared_ptr<Model> model = Model::load(checkpoint(fixture));
+    const std::shared_ptr<Model> model = load_model(checkpoint(fixture));
     std::vector<Tensor> clips, expected;
     Session alone(model);
     for (int i = 0; i < 4; ++i) {
@@ -318,7 +324,7 @@ TEST_F(SessionFileTest, ConcurrentGradientsOfOneModel) {
   const Fixture fixture("tiny-ata");
   ModelOptions options;
   options.trainable = true;
-  const std::shared_ptr<Model> model = Model::load(checkpoint(fixture), options);
+  const std::shared_ptr<Model> model = load_model(checkpoint(fixture), options);
   std::vector<double> errors(4, 1.0);
   std::vector<std::thread> threads;
   for (size_t i = 0; i < 4; ++i) {
@@ -338,7 +344,7 @@ TEST(SessionTest, LongClipsInEveryMode) {
        {ATA_TEMPORAL_ATA, ATA_TEMPORAL_DIVIDED, ATA_TEMPORAL_JOINT, ATA_TEMPORAL_SPACE_ONLY}) {
     ModelConfig config = tiny_config(mode, ATA_ALIGNMENT_EXACT);
     config.frames = 96;
-    Session session(Model::create(config, 3));
+    Session session(create_model(config, 3));
     const Tensor logits = session.forward(random_clip(config, 1, 5));
     for (float value : logits.values<float>()) EXPECT_TRUE(std::isfinite(value));
   }
@@ -348,7 +354,7 @@ TEST(SessionTest, ClipOfASingleFrame) {
   for (ata_temporal_mode mode : {ATA_TEMPORAL_ATA, ATA_TEMPORAL_JOINT, ATA_TEMPORAL_SPACE_ONLY}) {
     ModelConfig config = tiny_config(mode, ATA_ALIGNMENT_EXACT);
     config.frames = 1;
-    Session session(Model::create(config, 3));
+    Session session(create_model(config, 3));
     const Tensor logits = session.forward(random_clip(config, 2, 5));
     for (float value : logits.values<float>()) EXPECT_TRUE(std::isfinite(value));
   }
@@ -356,7 +362,7 @@ TEST(SessionTest, ClipOfASingleFrame) {
 
 TEST(SessionTest, RejectsClipsThatDoNotFit) {
   const ModelConfig config = tiny_config(ATA_TEMPORAL_ATA, ATA_ALIGNMENT_EXACT);
-  Session session(Model::create(config, 3));
+  Session session(create_model(config, 3));
   const auto message = [&](const Tensor& clip) {
     return error_of(ATA_INVALID_ARGUMENT, [&] { session.forward(clip); });
   };
@@ -373,7 +379,7 @@ TEST(SessionTest, RejectsClipsThatDoNotFit) {
 
 TEST(SessionTest, RejectsLabelsThatDoNotFit) {
   const ModelConfig config = tiny_config(ATA_TEMPORAL_DIVIDED, ATA_ALIGNMENT_EXACT);
-  Session session(Model::create(config, 3));
+  Session session(create_model(config, 3));
   const Tensor clip = random_clip(config, 2, 1);
   error_of(ATA_INVALID_STATE, [&] { session.gradient("norm.weight"); });
   error_of(ATA_INVALID_ARGUMENT, [&] { session.gradients(clip, Tensor()); });
@@ -390,7 +396,7 @@ TEST(SessionTest, RejectsLabelsThatDoNotFit) {
 
 TEST(SessionTest, CancellationStopsBetweenBlocks) {
   const ModelConfig config = tiny_config(ATA_TEMPORAL_ATA, ATA_ALIGNMENT_EXACT);
-  Session session(Model::create(config, 3));
+  Session session(create_model(config, 3));
   const Tensor clip = random_clip(config, 1, 1);
   const std::atomic<bool> cancelled{true};
   error_of(ATA_CANCELLED, [&] { session.forward(clip, &cancelled); });
@@ -402,7 +408,7 @@ TEST(SessionTest, CancellationStopsBetweenBlocks) {
 
 TEST(SessionTest, ResultDoesNotDependOnEarlierRuns) {
   const ModelConfig config = tiny_config(ATA_TEMPORAL_ATA, ATA_ALIGNMENT_EXACT);
-  const std::shared_ptr<Model> model = Model::create(config, 3);
+  const std::shared_ptr<Model> model = create_model(config, 3);
   Session used(model), fresh(model);
   for (uint64_t i = 0; i < 5; ++i) used.forward(random_clip(config, 1 + i % 2, i));
   const Tensor clip = random_clip(config, 2, 99);

@@ -7,7 +7,7 @@
 namespace ata::testing {
 namespace {
 
-constexpr PatchLayout kLayout = {.batch = 2, .frames = 3, .patches = 4};
+constexpr ClipLayout kLayout = {.clips = 2, .frames = 3, .patches = 4};
 constexpr int64_t kDim = 6;
 constexpr int kHeads = 2;
 
@@ -21,7 +21,7 @@ const std::vector<int32_t> kMeeting = {0, 1, 2, 3, 2, 0, 1, 3, 3, 1, 0, 2,
 
 struct StepCase {
   const char* name;
-  AlignmentMethod alignment;
+  bool fixed;
   std::vector<int32_t> trajectories;
   DType compute;
 };
@@ -37,7 +37,7 @@ LinearWeights layer(const Variable& weight, const Variable& bias) {
 // Inputs: x, gamma, beta, and weight and bias of qkv, proj and fc.
 OpCase step_case(const StepCase& c) {
   OpCase op_case;
-  op_case.inputs = {random_tensor({kLayout.rows(), kDim}, 1),
+  op_case.inputs = {random_tensor({kLayout.patch_rows(), kDim}, 1),
                     random_tensor({kDim}, 2),
                     random_tensor({kDim}, 3),
                     random_tensor({3 * kDim, kDim}, 4),
@@ -51,22 +51,21 @@ OpCase step_case(const StepCase& c) {
                                      .qkv = layer(in[3], in[4]),
                                      .proj = layer(in[5], in[6]),
                                      .fc = layer(in[7], in[8])};
-    TemporalStep step = {
-        .layout = kLayout, .heads = kHeads, .compute = c.compute, .alignment = c.alignment};
-    if (c.alignment != AlignmentMethod::kNone) {
-      step.trajectories =
-          indices_of({kLayout.batch, kLayout.frames, kLayout.patches}, c.trajectories);
+    TemporalStep step = {.layout = kLayout, .heads = kHeads, .compute = c.compute};
+    if (!c.fixed) {
+      const Shape shape = {kLayout.clips, kLayout.frames, kLayout.patches};
+      step.trajectories = trajectories_along(context, on_host(indices_of(shape, c.trajectories)));
     }
     return run_temporal_step(context, in[0], weights, step);
   };
   op_case.oracle = [c](const std::vector<Doubles>& in) {
     Doubles y = layer_norm_oracle(in[0], in[1], in[2]);
     y = linear_oracle(y, in[3], in[4], kDim, 3 * kDim);
-    y = temporal_attention_oracle(y, kLayout.batch, kLayout.frames, kLayout.patches, kDim, kHeads,
+    y = temporal_attention_oracle(y, kLayout.clips, kLayout.frames, kLayout.patches, kDim, kHeads,
                                   c.trajectories);
     y = linear_oracle(y, in[5], in[6], kDim, kDim);
     y = linear_oracle(y, in[7], in[8], kDim, kDim);
-    std::vector<bool> visited(static_cast<size_t>(kLayout.rows()));
+    std::vector<bool> visited(static_cast<size_t>(kLayout.patch_rows()));
     for (size_t i = 0; i < c.trajectories.size(); ++i) {
       const size_t frame = i / static_cast<size_t>(kLayout.patches);
       visited[frame * static_cast<size_t>(kLayout.patches) +
@@ -93,15 +92,14 @@ TEST_P(TemporalStepTest, AgreesWithTheOracle) {
   check_op(step_case(GetParam()), tolerance);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Cases, TemporalStepTest,
-    ::testing::Values(StepCase{"fixed", AlignmentMethod::kNone, kFixed, DType::kF32},
-                      StepCase{"matched", AlignmentMethod::kExact, kMatched, DType::kF32},
-                      StepCase{"meeting", AlignmentMethod::kNearest, kMeeting, DType::kF32},
-                      StepCase{"fixed_bf16", AlignmentMethod::kNone, kFixed, DType::kBF16},
-                      StepCase{"matched_bf16", AlignmentMethod::kExact, kMatched, DType::kBF16},
-                      StepCase{"meeting_bf16", AlignmentMethod::kNearest, kMeeting, DType::kBF16}),
-    step_name);
+INSTANTIATE_TEST_SUITE_P(Cases, TemporalStepTest,
+                         ::testing::Values(StepCase{"fixed", true, kFixed, DType::kF32},
+                                           StepCase{"matched", false, kMatched, DType::kF32},
+                                           StepCase{"meeting", false, kMeeting, DType::kF32},
+                                           StepCase{"fixed_bf16", true, kFixed, DType::kBF16},
+                                           StepCase{"matched_bf16", false, kMatched, DType::kBF16},
+                                           StepCase{"meeting_bf16", false, kMeeting, DType::kBF16}),
+                         step_name);
 
 }  // namespace
 }  // namespace ata::testing

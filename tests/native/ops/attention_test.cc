@@ -7,19 +7,19 @@
 namespace ata::testing {
 namespace {
 
-OpCase attention_case(const TokenLayout& layout, int64_t dim, int heads, DType dtype,
+OpCase attention_case(const ClipLayout& layout, int64_t dim, int heads, DType dtype,
                       float scale = 1.0f) {
   OpCase op_case;
-  Tensor qkv = random_tensor({layout.rows(), 3 * dim}, 1, dtype);
+  Tensor qkv = random_tensor({layout.token_rows(), 3 * dim}, 1, dtype);
   if (scale != 1.0f) {
-    for (int64_t i = 0; i < qkv.count(); ++i) qkv.data<float>()[i] *= scale;
+    qkv = mapped(qkv, [scale](float value) { return value * scale; });
   }
   op_case.inputs = {qkv};
   op_case.op = [layout, heads](const Context& context, const std::vector<Variable>& inputs) {
     return attention(context, inputs[0], layout, heads);
   };
   op_case.oracle = [layout, dim, heads](const std::vector<Doubles>& inputs) {
-    return attention_oracle(inputs[0], layout.groups, layout.frames, layout.patches, dim, heads);
+    return attention_oracle(inputs[0], layout.clips, layout.frames, layout.patches, dim, heads);
   };
   return op_case;
 }
@@ -28,14 +28,14 @@ class Attention : public ::testing::TestWithParam<DType> {};
 
 TEST_P(Attention, AgreesWithTheOracle) {
   struct Case {
-    TokenLayout layout;
+    ClipLayout layout;
     int64_t dim;
     int heads;
   };
   // One token; several frames that share the class token; head sizes off the vector length.
   for (const Case& c : {Case{{1, 1, 0}, 4, 2}, Case{{1, 1, 1}, 1, 1}, Case{{2, 3, 4}, 12, 4},
                         Case{{1, 2, 9}, 24, 2}, Case{{3, 1, 5}, 17, 1}, Case{{1, 1, 33}, 16, 1}}) {
-    SCOPED_TRACE(concat(c.layout.groups, "x", c.layout.frames, "x", c.layout.patches, ", ", c.dim));
+    SCOPED_TRACE(concat(c.layout.clips, "x", c.layout.frames, "x", c.layout.patches, ", ", c.dim));
     check_op(attention_case(c.layout, c.dim, c.heads, GetParam()), tolerance_of(GetParam()));
   }
 }
@@ -55,14 +55,14 @@ INSTANTIATE_TEST_SUITE_P(Types, Attention, ::testing::Values(DType::kF32, DType:
 
 TEST(AttentionOp, SurvivesLargeScores) {
   const OpCase op_case = attention_case({1, 1, 600}, 16, 1, DType::kF32, 30.0f);
-  const Variable y = op_case.op(cpu_context(), {Variable(op_case.inputs[0])});
+  const Variable y = op_case.op(test_context(), {Variable(op_case.inputs[0])});
   const Doubles expected = op_case.oracle({doubles(op_case.inputs[0])});
   // Scores of several thousand have an f32 spacing of 5e-4, which the softmax sees in full.
   EXPECT_LE(relative_error(doubles(y.value()), expected), 1e-3);
 }
 
 TEST(AttentionOp, RejectsWhatDoesNotFit) {
-  const Context context = cpu_context();
+  const Context context = test_context();
   const Variable qkv(random_tensor({9, 12}, 1));
   expect_error(ATA_INVALID_ARGUMENT, "its layout needs 10", [&] {
     attention(context, qkv, {2, 2, 2}, 2);

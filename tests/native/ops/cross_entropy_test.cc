@@ -13,7 +13,7 @@ namespace {
 Tensor classes_of(const std::vector<int64_t>& values) {
   Tensor tensor({static_cast<int64_t>(values.size())}, DType::kI64);
   std::copy(values.begin(), values.end(), tensor.data<int64_t>());
-  return tensor;
+  return on_device(tensor);
 }
 
 // `targets` as probabilities `[B, C]`.
@@ -54,22 +54,46 @@ TEST(SoftmaxCrossEntropy, AgreesWithTheOracle) {
 
 TEST(SoftmaxCrossEntropy, SurvivesLargeLogits) {
   const Variable logits(tensor_of({1, 3}, {1000.0f, 0.0f, -1000.0f}));
-  const Context context = cpu_context();
-  EXPECT_FLOAT_EQ(softmax_cross_entropy(context, logits, classes_of({0})).value().data<float>()[0],
+  const Context context = test_context();
+  EXPECT_FLOAT_EQ(doubles(softmax_cross_entropy(context, logits, classes_of({0})).value())[0],
                   0.0f);
-  EXPECT_FLOAT_EQ(softmax_cross_entropy(context, logits, classes_of({2})).value().data<float>()[0],
+  EXPECT_FLOAT_EQ(doubles(softmax_cross_entropy(context, logits, classes_of({2})).value())[0],
                   2000.0f);
 }
 
 TEST(SoftmaxCrossEntropy, RejectsWhatDoesNotFit) {
   const Variable logits(random_tensor({2, 3}, 1));
   const auto run = [&](const Tensor& targets, float smoothing) {
-    softmax_cross_entropy(cpu_context(), logits, targets, smoothing);
+    const Context context = test_context();
+    softmax_cross_entropy(context, logits, targets, smoothing);
+    context.check_status("the loss");
   };
-  expect_error(ATA_INVALID_ARGUMENT, "outside 0..2", [&] { run(classes_of({1, 3}), 0.0f); });
-  expect_error(ATA_INVALID_ARGUMENT, "outside 0..2", [&] { run(classes_of({-1, 1}), 0.0f); });
+  expect_error(ATA_INVALID_ARGUMENT, "the loss: a class index", [&] {
+    run(classes_of({1, 3}), 0.0f);
+  });
+  expect_error(ATA_INVALID_ARGUMENT, "the loss: a class index", [&] {
+    run(classes_of({-1, 1}), 0.0f);
+  });
   expect_error(ATA_INVALID_ARGUMENT, "not i64 [3]", [&] { run(classes_of({1, 2, 0}), 0.0f); });
   expect_error(ATA_INVALID_ARGUMENT, "label_smoothing", [&] { run(classes_of({1, 2}), 1.0f); });
+}
+
+TEST(SoftmaxCrossEntropy, ClassesAreCheckedOnTheHost) {
+  Tensor targets({2}, DType::kI64);
+  targets.data<int64_t>()[0] = 2;
+  targets.data<int64_t>()[1] = 0;
+  check_classes(targets, 3);
+  expect_error(ATA_INVALID_ARGUMENT, "2 is outside 0..1", [&] { check_classes(targets, 2); });
+  targets.data<int64_t>()[1] = -1;
+  expect_error(ATA_INVALID_ARGUMENT, "-1 is outside 0..2", [&] { check_classes(targets, 3); });
+}
+
+TEST(Context, TellsAnErrorOfTheDeviceOnce) {
+  const Context context = test_context();
+  const Variable logits(random_tensor({1, 3}, 1));
+  softmax_cross_entropy(context, logits, classes_of({7}));
+  EXPECT_THROW(context.check_status("first"), Error);
+  EXPECT_NO_THROW(context.check_status("second"));
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int64_t kFrames = 4, kPatches = 49, kDim = 96;
 constexpr int kHeads = 3;
-constexpr TokenLayout kLayout{1, kFrames, kPatches};
+constexpr ClipLayout kLayout{1, kFrames, kPatches};
 
 struct Weights {
   explicit Weights(DType dtype)
@@ -30,10 +30,11 @@ struct Weights {
     LinearWeights result;
     result.in_features = in;
     result.out_features = out;
-    result.weight = Variable(random_tensor({out, in}, seed), true);
-    for (int64_t i = 0; i < out * in; ++i) result.weight.value().data<float>()[i] *= 0.1f;
+    result.weight = Variable(
+        mapped(random_tensor({out, in}, seed), [](float value) { return value * 0.1f; }), true);
     result.bias = Variable(random_tensor({out}, seed + 10), true);
-    result.packed = cpu_kernels().pack_linear(result.weight.value(), compute);
+    result.packed =
+        make_context(test_device()).run(&Kernels::pack_linear, result.weight.value(), compute);
     return result;
   }
 
@@ -61,7 +62,7 @@ Variable block(const Context& context, const Variable& x, const Weights& w) {
 }
 
 Tensor infer(const Weights& weights, uint64_t seed) {
-  return block(cpu_context(), Variable(random_tensor({kLayout.rows(), kDim}, seed)), weights)
+  return block(test_context(), Variable(random_tensor({kLayout.token_rows(), kDim}, seed)), weights)
       .value();
 }
 
@@ -95,12 +96,10 @@ TEST_P(Determinism, TheNumberOfThreadsMattersToRoundingAtMost) {
   const auto run = [&](int count) {
     set_thread_count(count);
     Tape tape;
-    const Context context = cpu_context(&tape);
-    const Variable x(random_tensor({kLayout.rows(), kDim}, 5), true);
+    const Context context = test_context(&tape);
+    const Variable x(random_tensor({kLayout.token_rows(), kDim}, 5), true);
     const Variable y = block(context, x, weights);
-    const Variable loss(Tensor::zeros({1}, DType::kF32), true);
-    tape.record([&] { y.set_gradient(random_tensor(y.value().shape(), 6)); });
-    tape.backward(loss, context.allocator);
+    tape.backward(y, random_tensor(y.value().shape(), 6));
     std::vector<Tensor> result = {y.value(), x.gradient(), infer(weights, 7)};
     for (const LinearWeights* layer : {&weights.qkv, &weights.fc2}) {
       result.push_back(layer->weight.gradient());
@@ -129,22 +128,23 @@ TEST_P(Determinism, OwnOperationsDoNotDependOnTheNumberOfThreads) {
   for (int64_t i = 0; i < meeting.count(); ++i) {
     meeting.data<int32_t>()[i] = static_cast<int32_t>(i * 7 % kPatches / 2);
   }
-  const auto temporal = [dtype](const Tensor& trajectories) {
-    return OpCase{{random_tensor({kFrames * kPatches, 3 * kDim}, 1, dtype)},
-                  [trajectories](const Context& context, const std::vector<Variable>& in) {
-                    return temporal_attention(context, in[0], 1, kFrames, kPatches, kHeads,
-                                              trajectories);
-                  },
-                  nullptr};
+  const Trajectories along = trajectories_along(make_context(test_device()), meeting);
+  const auto temporal = [dtype](const Trajectories& trajectories) {
+    return OpCase{
+        {random_tensor({kFrames * kPatches, 3 * kDim}, 1, dtype)},
+        [trajectories](const Context& context, const std::vector<Variable>& in) {
+          return temporal_attention(context, in[0], {1, kFrames, kPatches}, kHeads, trajectories);
+        },
+        nullptr};
   };
   const std::vector<OpCase> cases = {
-      temporal(Tensor()), temporal(meeting),
-      OpCase{{random_tensor({kLayout.rows(), 3 * kDim}, 1, dtype)},
+      temporal({}), temporal(along),
+      OpCase{{random_tensor({kLayout.token_rows(), 3 * kDim}, 1, dtype)},
              [](const Context& context, const std::vector<Variable>& in) {
                return attention(context, in[0], kLayout, kHeads);
              },
              nullptr},
-      OpCase{{random_tensor({kLayout.rows(), kDim}, 1), random_tensor({kDim}, 2),
+      OpCase{{random_tensor({kLayout.token_rows(), kDim}, 1), random_tensor({kDim}, 2),
               random_tensor({kDim}, 3)},
              [dtype](const Context& context, const std::vector<Variable>& in) {
                return layer_norm(context, in[0], in[1], in[2], dtype);
@@ -155,7 +155,7 @@ TEST_P(Determinism, OwnOperationsDoNotDependOnTheNumberOfThreads) {
       set_thread_count(count);
       std::vector<Variable> inputs;
       for (const Tensor& input : cases[i].inputs) inputs.emplace_back(input);
-      const Tensor y = cases[i].op(cpu_context(), inputs).value();
+      const Tensor y = cases[i].op(test_context(), inputs).value();
       std::vector<Tensor> results = gradients(cases[i], random_tensor(y.shape(), 9));
       results.push_back(y);
       return results;

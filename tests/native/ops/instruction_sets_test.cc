@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "backend/simd_targets.h"
+#include "base/simd_targets.h"
 #include "hwy/highway.h"
 #include "op_check.h"
 #include "ops/attention.h"
@@ -11,7 +11,7 @@
 namespace ata::testing {
 namespace {
 
-constexpr TokenLayout kLayout{1, 2, 290};
+constexpr ClipLayout kLayout{1, 2, 290};
 
 // Runs vector code of one instruction set while it lives.
 class InstructionSetScope {
@@ -32,13 +32,13 @@ OpCase case_of(std::vector<Tensor> inputs,
 }
 
 std::vector<OpCase> all_cases(DType dtype) {
-  return {case_of({random_tensor({kLayout.rows(), 3 * 40}, 1, dtype)},
+  return {case_of({random_tensor({kLayout.token_rows(), 3 * 40}, 1, dtype)},
                   [](const Context& context, const std::vector<Variable>& in) {
                     return attention(context, in[0], kLayout, 2);
                   }),
           case_of({random_tensor({2 * 9 * 5, 3 * 38}, 1, dtype)},
                   [](const Context& context, const std::vector<Variable>& in) {
-                    return temporal_attention(context, in[0], 2, 9, 5, 2, Tensor());
+                    return temporal_attention(context, in[0], {2, 9, 5}, 2, {});
                   }),
           case_of({random_tensor({6, 45}, 1), random_tensor({45}, 2), random_tensor({45}, 3)},
                   [dtype](const Context& context, const std::vector<Variable>& in) {
@@ -60,7 +60,7 @@ std::vector<OpCase> all_cases(DType dtype) {
 std::vector<Tensor> results_of(const OpCase& op_case) {
   std::vector<Variable> inputs;
   for (const Tensor& input : op_case.inputs) inputs.emplace_back(input);
-  const Tensor y = op_case.op(cpu_context(), inputs).value();
+  const Tensor y = op_case.op(test_context(), inputs).value();
   std::vector<Tensor> results = gradients(op_case, random_tensor(y.shape(), 5));
   results.push_back(y);
   return results;

@@ -35,10 +35,8 @@ class Linear : public ::testing::TestWithParam<LinearCase> {
                       random_tensor({c.out_features, c.in}, 2)};
     // Weights of a bf16 product are rounded first; the oracle must see the same.
     if (c.compute == DType::kBF16) {
-      for (int64_t i = 0; i < op_case.inputs[1].count(); ++i) {
-        float& weight = op_case.inputs[1].data<float>()[i];
-        weight = to_float(to_bfloat16(weight));
-      }
+      op_case.inputs[1] =
+          mapped(op_case.inputs[1], [](float weight) { return to_float(to_bfloat16(weight)); });
     }
     if (c.bias) op_case.inputs.push_back(random_tensor({c.out_features}, 3));
     if (c.residual) op_case.inputs.push_back(random_tensor({c.rows, c.out_features}, 4));
@@ -48,7 +46,7 @@ class Linear : public ::testing::TestWithParam<LinearCase> {
       weights.in_features = c.in;
       weights.out_features = c.out_features;
       if (packed && !context.tape) {
-        weights.packed = context.kernels->pack_linear(inputs[1].value(), c.compute);
+        weights.packed = context.run(&Kernels::pack_linear, inputs[1].value(), c.compute);
       } else {
         weights.weight = inputs[1];
       }
@@ -60,13 +58,14 @@ class Linear : public ::testing::TestWithParam<LinearCase> {
       options.row_scale = scale;
       return linear(context, inputs[0], weights, options);
     };
-    op_case.oracle = [c, scale](const std::vector<Doubles>& inputs) {
+    const Doubles factors = c.row_scale ? doubles(scale) : Doubles();
+    op_case.oracle = [c, factors](const std::vector<Doubles>& inputs) {
       Doubles y =
           linear_oracle(inputs[0], inputs[1], c.bias ? inputs[2] : Doubles(), c.in, c.out_features);
       for (size_t i = 0; i < y.size(); ++i) {
         const size_t row = i / static_cast<size_t>(c.out_features);
         y[i] = activation_oracle(c.activation, y[i]);
-        if (c.row_scale) y[i] *= static_cast<double>(scale.data<float>()[row]);
+        if (c.row_scale) y[i] *= factors[row];
         if (c.residual) y[i] += inputs.back()[i];
       }
       return y;
@@ -88,10 +87,10 @@ TEST_P(Linear, PackedWeightsAgreeWithTheOracle) {
   std::vector<Variable> inputs;
   std::vector<Doubles> values;
   for (const Tensor& input : op_case.inputs) {
-    inputs.emplace_back(input.clone());
+    inputs.emplace_back(test_context().copy(input));
     values.push_back(doubles(input));
   }
-  const Variable y = op_case.op(cpu_context(), inputs);
+  const Variable y = op_case.op(test_context(), inputs);
   EXPECT_LE(relative_error(doubles(y.value()), op_case.oracle(values)),
             tolerance(GetParam()).value);
 }
@@ -124,20 +123,22 @@ class LinearActivation : public ::testing::TestWithParam<Activation> {};
 
 TEST_P(LinearActivation, IsExactOverItsWholeRange) {
   const int64_t count = 4001;
-  Tensor x({count, 1}, DType::kF32);
-  for (int64_t i = 0; i < count; ++i) x.data<float>()[i] = static_cast<float>(i - 2000) / 200.0f;
+  std::vector<float> points;
+  for (int64_t i = 0; i < count; ++i) points.push_back(static_cast<float>(i - 2000) / 200.0f);
+  const Tensor x = tensor_of({count, 1}, points);
   LinearWeights weights;
   weights.in_features = weights.out_features = 1;
   weights.weight = Variable(tensor_of({1, 1}, {1.0f}), true);
   LinearOptions options;
   options.activation = GetParam();
   Tape tape;
-  const Variable trained = linear(cpu_context(&tape), Variable(x), weights, options);
-  const Variable inferred = linear(cpu_context(), Variable(x), weights, options);
-  for (int64_t i = 0; i < count; ++i) {
-    const double expected = activation_oracle(GetParam(), static_cast<double>(x.data<float>()[i]));
-    EXPECT_NEAR(static_cast<double>(trained.value().data<float>()[i]), expected, 1e-6);
-    EXPECT_NEAR(static_cast<double>(inferred.value().data<float>()[i]), expected, 1e-6);
+  const Variable trained = linear(test_context(&tape), Variable(x), weights, options);
+  const Variable inferred = linear(test_context(), Variable(x), weights, options);
+  const Doubles in_training = doubles(trained.value()), in_inference = doubles(inferred.value());
+  for (size_t i = 0; i < points.size(); ++i) {
+    const double expected = activation_oracle(GetParam(), static_cast<double>(points[i]));
+    EXPECT_NEAR(in_training[i], expected, 1e-6);
+    EXPECT_NEAR(in_inference[i], expected, 1e-6);
   }
 }
 
@@ -153,18 +154,18 @@ TEST(LinearOp, InferenceWritesOverTheResidual) {
   LinearOptions options;
   options.residual = Variable(random_tensor({4, 2}, 2));
   const Variable x(random_tensor({4, 3}, 3));
-  const Variable y = linear(cpu_context(), x, weights, options);
-  EXPECT_EQ(y.value().raw(), options.residual.value().raw());
+  const Variable y = linear(test_context(), x, weights, options);
+  EXPECT_EQ(y.value().address(), options.residual.value().address());
   Tape tape;
-  const Tensor before = options.residual.value().clone();
-  const Variable z = linear(cpu_context(&tape), x, weights, options);
-  EXPECT_NE(z.value().raw(), options.residual.value().raw());
+  const Tensor before = test_context().copy(options.residual.value());
+  const Variable z = linear(test_context(&tape), x, weights, options);
+  EXPECT_NE(z.value().address(), options.residual.value().address());
   EXPECT_TRUE(same_bits(before, options.residual.value()));
   EXPECT_TRUE(tape.empty()) << "nothing requires a gradient";
 }
 
 TEST(LinearOp, RejectsWhatDoesNotFit) {
-  const Context context = cpu_context();
+  const Context context = test_context();
   const Variable x(random_tensor({4, 3}, 1));
   LinearWeights weights;
   weights.in_features = 3;
@@ -183,12 +184,12 @@ TEST(LinearOp, RejectsWhatDoesNotFit) {
   options.out_dtype = DType::kBF16;
   expect_error(ATA_INVALID_ARGUMENT, "needs an f32 result",
                [&] { linear(context, x, weights, options); });
-  weights.packed = context.kernels->pack_linear(weights.weight.value(), DType::kBF16);
+  weights.packed = context.run(&Kernels::pack_linear, weights.weight.value(), DType::kBF16);
   expect_error(ATA_INTERNAL, "packed weights bf16", [&] { linear(context, x, weights); });
   weights.weight = Variable();
   Tape tape;
   expect_error(ATA_UNSUPPORTED, "packed for inference", [&] {
-    linear(cpu_context(&tape), Variable(random_tensor({4, 3}, 1), true), weights);
+    linear(test_context(&tape), Variable(random_tensor({4, 3}, 1), true), weights);
   });
 }
 
@@ -225,9 +226,9 @@ TEST(ChainLinear, RejectsLayersThatDoNotFit) {
   first.out_features = 7;
   first.in_features = 5;
   expect_error(ATA_INVALID_ARGUMENT, "the second takes 5",
-               [&] { chain_linear(cpu_context(), first, first); });
+               [&] { chain_linear(test_context(), first, first); });
   expect_error(ATA_INVALID_ARGUMENT, "missing",
-               [&] { chain_linear(cpu_context(), first, second); });
+               [&] { chain_linear(test_context(), first, second); });
 }
 
 OpCase plain_linear(int64_t rows, int64_t in, int64_t out) {
@@ -274,7 +275,7 @@ TEST(LinearResult, AKnownResultIsRecordedAndNotComputed) {
   std::vector<Tensor> gradients_of_x;
   for (const Tensor& result : {Tensor(), known}) {
     Tape tape;
-    const Context context = cpu_context(&tape);
+    const Context context = test_context(&tape);
     const Variable x(random_tensor({3, 5}, 1), true);
     LinearWeights weights;
     weights.weight = Variable(random_tensor({4, 5}, 2), true);
@@ -282,9 +283,9 @@ TEST(LinearResult, AKnownResultIsRecordedAndNotComputed) {
     weights.in_features = 5;
     const Variable y = linear(context, x, weights, {.known_result = result});
     if (result) {
-      EXPECT_EQ(y.value().raw(), known.raw());
+      EXPECT_EQ(y.value().address(), known.address());
     }
-    tape.backward(y, dy.clone());
+    tape.backward(y, context.copy(dy));
     gradients_of_x.push_back(x.gradient());
   }
   EXPECT_TRUE(same_bits(gradients_of_x[0], gradients_of_x[1]));

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -23,34 +24,22 @@ double weighted(const Doubles& values, const Doubles& weights) {
 // Inference may write over its inputs, so that every run gets its own.
 std::vector<Variable> variables(const std::vector<Tensor>& inputs, bool require_gradient) {
   std::vector<Variable> result;
-  for (const Tensor& input : inputs) result.emplace_back(input.clone(), require_gradient);
+  for (const Tensor& input : inputs)
+    result.emplace_back(test_context().copy(input), require_gradient);
   return result;
 }
 
 Tensor check_values(const OpCase& op_case, Tolerance tolerance) {
   const Doubles expected = op_case.oracle(all_doubles(op_case.inputs));
-  const Variable inferred = op_case.op(cpu_context(), variables(op_case.inputs, false));
+  const Variable inferred = op_case.op(test_context(), variables(op_case.inputs, false));
   EXPECT_LE(relative_error(doubles(inferred.value()), expected), tolerance.value) << "inference";
   Tape tape;
-  const Variable recorded = op_case.op(cpu_context(&tape), variables(op_case.inputs, true));
+  const Variable recorded = op_case.op(test_context(&tape), variables(op_case.inputs, true));
   EXPECT_LE(relative_error(doubles(recorded.value()), expected), tolerance.value) << "training";
   return random_tensor(recorded.value().shape(), 991);
 }
 
 }  // namespace
-
-Tolerance tolerance_of(DType dtype) {
-  if (dtype == DType::kBF16) return {.value = 1e-2, .gradient = 2e-2};
-  return {.value = 2e-6, .gradient = 1e-5};
-}
-
-Context cpu_context(Tape* tape) {
-  Context context;
-  context.kernels = &cpu_kernels();
-  context.allocator = make_workspace(heap_allocator());
-  context.tape = tape;
-  return context;
-}
 
 Tensor random_tensor(Shape shape, uint64_t seed, DType dtype) {
   Tensor tensor(shape, dtype);
@@ -63,22 +52,30 @@ Tensor random_tensor(Shape shape, uint64_t seed, DType dtype) {
       tensor.data<float>()[i] = value;
     }
   }
-  return tensor;
+  return on_device(tensor);
 }
 
 Tensor tensor_of(Shape shape, const std::vector<float>& values) {
   Tensor tensor(shape, DType::kF32);
   std::copy(values.begin(), values.end(), tensor.data<float>());
-  return tensor;
+  return on_device(tensor);
 }
 
 Tensor indices_of(Shape shape, const std::vector<int32_t>& values) {
   Tensor tensor(shape, DType::kI32);
   std::copy(values.begin(), values.end(), tensor.data<int32_t>());
-  return tensor;
+  return on_device(tensor);
 }
 
-Doubles doubles(const Tensor& tensor) {
+Tensor mapped(const Tensor& tensor, const std::function<float(float)>& change) {
+  Tensor result = on_host(tensor);
+  float* values = result.data<float>();
+  std::transform(values, values + result.count(), values, change);
+  return on_device(result);
+}
+
+Doubles doubles(const Tensor& source) {
+  const Tensor tensor = on_host(source);
   Doubles result(static_cast<size_t>(tensor.count()));
   for (size_t i = 0; i < result.size(); ++i) {
     result[i] = tensor.dtype() == DType::kBF16
@@ -101,18 +98,13 @@ double relative_error(const Doubles& a, const Doubles& b) {
 
 std::vector<Tensor> gradients(const OpCase& op_case, const Tensor& weights) {
   Tape tape;
-  const Context context = cpu_context(&tape);
+  const Context context = test_context(&tape);
   const std::vector<Variable> inputs = variables(op_case.inputs, true);
   const Variable out = op_case.op(context, inputs);
-  const Variable loss(Tensor::zeros({1}, DType::kF32), true);
-  tape.record([context, out, weights] {
-    context.accumulate_gradient(out, weights.clone(context.allocator));
-  });
-  tape.backward(loss, context.allocator);
+  tape.backward(out, context.copy(weights));
   std::vector<Tensor> result;
   for (const Variable& input : inputs) {
-    result.push_back(input.gradient() ? input.gradient()
-                                      : Tensor::zeros(input.value().shape(), DType::kF32));
+    result.push_back(input.gradient() ? input.gradient() : context.zeros(input.value().shape()));
   }
   return result;
 }
@@ -174,7 +166,7 @@ void check_op_along_directions(const OpCase& op_case, Tolerance tolerance) {
 
 bool same_bits(const Tensor& a, const Tensor& b) {
   return a.dtype() == b.dtype() && a.shape() == b.shape() &&
-         std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
+         std::memcmp(on_host(a).raw(), on_host(b).raw(), a.bytes()) == 0;
 }
 
 void expect_error(ata_status status, const std::string& text, const std::function<void()>& call) {

@@ -6,23 +6,18 @@
 
 #include "base/random.h"
 #include "ops/context.h"
+#include "support/devices.h"
 
 namespace ata::testing {
 
-/// Largest accepted |difference| / |reference| (Euclidean norms) of a result and of a gradient.
-struct Tolerance {
-  double value;
-  double gradient;
-};
-Tolerance tolerance_of(DType dtype);
-
-/// A context on the CPU that records on `tape` (may be null).
-Context cpu_context(Tape* tape = nullptr);
-
-/// f32 or bf16 normal values, the same for the same seed.
+/// f32 or bf16 normal values, the same for the same seed. These tensors are in the test device's
+/// memory, as results are; on_host() and doubles() read them.
 Tensor random_tensor(Shape shape, uint64_t seed, DType dtype = DType::kF32);
 Tensor tensor_of(Shape shape, const std::vector<float>& values);
 Tensor indices_of(Shape shape, const std::vector<int32_t>& values);
+
+/// A tensor whose elements are those of an f32 tensor, each changed by `change`.
+Tensor mapped(const Tensor& tensor, const std::function<float(float)>& change);
 
 using Doubles = std::vector<double>;
 Doubles doubles(const Tensor& tensor);

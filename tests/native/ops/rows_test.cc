@@ -37,8 +37,8 @@ TEST(SliceRows, OverlappingSlicesAddTheirGradients) {
 
 TEST(SliceRows, SharesMemoryAndRejectsOtherRanges) {
   const Variable x(random_tensor({4, 2}, 1));
-  EXPECT_EQ(slice_rows(cpu_context(), x, 1, 3).value().raw(), x.value().data<float>() + 2);
-  expect_error(ATA_INVALID_ARGUMENT, "rows 3 to 5", [&] { slice_rows(cpu_context(), x, 3, 5); });
+  EXPECT_EQ(slice_rows(test_context(), x, 1, 3).value().address(), x.value().slice(1, 3).address());
+  expect_error(ATA_INVALID_ARGUMENT, "rows 3 to 5", [&] { slice_rows(test_context(), x, 3, 5); });
 }
 
 TEST(ConcatRows, AgreesWithTheOracle) {
@@ -60,10 +60,10 @@ TEST(ConcatRows, AgreesWithTheOracle) {
 TEST(ConcatRows, RejectsWhatDoesNotFit) {
   const Variable x(random_tensor({4, 2}, 1));
   expect_error(ATA_INVALID_ARGUMENT, "differ in columns", [&] {
-    concat_rows(cpu_context(), x, Variable(random_tensor({4, 3}, 1)));
+    concat_rows(test_context(), x, Variable(random_tensor({4, 3}, 1)));
   });
   expect_error(ATA_INVALID_ARGUMENT, "differ in columns or type", [&] {
-    concat_rows(cpu_context(), x, Variable(random_tensor({4, 2}, 1, DType::kBF16)));
+    concat_rows(test_context(), x, Variable(random_tensor({4, 2}, 1, DType::kBF16)));
   });
 }
 
@@ -85,7 +85,7 @@ TEST(MeanRows, AgreesWithTheOracle) {
     check_op(op_case, tolerance_of(DType::kF32));
   }
   expect_error(ATA_INVALID_ARGUMENT, "runs of 3", [&] {
-    mean_rows(cpu_context(), Variable(random_tensor({4, 2}, 1)), 3);
+    mean_rows(test_context(), Variable(random_tensor({4, 2}, 1)), 3);
   });
 }
 

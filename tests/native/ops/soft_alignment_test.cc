@@ -9,7 +9,7 @@
 namespace ata::testing {
 namespace {
 
-constexpr PatchLayout kLayout = {2, 3, 4};
+constexpr ClipLayout kLayout = {2, 3, 4};
 constexpr int64_t kChannels = 5;
 constexpr float kTemperature = 0.3f;
 
@@ -20,7 +20,7 @@ size_t at(int64_t row, int64_t column, int64_t columns) {
 // C of every frame, from the definition.
 Doubles oracle_trajectories(const Doubles& x) {
   const int64_t n = kLayout.patches;
-  Doubles c(static_cast<size_t>(kLayout.rows() * n));
+  Doubles c(static_cast<size_t>(kLayout.patch_rows() * n));
   const auto cosine = [&](int64_t a, int64_t b) {
     double dot = 0, aa = 0, bb = 0;
     for (int64_t k = 0; k < kChannels; ++k) {
@@ -31,7 +31,7 @@ Doubles oracle_trajectories(const Doubles& x) {
     }
     return dot / std::sqrt(aa * bb);
   };
-  for (int64_t clip = 0; clip < kLayout.batch; ++clip) {
+  for (int64_t clip = 0; clip < kLayout.clips; ++clip) {
     for (int64_t t = 0; t < kLayout.frames; ++t) {
       const int64_t base = (clip * kLayout.frames + t) * n;
       for (int64_t i = 0; i < n; ++i) {
@@ -60,7 +60,7 @@ Doubles oracle_trajectories(const Doubles& x) {
 Doubles oracle_gather(const Doubles& c, const Doubles& x) {
   const int64_t n = kLayout.patches;
   Doubles y(x.size());
-  for (int64_t row = 0; row < kLayout.rows(); ++row) {
+  for (int64_t row = 0; row < kLayout.patch_rows(); ++row) {
     for (int64_t j = 0; j < n; ++j) {
       for (int64_t k = 0; k < kChannels; ++k) {
         y[at(row, k, kChannels)] += c[at(row, j, n)] * x[at(row / n * n + j, k, kChannels)];
@@ -74,7 +74,7 @@ Doubles oracle_scatter(const Doubles& c, const Doubles& x, const Doubles& residu
                        const std::vector<float>& scale) {
   const int64_t n = kLayout.patches;
   Doubles y = residual;
-  for (int64_t row = 0; row < kLayout.rows(); ++row) {
+  for (int64_t row = 0; row < kLayout.patch_rows(); ++row) {
     const int64_t base = row / n * n;
     double through = 0;
     for (int64_t i = 0; i < n; ++i) through += c[at(base + i, row - base, n)];
@@ -90,14 +90,14 @@ Doubles oracle_scatter(const Doubles& c, const Doubles& x, const Doubles& residu
 }
 
 Tensor random_stochastic(uint64_t seed) {
-  Tensor c = random_tensor({kLayout.batch, kLayout.frames, kLayout.patches, kLayout.patches}, seed);
-  for (int64_t i = 0; i < c.count(); ++i) c.data<float>()[i] = std::abs(c.data<float>()[i]) + 0.1f;
-  return c;
+  return mapped(
+      random_tensor({kLayout.clips, kLayout.frames, kLayout.patches, kLayout.patches}, seed),
+      [](float value) { return std::abs(value) + 0.1f; });
 }
 
 std::vector<float> row_scales() {
   std::vector<float> scale;
-  for (int64_t row = 0; row < kLayout.rows(); ++row) {
+  for (int64_t row = 0; row < kLayout.patch_rows(); ++row) {
     scale.push_back(static_cast<float>(row % 3) * 0.75f);
   }
   return scale;
@@ -105,7 +105,7 @@ std::vector<float> row_scales() {
 
 TEST(SoftTrajectories, AgreeWithTheOracle) {
   OpCase op_case;
-  op_case.inputs = {random_tensor({kLayout.rows(), kChannels}, 1)};
+  op_case.inputs = {random_tensor({kLayout.patch_rows(), kChannels}, 1)};
   op_case.op = [](const Context& context, const std::vector<Variable>& in) {
     return soft_trajectories(context, in[0], kLayout, kTemperature);
   };
@@ -114,12 +114,12 @@ TEST(SoftTrajectories, AgreeWithTheOracle) {
 }
 
 TEST(SoftTrajectories, RowsSumToOne) {
-  const Variable x(random_tensor({kLayout.rows(), kChannels}, 3));
-  const Variable c = soft_trajectories(cpu_context(), x, kLayout, 0.01f);
-  for (int64_t row = 0; row < kLayout.rows(); ++row) {
+  const Variable x(random_tensor({kLayout.patch_rows(), kChannels}, 3));
+  const Doubles c = doubles(soft_trajectories(test_context(), x, kLayout, 0.01f).value());
+  for (int64_t row = 0; row < kLayout.patch_rows(); ++row) {
     double sum = 0;
     for (int64_t j = 0; j < kLayout.patches; ++j) {
-      sum += c.value().data<float>()[row * kLayout.patches + j];
+      sum += c[static_cast<size_t>(row * kLayout.patches + j)];
     }
     EXPECT_NEAR(sum, 1, 1e-5);
   }
@@ -127,7 +127,7 @@ TEST(SoftTrajectories, RowsSumToOne) {
 
 TEST(SoftGather, AgreesWithTheOracle) {
   OpCase op_case;
-  op_case.inputs = {random_stochastic(1), random_tensor({kLayout.rows(), kChannels}, 2)};
+  op_case.inputs = {random_stochastic(1), random_tensor({kLayout.patch_rows(), kChannels}, 2)};
   op_case.op = [](const Context& context, const std::vector<Variable>& in) {
     return soft_gather(context, in[0], in[1], kLayout);
   };
@@ -138,12 +138,12 @@ TEST(SoftGather, AgreesWithTheOracle) {
 TEST(SoftScatter, AgreesWithTheOracle) {
   const std::vector<float> scale = row_scales();
   OpCase op_case;
-  op_case.inputs = {random_stochastic(1), random_tensor({kLayout.rows(), kChannels}, 2),
-                    random_tensor({kLayout.rows(), kChannels}, 3)};
+  op_case.inputs = {random_stochastic(1), random_tensor({kLayout.patch_rows(), kChannels}, 2),
+                    random_tensor({kLayout.patch_rows(), kChannels}, 3)};
   op_case.op = [&scale](const Context& context, const std::vector<Variable>& in) {
     // The result may be written over the residual; the checker compares inputs afterwards.
-    const Variable residual = context.tape ? in[2] : Variable(in[2].value().clone(), false);
-    return soft_scatter(context, in[0], in[1], residual, tensor_of({kLayout.rows()}, scale),
+    const Variable residual = context.tape ? in[2] : Variable(context.copy(in[2].value()), false);
+    return soft_scatter(context, in[0], in[1], residual, tensor_of({kLayout.patch_rows()}, scale),
                         kLayout);
   };
   op_case.oracle = [&scale](const std::vector<Doubles>& in) {
@@ -153,13 +153,13 @@ TEST(SoftScatter, AgreesWithTheOracle) {
 }
 
 TEST(SoftAlignment, WholeStepAgreesWithTheOracle) {
-  const std::vector<float> ones(static_cast<size_t>(kLayout.rows()), 1.0f);
+  const std::vector<float> ones(static_cast<size_t>(kLayout.patch_rows()), 1.0f);
   OpCase op_case;
-  op_case.inputs = {random_tensor({kLayout.rows(), kChannels}, 7)};
+  op_case.inputs = {random_tensor({kLayout.patch_rows(), kChannels}, 7)};
   op_case.op = [](const Context& context, const std::vector<Variable>& in) {
     const Variable c = soft_trajectories(context, in[0], kLayout, kTemperature);
     const Variable along = soft_gather(context, c, in[0], kLayout);
-    const Variable residual = context.tape ? in[0] : Variable(in[0].value().clone(), false);
+    const Variable residual = context.tape ? in[0] : Variable(context.copy(in[0].value()), false);
     return soft_scatter(context, c, along, residual, Tensor(), kLayout);
   };
   op_case.oracle = [&ones](const std::vector<Doubles>& in) {
@@ -170,14 +170,14 @@ TEST(SoftAlignment, WholeStepAgreesWithTheOracle) {
 }
 
 TEST(SoftAlignment, RejectsWhatDoesNotFit) {
-  const Variable x(random_tensor({kLayout.rows() - 1, kChannels}, 1));
+  const Variable x(random_tensor({kLayout.patch_rows() - 1, kChannels}, 1));
   expect_error(ATA_INVALID_ARGUMENT, "rows",
-               [&] { soft_trajectories(cpu_context(), x, kLayout, kTemperature); });
-  const Variable fits(random_tensor({kLayout.rows(), kChannels}, 1));
+               [&] { soft_trajectories(test_context(), x, kLayout, kTemperature); });
+  const Variable fits(random_tensor({kLayout.patch_rows(), kChannels}, 1));
   expect_error(ATA_INVALID_ARGUMENT, "temperature",
-               [&] { soft_trajectories(cpu_context(), fits, kLayout, 0.0f); });
+               [&] { soft_trajectories(test_context(), fits, kLayout, 0.0f); });
   expect_error(ATA_INVALID_ARGUMENT, "trajectories have shape", [&] {
-    soft_gather(cpu_context(), Variable(random_tensor({1, 2}, 1)), fits, kLayout);
+    soft_gather(test_context(), Variable(random_tensor({1, 2}, 1)), fits, kLayout);
   });
 }
 

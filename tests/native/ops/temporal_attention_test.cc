@@ -31,6 +31,12 @@ std::vector<int32_t> make_trajectories(Paths paths, int64_t batch, int64_t frame
   return result;
 }
 
+Trajectories along(const ClipLayout& layout, const std::vector<int32_t>& paths) {
+  return trajectories_along(
+      make_context(test_device()),
+      on_host(indices_of({layout.clips, layout.frames, layout.patches}, paths)));
+}
+
 struct TemporalCase {
   DType dtype;
   Paths paths;
@@ -39,12 +45,12 @@ struct TemporalCase {
 OpCase temporal_case(const TemporalCase& c, int64_t batch, int64_t frames, int64_t patches,
                      int64_t dim, int heads) {
   const std::vector<int32_t> paths = make_trajectories(c.paths, batch, frames, patches);
-  const Tensor trajectories =
-      c.paths == Paths::kIdentity ? Tensor() : indices_of({batch, frames, patches}, paths);
+  const Trajectories trajectories =
+      c.paths == Paths::kIdentity ? Trajectories() : along({batch, frames, patches}, paths);
   OpCase op_case;
   op_case.inputs = {random_tensor({batch * frames * patches, 3 * dim}, 1, c.dtype)};
   op_case.op = [=](const Context& context, const std::vector<Variable>& inputs) {
-    return temporal_attention(context, inputs[0], batch, frames, patches, heads, trajectories);
+    return temporal_attention(context, inputs[0], {batch, frames, patches}, heads, trajectories);
   };
   op_case.oracle = [=](const std::vector<Doubles>& inputs) {
     return temporal_attention_oracle(inputs[0], batch, frames, patches, dim, heads, paths);
@@ -83,43 +89,51 @@ INSTANTIATE_TEST_SUITE_P(Cases, TemporalAttention,
 
 TEST(TemporalAttentionOp, IdentityTrajectoriesChangeNothing) {
   const Variable qkv(random_tensor({2 * 4 * 6, 36}, 1));
-  const Tensor identity = indices_of({2, 4, 6}, make_trajectories(Paths::kIdentity, 2, 4, 6));
-  const Context context = cpu_context();
-  const Variable with = temporal_attention(context, qkv, 2, 4, 6, 3, identity);
-  const Variable without = temporal_attention(context, qkv, 2, 4, 6, 3, Tensor());
+  const Trajectories identity = along({2, 4, 6}, make_trajectories(Paths::kIdentity, 2, 4, 6));
+  const Context context = test_context();
+  const Variable with = temporal_attention(context, qkv, {2, 4, 6}, 3, identity);
+  const Variable without = temporal_attention(context, qkv, {2, 4, 6}, 3, {});
   EXPECT_TRUE(same_bits(with.value(), without.value()));
 }
 
 TEST(TemporalAttentionOp, UnvisitedRowsAreZeroAndReported) {
-  const Tensor paths = indices_of({1, 2, 3}, {0, 1, 2, 1, 1, 0});
-  const Context context = cpu_context();
+  const Trajectories paths = along({1, 2, 3}, {0, 1, 2, 1, 1, 0});
+  const Context context = test_context();
   const Variable qkv(random_tensor({6, 12}, 1));
-  const Variable y = temporal_attention(context, qkv, 1, 2, 3, 2, paths);
-  for (int64_t c = 0; c < 4; ++c) EXPECT_EQ(y.value().data<float>()[5 * 4 + c], 0.0f);
-  const Tensor rows = visited_rows(context, paths);
-  EXPECT_TRUE(same_bits(rows, tensor_of({6}, {1, 1, 1, 1, 1, 0})));
-  EXPECT_FALSE(visited_rows(context, indices_of({1, 2, 2}, {0, 1, 1, 0})));
-  EXPECT_FALSE(visited_rows(context, Tensor()));
+  const Doubles y = doubles(temporal_attention(context, qkv, {1, 2, 3}, 2, paths).value());
+  for (size_t c = 0; c < 4; ++c) EXPECT_EQ(y[5 * 4 + c], 0.0);
+  EXPECT_TRUE(same_bits(visited_rows(context, paths), tensor_of({6}, {1, 1, 1, 1, 1, 0})));
+  EXPECT_FALSE(visited_rows(context, along({1, 2, 2}, {0, 1, 1, 0})));
+  EXPECT_FALSE(visited_rows(context, {}));
 }
 
 TEST(TemporalAttentionOp, RejectsWhatDoesNotFit) {
-  const Context context = cpu_context();
+  const Context context = test_context();
   const Variable qkv(random_tensor({6, 12}, 1));
-  const auto run = [&](const Tensor& paths) {
-    temporal_attention(context, qkv, 1, 2, 3, 2, paths);
+  const auto run = [&](const Trajectories& paths) {
+    temporal_attention(context, qkv, {1, 2, 3}, 2, paths);
   };
+  expect_error(ATA_INVALID_ARGUMENT, "outside 0..2", [&] { along({1, 2, 3}, {0, 1, 2, 3, 1, 0}); });
   expect_error(ATA_INVALID_ARGUMENT, "outside 0..2", [&] {
-    run(indices_of({1, 2, 3}, {0, 1, 2, 3, 1, 0}));
-  });
-  expect_error(ATA_INVALID_ARGUMENT, "outside 0..2", [&] {
-    visited_rows(context, indices_of({1, 2, 3}, {0, 1, 2, -1, 1, 0}));
+    along({1, 2, 3}, {0, 1, 2, -1, 1, 0});
   });
   expect_error(ATA_INVALID_ARGUMENT, "not [1, 2, 3]", [&] {
-    run(indices_of({1, 3, 2}, {0, 1, 0, 1, 0, 1}));
+    run(along({1, 3, 2}, {0, 1, 0, 1, 0, 1}));
   });
-  expect_error(ATA_INVALID_ARGUMENT, "must be i32", [&] { run(random_tensor({1, 2, 3}, 1)); });
-  expect_error(ATA_INVALID_ARGUMENT, "need 8",
-               [&] { temporal_attention(context, qkv, 1, 2, 4, 2, Tensor()); });
+  expect_error(ATA_INVALID_ARGUMENT, "must be i32", [&] {
+    trajectories_along(context, Tensor({1, 2, 3}, DType::kF32));
+  });
+  expect_error(ATA_INVALID_ARGUMENT, "need 8", [&] {
+    temporal_attention(context, qkv, {1, 2, 4}, 2, {});
+  });
+}
+
+TEST(CountVisits, ReportsIndicesThatOnlyTheDeviceSees) {
+  const Context context = test_context();
+  Tensor visits = context.empty({1, 2, 3}, DType::kI32);
+  context.run(&Kernels::count_visits, indices_of({1, 2, 3}, {0, 1, 2, 1, 1, 7}), visits);
+  EXPECT_TRUE(same_bits(visits, indices_of({1, 2, 3}, {1, 1, 1, 0, 2, 0})));
+  expect_error(ATA_INVALID_ARGUMENT, "outside the patches", [&] { context.check_status("it"); });
 }
 
 }  // namespace

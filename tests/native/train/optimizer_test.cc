@@ -9,7 +9,7 @@
 
 #include "base/random.h"
 #include "base/threads.h"
-#include "train/optimizer_kernels.h"
+#include "support/devices.h"
 
 namespace ata {
 namespace {
@@ -18,11 +18,11 @@ Tensor random_tensor(int64_t count, uint64_t stream, float deviation = 1.0f) {
   Tensor tensor(Shape{count}, DType::kF32);
   Random random(11, stream);
   for (int64_t i = 0; i < count; ++i) tensor.data<float>()[i] = deviation * random.normal();
-  return tensor;
+  return on_device(tensor);
 }
 
 bool same_bits(const Tensor& a, const Tensor& b) {
-  return a.bytes() == b.bytes() && std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
+  return a.bytes() == b.bytes() && std::memcmp(on_host(a).raw(), on_host(b).raw(), a.bytes()) == 0;
 }
 
 // The update rules as their papers write them, in double precision.
@@ -56,13 +56,15 @@ struct Oracle {
 };
 
 std::vector<double> to_double(const Tensor& tensor) {
-  return {tensor.values<float>().begin(), tensor.values<float>().end()};
+  const Tensor host = on_host(tensor);
+  return {host.values<float>().begin(), host.values<float>().end()};
 }
 
 void expect_close(const Tensor& actual, const std::vector<double>& expected, double tolerance) {
   ASSERT_EQ(actual.count(), static_cast<int64_t>(expected.size()));
+  const std::vector<double> values = to_double(actual);
   for (size_t i = 0; i < expected.size(); ++i) {
-    ASSERT_NEAR(actual.values<float>()[i], expected[i], tolerance) << i;
+    ASSERT_NEAR(values[i], expected[i], tolerance) << i;
   }
 }
 
@@ -95,7 +97,7 @@ void compare_with_oracle(const TrainOptions& options) {
     oracles.push_back(oracle);
     parameters.push_back(make_parameter(p ? "b" : "a", weights, rate_scales[p], decays[p]));
   }
-  Optimizer optimizer(options, parameters);
+  Optimizer optimizer(options, parameters, make_context(test_device()));
   for (int step = 0; step < 20; ++step) {
     const double learning_rate = 0.01 / (1 + step);
     std::vector<Tensor> gradients;
@@ -149,7 +151,8 @@ TEST(Optimizer, KeepsNoMomentsThatTheRuleDoesNotRead) {
   TrainOptions options;
   options.optimizer = ATA_OPTIMIZER_SGD;
   options.momentum = 0.0f;
-  const Optimizer optimizer(options, {make_parameter("a", random_tensor(8, 1), 1.0, 0.0)});
+  const Optimizer optimizer(options, {make_parameter("a", random_tensor(8, 1), 1.0, 0.0)},
+                            make_context(test_device()));
   EXPECT_FALSE(optimizer.parameters()[0].first_moment);
   EXPECT_FALSE(optimizer.parameters()[0].second_moment);
   EXPECT_FALSE(optimizer.parameters()[0].average);
@@ -157,22 +160,28 @@ TEST(Optimizer, KeepsNoMomentsThatTheRuleDoesNotRead) {
 
 TEST(Optimizer, ParametersWithoutGradientStayAsTheyAre) {
   const Tensor weights = random_tensor(100, 1);
-  const Tensor before = weights.clone();
-  Optimizer optimizer(TrainOptions(), {make_parameter("a", weights, 1.0, 0.5),
-                                       make_parameter("b", random_tensor(10, 2), 1.0, 0.5)});
+  const Tensor before = on_host(weights);
+  Optimizer optimizer(
+      TrainOptions(),
+      {make_parameter("a", weights, 1.0, 0.5), make_parameter("b", random_tensor(10, 2), 1.0, 0.5)},
+      make_context(test_device()));
   optimizer.update(0.1, std::vector<Tensor>{Tensor(), random_tensor(10, 3)});
   EXPECT_TRUE(same_bits(weights, before));
 }
 
 TEST(Optimizer, RejectsWhatIsNotFiniteAndChangesNothing) {
   const Tensor weights = random_tensor(100, 1), other = random_tensor(100, 2);
-  const Tensor before = weights.clone();
-  Optimizer optimizer(TrainOptions(), {make_parameter("first", weights, 1.0, 0.0),
-                                       make_parameter("second", other, 1.0, 0.0)});
+  const Tensor before = on_host(weights);
+  Optimizer optimizer(
+      TrainOptions(),
+      {make_parameter("first", weights, 1.0, 0.0), make_parameter("second", other, 1.0, 0.0)},
+      make_context(test_device()));
   for (float bad :
        {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     std::vector<Tensor> gradients = {random_tensor(100, 3), random_tensor(100, 4)};
-    gradients[1].data<float>()[99] = bad;
+    Tensor spoilt = on_host(gradients[1]);
+    spoilt.data<float>()[99] = bad;
+    gradients[1] = on_device(spoilt);
     try {
       optimizer.update(0.1, gradients);
       FAIL();
@@ -193,13 +202,14 @@ TEST(Optimizer, ClipsHugeGradients) {
   TrainOptions options;
   options.optimizer = ATA_OPTIMIZER_SGD;
   options.momentum = 0.0f;
-  Tensor weights = Tensor::zeros(Shape{1000}, DType::kF32);
-  Optimizer optimizer(options, {make_parameter("a", weights, 1.0, 0.0)});
+  const Tensor weights = on_device(Tensor::zeros(Shape{1000}, DType::kF32));
+  Optimizer optimizer(options, {make_parameter("a", weights, 1.0, 0.0)},
+                      make_context(test_device()));
   Tensor gradient(Shape{1000}, DType::kF32);
   std::fill_n(gradient.data<float>(), 1000, 3e38f);
-  const double norm = optimizer.update(1.0, std::vector<Tensor>{gradient});
+  const double norm = optimizer.update(1.0, std::vector<Tensor>{on_device(gradient)});
   EXPECT_NEAR(norm, 3e38 * std::sqrt(1000.0), 1e-6 * norm);
-  EXPECT_NEAR(weights.data<float>()[7], -1.0 / std::sqrt(1000.0), 1e-6);
+  EXPECT_NEAR(to_double(weights)[7], -1.0 / std::sqrt(1000.0), 1e-6);
 }
 
 TEST(Optimizer, TheSameBitsOnAnyNumberOfThreads) {
@@ -211,7 +221,8 @@ TEST(Optimizer, TheSameBitsOnAnyNumberOfThreads) {
   for (int threads = 1; threads <= 3; ++threads) {
     set_thread_count(threads);
     Tensor weights = random_tensor(count, 1);
-    Optimizer optimizer(options, {make_parameter("a", weights, 1.0, 0.05)});
+    Optimizer optimizer(options, {make_parameter("a", weights, 1.0, 0.05)},
+                        make_context(test_device()));
     for (uint64_t step = 0; step < 3; ++step) {
       norms[threads - 1] =
           optimizer.update(0.01, std::vector<Tensor>{random_tensor(count, 10 + step)});
@@ -232,17 +243,17 @@ TEST(Optimizer, RestoreContinuesBitForBit) {
     return std::vector<Tensor>{random_tensor(500, 50 + step)};
   };
   Tensor straight = random_tensor(500, 1);
-  Optimizer first(options, {make_parameter("a", straight, 1.0, 0.05)});
+  Optimizer first(options, {make_parameter("a", straight, 1.0, 0.05)}, make_context(test_device()));
   for (uint64_t step = 0; step < 5; ++step) first.update(0.01, gradient(step));
   TrainedParameter saved = first.parameters()[0];
-  saved.weights = saved.weights.clone();
-  saved.first_moment = saved.first_moment.clone();
-  saved.second_moment = saved.second_moment.clone();
-  saved.average = saved.average.clone();
+  saved.weights = on_host(saved.weights);
+  saved.first_moment = on_host(saved.first_moment);
+  saved.second_moment = on_host(saved.second_moment);
+  saved.average = on_host(saved.average);
   for (uint64_t step = 5; step < 10; ++step) first.update(0.01, gradient(step));
 
   Tensor resumed = random_tensor(500, 2);
-  Optimizer second(options, {make_parameter("a", resumed, 1.0, 0.05)});
+  Optimizer second(options, {make_parameter("a", resumed, 1.0, 0.05)}, make_context(test_device()));
   second.restore(std::vector<TrainedParameter>{saved}, 5);
   for (uint64_t step = 5; step < 10; ++step) second.update(0.01, gradient(step));
   EXPECT_TRUE(same_bits(straight, resumed));
@@ -251,23 +262,23 @@ TEST(Optimizer, RestoreContinuesBitForBit) {
 }
 
 TEST(OptimizerKernels, ScaledSumsTouchEveryElementOnce) {
+  const Context context = test_context();
   for (int64_t count : {0, 1, 15, 16, 17, 1000, 70001}) {
     const Tensor source = random_tensor(count, 1);
-    const Tensor start = random_tensor(count, 2);
     // A sentinel behind the end shows writes out of range.
-    Tensor target(Shape{count + 1}, DType::kF32);
-    std::memcpy(target.raw(), start.raw(), start.bytes());
-    target.data<float>()[count] = 42.0f;
-    add_scaled(count, 0.5f, source.data<float>(), target.data<float>());
-    for (int64_t i = 0; i < count; ++i) {
-      ASSERT_NEAR(target.data<float>()[i], start.data<float>()[i] + 0.5f * source.data<float>()[i],
-                  1e-6f);
+    Tensor all = random_tensor(count + 1, 2);
+    Tensor target = all.slice(0, count);
+    const std::vector<double> x = to_double(source), start = to_double(all);
+    context.run(&Kernels::scale_by, 0.5f, source, /*accumulate=*/true, target);
+    const std::vector<double> sum = to_double(all);
+    context.run(&Kernels::scale_by, -2.0f, source, /*accumulate=*/false, target);
+    const std::vector<double> product = to_double(all);
+    for (size_t i = 0; i < x.size(); ++i) {
+      ASSERT_NEAR(sum[i], start[i] + 0.5 * x[i], 1e-6);
+      ASSERT_EQ(product[i], -2.0 * x[i]);
     }
-    assign_scaled(count, -2.0f, source.data<float>(), target.data<float>());
-    for (int64_t i = 0; i < count; ++i) {
-      ASSERT_EQ(target.data<float>()[i], -2.0f * source.data<float>()[i]);
-    }
-    EXPECT_EQ(target.data<float>()[count], 42.0f);
+    EXPECT_EQ(sum[x.size()], start[x.size()]);
+    EXPECT_EQ(product[x.size()], start[x.size()]);
   }
 }
 

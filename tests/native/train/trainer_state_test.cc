@@ -35,14 +35,17 @@ TEST_P(ResumedTraining, ResumesBitForBit) {
   first.update(1e-3);
   for (int i = 0; i < 10; ++i) step(first);
 
-  const auto resumed = std::make_shared<Model>(fixture.config, [&] {
-    ParameterSet other;
-    for (size_t i = 0; i < fixture.parameters.count(); ++i) {
-      other.add(fixture.parameters.name(i),
-                Tensor::zeros(fixture.parameters.tensor(i).shape(), DType::kF32));
-    }
-    return other;
-  }());
+  const auto resumed = std::make_shared<Model>(
+      fixture.config,
+      [&] {
+        ParameterSet other;
+        for (size_t i = 0; i < fixture.parameters.count(); ++i) {
+          other.add(fixture.parameters.name(i),
+                    Tensor::zeros(fixture.parameters.tensor(i).shape(), DType::kF32));
+        }
+        return other;
+      }(),
+      test_device());
   Trainer second(resumed, rich_options());
   second.load(path);
   EXPECT_EQ(*TensorFile(path).metadata("state"), "the caller's");

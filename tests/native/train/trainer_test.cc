@@ -34,10 +34,11 @@ double change_error(const Model& a, const Model& b, const ParameterSet& start) {
   double worst = 0;
   for (size_t i = 0; i < start.count(); ++i) {
     double difference = 0, norm = 0;
+    const Tensor in_a = weight_of(a, start.name(i)), in_b = weight_of(b, start.name(i));
     for (int64_t k = 0; k < start.tensor(i).count(); ++k) {
       const double s = start.tensor(i).data<float>()[k];
-      const double x = a.parameters().tensor(start.name(i)).data<float>()[k] - s;
-      const double y = b.parameters().tensor(start.name(i)).data<float>()[k] - s;
+      const double x = in_a.data<float>()[k] - s;
+      const double y = in_b.data<float>()[k] - s;
       difference += (x - y) * (x - y);
       norm += y * y;
     }
@@ -308,8 +309,7 @@ TEST_F(TrainerTest, FrozenParametersStayAndAreNotDifferentiated) {
     const std::string& name = fixture.parameters.name(i);
     const bool frozen = name.starts_with("blocks.0.") || name == "cls_token" ||
                         name.find("_embed") != std::string::npos;
-    EXPECT_EQ(same_bits(model->parameters().tensor(name), fixture.parameters.tensor(i)), frozen)
-        << name;
+    EXPECT_EQ(same_bits(weight_of(*model, name), fixture.parameters.tensor(i)), frozen) << name;
     EXPECT_EQ(file.contains("gradient/" + name), !frozen) << name;
     EXPECT_EQ(file.contains("moment1/" + name), !frozen) << name;
     EXPECT_TRUE(file.contains("param/" + name)) << name;
@@ -332,9 +332,9 @@ TEST_F(TrainerTest, FrozenParametersStayAndAreNotDifferentiated) {
 int64_t activation_bytes(const TrainOptions& options) {
   ModelConfig config = Fixture("tiny-divided").config;
   config.depth = 12;
-  Trainer trainer(Model::create(config, 1), options);
+  Trainer trainer(create_model(config, 1), options);
   const Tensor clip = random_clip(config, 8, 1);
-  const int64_t before = memory_statistics().live_bytes;
+  const int64_t before = test_device().memory_statistics().live_bytes;
   trainer.accumulate(clip, labels_of({0, 1, 2, 3, 4, 5, 6, 0}), 1.0f);
   const auto names = trainer.model().parameter_names();
   const auto groups = group_parameters(names, config.depth, options);
@@ -343,7 +343,7 @@ int64_t activation_bytes(const TrainOptions& options) {
     if (groups[i].frozen) continue;
     gradients += static_cast<int64_t>(trainer.model().parameters().tensor(i).bytes());
   }
-  return memory_statistics().live_bytes - before - gradients;
+  return test_device().memory_statistics().live_bytes - before - gradients;
 }
 
 TEST_F(TrainerTest, FreezingPrunesTheBackwardPass) {
@@ -373,7 +373,8 @@ TEST_F(TrainerTest, TheAverageFollowsTheWeights) {
     trainer.accumulate(fixture.get("clip"), fixture.get("labels"), 1.0f);
     trainer.update(1e-2);
     for (size_t i = 0; i < expected.size(); ++i) {
-      const auto values = model->parameters().tensor(fixture.parameters.name(i)).values<float>();
+      const Tensor weights = weight_of(*model, fixture.parameters.name(i));
+      const auto values = weights.values<float>();
       for (size_t k = 0; k < values.size(); ++k) {
         expected[i][k] = 0.75 * expected[i][k] + 0.25 * static_cast<double>(values[k]);
       }
@@ -382,14 +383,15 @@ TEST_F(TrainerTest, TheAverageFollowsTheWeights) {
   const auto averaged = trainer.averaged_model();
   EXPECT_TRUE(averaged->trainable());
   for (size_t i = 0; i < expected.size(); ++i) {
-    const auto values = averaged->parameters().tensor(fixture.parameters.name(i)).values<float>();
+    const Tensor weights = weight_of(*averaged, fixture.parameters.name(i));
+    const auto values = weights.values<float>();
     for (size_t k = 0; k < values.size(); ++k) ASSERT_NEAR(values[k], expected[i][k], 1e-6);
   }
   // A copy: further training leaves it alone.
-  const auto before = averaged->parameters().tensor(0).clone();
+  const auto before = on_host(averaged->parameters().tensor(0));
   trainer.accumulate(fixture.get("clip"), fixture.get("labels"), 1.0f);
   trainer.update(1e-2);
-  EXPECT_TRUE(same_bits(averaged->parameters().tensor(0), before));
+  EXPECT_TRUE(same_bits(on_host(averaged->parameters().tensor(0)), before));
 }
 
 TEST_F(TrainerTest, WithoutAnAverageTheWeightsAreCopied) {
@@ -426,7 +428,7 @@ TEST_F(TrainerTest, TheSeedDecidesTheDraws) {
 
 TEST_F(TrainerTest, NeedsATrainableModelAndGoodOptions) {
   const Fixture fixture("tiny-ata");
-  const auto packed = Model::load(checkpoint(fixture));
+  const auto packed = load_model(checkpoint(fixture));
   error_of(ATA_UNSUPPORTED, [&] { Trainer trainer(packed, TrainOptions()); });
   TrainOptions options;
   options.frozen = "typo.*";

@@ -23,7 +23,7 @@ inline ParameterSet copy(const ParameterSet& parameters) {
 }
 
 inline std::shared_ptr<Model> model_of(const Fixture& fixture) {
-  return std::make_shared<Model>(fixture.config, copy(fixture.parameters));
+  return std::make_shared<Model>(fixture.config, copy(fixture.parameters), test_device());
 }
 
 // Everything at once that draws, averages or clips.
@@ -42,7 +42,8 @@ inline TrainOptions rich_options() {
 
 inline bool same_weights(const Model& a, const Model& b) {
   for (size_t i = 0; i < a.parameters().count(); ++i) {
-    if (!same_bits(a.parameters().tensor(i), b.parameters().tensor(i))) return false;
+    if (!same_bits(on_host(a.parameters().tensor(i)), on_host(b.parameters().tensor(i))))
+      return false;
   }
   return a.parameters().count() == b.parameters().count();
 }

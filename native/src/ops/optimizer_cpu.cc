@@ -1,14 +1,16 @@
-#include "train/optimizer_kernels.h"
+// The element-wise passes of the optimizer: every array is read and written once, since memory
+// bandwidth is what they cost. The same bits on any number of threads.
 
 #include <algorithm>
 #include <cstring>
 #include <vector>
 
-#include "backend/simd_targets.h"
+#include "base/simd_targets.h"
 #include "base/threads.h"
+#include "ops/cpu.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "train/optimizer_kernels.cc"
+#define HWY_TARGET_INCLUDE "ops/optimizer_cpu.cc"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -51,7 +53,7 @@ HWY_INLINE void update_average(F32 d, float average_decay, VecF32 weight, float*
 }
 
 template <bool kAverage>
-void adamw(const AdamwStep& step, int64_t count, const float* gradient, float* first_moment,
+void adamw(const AdamwUpdate& step, int64_t count, const float* gradient, float* first_moment,
            float* second_moment, float* weights, float* average) {
   const F32 d;
   const VecF32 gradient_scale = hn::Set(d, step.gradient_scale);
@@ -77,13 +79,13 @@ void adamw(const AdamwStep& step, int64_t count, const float* gradient, float* f
   });
 }
 
-void adamw_range(const AdamwStep& step, int64_t count, const float* gradient, float* first_moment,
+void adamw_range(const AdamwUpdate& step, int64_t count, const float* gradient, float* first_moment,
                  float* second_moment, float* weights, float* average) {
   const auto kernel = average ? adamw<true> : adamw<false>;
   kernel(step, count, gradient, first_moment, second_moment, weights, average);
 }
 
-void sgd_range(const SgdStep& step, int64_t count, const float* gradient, float* velocity,
+void sgd_range(const SgdUpdate& step, int64_t count, const float* gradient, float* velocity,
                float* weights, float* average) {
   const F32 d;
   const VecF32 gradient_scale = hn::Set(d, step.gradient_scale);
@@ -163,28 +165,12 @@ constexpr int64_t kGrain = 32768;
 // Partial sums are formed over pieces of this size, whatever the number of threads.
 constexpr int64_t kSumPiece = 16384;
 
+float* data_or_null(Tensor& tensor) {
+  return tensor ? tensor.data<float>() : nullptr;
+}
+
 float* offset(float* array, int64_t begin) {
   return array ? array + begin : nullptr;
-}
-
-}  // namespace
-
-void adamw_update(const AdamwStep& step, int64_t count, const float* gradient, float* first_moment,
-                  float* second_moment, float* weights, float* average) {
-  parallel_for(count, kGrain, [&](int64_t begin, int64_t end) {
-    HWY_DYNAMIC_DISPATCH(adamw_range)
-    (step, end - begin, gradient + begin, first_moment + begin, second_moment + begin,
-     weights + begin, offset(average, begin));
-  });
-}
-
-void sgd_update(const SgdStep& step, int64_t count, const float* gradient, float* velocity,
-                float* weights, float* average) {
-  parallel_for(count, kGrain, [&](int64_t begin, int64_t end) {
-    HWY_DYNAMIC_DISPATCH(sgd_range)
-    (step, end - begin, gradient + begin, offset(velocity, begin), weights + begin,
-     offset(average, begin));
-  });
 }
 
 double sum_of_squares(int64_t count, const float* values) {
@@ -202,18 +188,59 @@ double sum_of_squares(int64_t count, const float* values) {
   return total;
 }
 
-void assign_scaled(int64_t count, float scale, const float* source, float* target) {
-  parallel_for(count, kGrain, [&](int64_t begin, int64_t end) {
-    HWY_DYNAMIC_DISPATCH(assign_scaled_range)
-    (end - begin, scale, source + begin, target + begin);
+}  // namespace
+
+namespace cpu {
+
+void adamw(Stream&, std::span<AdamwUpdate> updates) {
+  for (AdamwUpdate& update : updates) {
+    const float* const gradient = update.gradient.data<float>();
+    float* const first_moment = update.first_moment.data<float>();
+    float* const second_moment = update.second_moment.data<float>();
+    float* const weights = update.weights.data<float>();
+    float* const average = data_or_null(update.average);
+    parallel_for(update.gradient.count(), kGrain, [&](int64_t begin, int64_t end) {
+      HWY_DYNAMIC_DISPATCH(adamw_range)
+      (update, end - begin, gradient + begin, first_moment + begin, second_moment + begin,
+       weights + begin, offset(average, begin));
+    });
+  }
+}
+
+void sgd(Stream&, std::span<SgdUpdate> updates) {
+  for (SgdUpdate& update : updates) {
+    const float* const gradient = update.gradient.data<float>();
+    float* const velocity = data_or_null(update.velocity);
+    float* const weights = update.weights.data<float>();
+    float* const average = data_or_null(update.average);
+    parallel_for(update.gradient.count(), kGrain, [&](int64_t begin, int64_t end) {
+      HWY_DYNAMIC_DISPATCH(sgd_range)
+      (update, end - begin, gradient + begin, offset(velocity, begin), weights + begin,
+       offset(average, begin));
+    });
+  }
+}
+
+// In an order that depends on the counts alone.
+void sums_of_squares(Stream&, std::span<const Tensor> x, Tensor& sums) {
+  double* const out = sums.data<double>();
+  for (size_t i = 0; i < x.size(); ++i) out[i] = sum_of_squares(x[i].count(), x[i].data<float>());
+}
+
+void scale_by(Stream&, float factor, const Tensor& x, bool accumulate, Tensor& y) {
+  const float* const source = x.data<float>();
+  float* const target = y.data<float>();
+  parallel_for(x.count(), kGrain, [&](int64_t begin, int64_t end) {
+    if (accumulate) {
+      HWY_DYNAMIC_DISPATCH(add_scaled_range)
+      (end - begin, factor, source + begin, target + begin);
+    } else {
+      HWY_DYNAMIC_DISPATCH(assign_scaled_range)
+      (end - begin, factor, source + begin, target + begin);
+    }
   });
 }
 
-void add_scaled(int64_t count, float scale, const float* source, float* target) {
-  parallel_for(count, kGrain, [&](int64_t begin, int64_t end) {
-    HWY_DYNAMIC_DISPATCH(add_scaled_range)(end - begin, scale, source + begin, target + begin);
-  });
-}
-
+}  // namespace cpu
 }  // namespace ata
 #endif  // HWY_ONCE

@@ -1,8 +1,9 @@
-#include "backend/backend.h"
+#include "ops/devices.h"
 
 #include <charconv>
 #include <string_view>
 
+#include "backend/kernels.h"
 #include "base/text.h"
 
 namespace ata {
@@ -10,7 +11,7 @@ namespace {
 
 constexpr std::string_view kCudaPrefix = "cuda:";
 
-const Kernels& cuda_kernels(int32_t index) {
+Device& cuda_device(int32_t index) {
   static const PluginLoad load = load_plugin(kCudaPlugin, kCudaPluginEntry, kKernelsVersion);
   if (!load.table) {
     fail(ATA_DEVICE_UNAVAILABLE, "device 'cuda' needs ", plugin_file_name(kCudaPlugin),
@@ -23,28 +24,28 @@ const Kernels& cuda_kernels(int32_t index) {
          count, " usable CUDA device", count == 1 ? "" : "s", "; use device 'cpu'",
          count == 0 ? "" : concat(" or 'cuda:0' to 'cuda:", count - 1, "'"));
   }
-  return *plugin->kernels(index);
+  return *plugin->device(index);
 }
 
 }  // namespace
 
-Device parse_device(const std::string& name) {
-  if (name == "cpu") return {Device::Kind::kCpu, 0};
-  if (name == "cuda") return {Device::Kind::kCuda, 0};
+DeviceName parse_device(const std::string& name) {
+  if (name == "cpu") return {DeviceName::Kind::kCpu, 0};
+  if (name == "cuda") return {DeviceName::Kind::kCuda, 0};
   if (name.starts_with(kCudaPrefix)) {
     const char* first = name.data() + kCudaPrefix.size();
     const char* last = name.data() + name.size();
     int32_t index = -1;
     const auto [end, error] = std::from_chars(first, last, index);
-    if (error == std::errc() && end == last && index >= 0) return {Device::Kind::kCuda, index};
+    if (error == std::errc() && end == last && index >= 0) return {DeviceName::Kind::kCuda, index};
   }
   fail(ATA_DEVICE_UNAVAILABLE, "unknown device '", shown(name),
        "'; valid ones are 'cpu', 'cuda' and 'cuda:N' with N from 0");
 }
 
-const Kernels& kernels_for(const std::string& device) {
-  const Device parsed = parse_device(device);
-  return parsed.kind == Device::Kind::kCpu ? cpu_kernels() : cuda_kernels(parsed.index);
+Device& device_by_name(const std::string& name) {
+  const DeviceName parsed = parse_device(name);
+  return parsed.kind == DeviceName::Kind::kCpu ? cpu_device() : cuda_device(parsed.index);
 }
 
 }  // namespace ata

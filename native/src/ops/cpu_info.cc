@@ -1,10 +1,10 @@
-#include "backend/cpu_info.h"
+#include "ops/cpu_info.h"
 
 #include <bit>
 #include <dnnl.hpp>
 
-#include "backend/simd_targets.h"
 #include "base/error.h"
+#include "base/simd_targets.h"
 #include "hwy/highway.h"
 #include "hwy/targets.h"
 #include "ops/matmul_cpu.h"

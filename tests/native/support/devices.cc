@@ -1,0 +1,79 @@
+#include "devices.h"
+
+#include <string>
+
+#include "base/error.h"
+#include "ops/devices.h"
+
+#if !defined(_WIN32)
+#include "fenced_device.h"
+#endif
+
+namespace ata {
+namespace {
+
+Device* current = nullptr;
+
+struct DeviceTolerance {
+  const char* device;
+  DType dtype;
+  Tolerance tolerance;
+};
+// The first that matches: a GPU sums in another order, and divides and takes roots less exactly.
+constexpr DeviceTolerance kTolerances[] = {
+    {"cuda", DType::kF32, {.value = 1e-5, .gradient = 4e-5}},
+    {"cuda", DType::kBF16, {.value = 1e-2, .gradient = 2e-2}},
+    {"", DType::kF32, {.value = 2e-6, .gradient = 1e-5}},
+    {"", DType::kBF16, {.value = 1e-2, .gradient = 2e-2}},
+};
+
+}  // namespace
+
+const std::vector<Device*>& test_devices() {
+  static const std::vector<Device*> devices = [] {
+    std::vector<Device*> found = {&cpu_device()};
+#if !defined(_WIN32)
+    found.push_back(&fenced_device());
+#endif
+    try {
+      found.push_back(&device_by_name("cuda"));
+    } catch (const Error&) {
+      // None here.
+    }
+    return found;
+  }();
+  return devices;
+}
+
+Device& test_device() {
+  return current != nullptr ? *current : cpu_device();
+}
+
+void set_test_device(Device& device) {
+  current = &device;
+}
+
+Context test_context(Tape* tape) {
+  Context context = make_context(test_device());
+  context.stream->allocator = make_workspace(test_device().memory());
+  context.tape = tape;
+  return context;
+}
+
+Tensor on_device(const Tensor& host) {
+  return make_context(test_device()).copy(host);
+}
+
+Tensor on_host(const Tensor& tensor) {
+  return make_context(test_device()).download(tensor);
+}
+
+Tolerance tolerance_of(DType dtype) {
+  const std::string device = test_device().info().name;
+  for (const DeviceTolerance& row : kTolerances) {
+    if (row.dtype == dtype && device.starts_with(row.device)) return row.tolerance;
+  }
+  fail(ATA_INTERNAL, "no tolerance for ", dtype_name(dtype));
+}
+
+}  // namespace ata
