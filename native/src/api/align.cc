@@ -79,6 +79,7 @@ ata_status ata_align(const ata_tensor* features, const ata_alignment_options* op
   return guard([&] {
     require_pointer(features, "features");
     require_pointer(trajectories, "trajectories");
+    const ata::AlignmentOptions checked = alignment_options(options);
     const ata::Tensor& input = features->tensor;
     ata::require(input.dtype() == ata::DType::kF32 && input.rank() == 4, "features is ",
                  ata::dtype_name(input.dtype()), " ", input.shape().to_string(),
@@ -88,8 +89,8 @@ ata_status ata_align(const ata_tensor* features, const ata_alignment_options* op
     const ata::Context context = ata::make_context(ata::cpu_device());
     ata::AlignmentState state;
     ata::Tensor along;
-    const ata::Trajectories result = ata::align(context, rows, layout, alignment_options(options),
-                                                state, similarities ? &along : nullptr);
+    const ata::Trajectories result =
+        ata::align(context, rows, layout, checked, state, similarities ? &along : nullptr);
     auto first = make_handle(result.index ? result.index : ata::identity_trajectories(layout));
     if (similarities) *similarities = make_handle(std::move(along)).release();
     *trajectories = first.release();
