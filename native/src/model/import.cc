@@ -137,8 +137,8 @@ class Importer {
     } else {
       stored = file_.read({info.name, {1, patches + 1, dim}});
     }
-    return resample_positions(context(), Variable(stored), deduced_.grid, deduced_.grid,
-                              config_.grid(), config_.grid(),
+    return resample_positions(make_context(cpu_device()), Variable(stored), deduced_.grid,
+                              deduced_.grid, config_.grid(), config_.grid(),
                               bicubic() ? Resampling::kBicubic : Resampling::kNearest)
         .value();
   }
