@@ -233,11 +233,13 @@ TEST_F(TrainerTest, ALossThatIsNotFiniteIsSaidAndNothingIsAccumulated) {
     const auto model = model_of(fixture);
     Trainer trainer(model, TrainOptions());
     Tensor weight = model->parameters().tensor("blocks.0.mlp.fc2.weight");
-    const float before = weight.data<float>()[0];
-    weight.data<float>()[0] = std::numeric_limits<float>::quiet_NaN();
+    const Tensor before = test_context().download(weight);
+    Tensor damaged = before.clone();
+    damaged.data<float>()[0] = std::numeric_limits<float>::quiet_NaN();
+    test_context().assign(weight, damaged);
     error_of(ATA_NOT_FINITE,
              [&] { trainer.accumulate(fixture.get("clip"), fixture.get("labels"), 1.0f); });
-    weight.data<float>()[0] = before;
+    test_context().assign(weight, before);
     error_of(ATA_INVALID_STATE, [&] { trainer.update(1e-3); });
   }
 }
