@@ -24,8 +24,8 @@ internal static class Names
     public static readonly IReadOnlyDictionary<string, InformationEstimator> Estimator = new Dictionary<string, InformationEstimator>
     {
         ["gaussian"] = InformationEstimator.Gaussian,
-        ["ksg"] = InformationEstimator.NearestNeighbours,
-        ["infonce"] = InformationEstimator.Contrastive,
+        ["ksg"] = InformationEstimator.Ksg,
+        ["infonce"] = InformationEstimator.InfoNce,
     };
 
     public static readonly IReadOnlyDictionary<string, Precision> Precision = new Dictionary<string, Precision>

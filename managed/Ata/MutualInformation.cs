@@ -9,14 +9,14 @@ public enum InformationEstimator
     /// <summary>Closed form for jointly Gaussian variables, from their covariances.</summary>
     Gaussian = 0,
 
-    /// <summary>k nearest neighbours (Kraskov, Stögbauer, Grassberger, 2004), corrected by what they miss on Gaussian
+    /// <summary>KSG: k nearest neighbours (Kraskov, Stögbauer, Grassberger, 2004), corrected by what they miss on Gaussian
     /// samples of the same covariance. For continuous values alone: when more samples than neighbours, and more than
     /// one in a thousand, are tied (as many others as neighbours are equal to them, as patches of a black border are, or
     /// several are equally far from them, as rounded values are) the call throws <see cref="ArgumentException"/>, naming the ties.</summary>
-    NearestNeighbours = 1,
+    Ksg = 1,
 
-    /// <summary>Lower bound by contrast, InfoNCE (van den Oord, Li, Vinyals, 2018).</summary>
-    Contrastive = 2,
+    /// <summary>InfoNCE: lower bound by contrast (van den Oord, Li, Vinyals, 2018).</summary>
+    InfoNce = 2,
 }
 
 /// <summary>How mutual information is estimated.</summary>
@@ -28,11 +28,11 @@ public sealed record InformationOptions
     /// <summary>Samples are first projected to this many principal components; 0 for all.</summary>
     public int Components { get; init; } = 8;
 
-    /// <summary><see cref="InformationEstimator.NearestNeighbours"/>: number of neighbours, at least 1.</summary>
+    /// <summary><see cref="InformationEstimator.Ksg"/>: number of neighbours, at least 1.</summary>
     public int Neighbours { get; init; } = 3;
 
-    /// <summary><see cref="InformationEstimator.NearestNeighbours"/> and
-    /// <see cref="InformationEstimator.Contrastive"/>: at most this many pairs are used, evenly spaced ones; at least
+    /// <summary><see cref="InformationEstimator.Ksg"/> and
+    /// <see cref="InformationEstimator.InfoNce"/>: at most this many pairs are used, evenly spaced ones; at least
     /// 16.</summary>
     public long MaxPairs { get; init; } = 4096;
 

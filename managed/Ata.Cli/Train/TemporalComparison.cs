@@ -123,7 +123,7 @@ internal sealed class TemporalComparison(
         return Enum.GetValues<InformationEstimator>().Select(estimator =>
         {
             InformationJson result = AlignmentInformation.Of(
-                "last block", estimator.ToString(), features, trajectories, new InformationOptions { Estimator = estimator });
+                "last block", Names.Estimator.Of(estimator), features, trajectories, new InformationOptions { Estimator = estimator });
             return new InformationResult(seed, result.Estimator, result.Before, result.After, result.Undefined);
         }).ToArray();
     }
