@@ -37,25 +37,25 @@ internal static class CommandLine
     {
         var root = new RootCommand("Recognises actions in video with Alignment-guided Temporal Attention.")
         {
-            InfoVerb.Create(),
-            ImportVerb.Create(),
-            InitVerb.Create(),
-            PredictVerb.Create(),
-            SampleVerb.Create(),
-            ForwardVerb.Create(),
-            AlignVerb.Create(),
-            BenchVerb.Create(),
-            TrainVerb.Create(),
-            EvalVerb.Create(),
-            CompareVerb.Create(),
-            SynthVerb.Create(),
+            new InfoVerb().Command,
+            new ImportVerb().Command,
+            new InitVerb().Command,
+            new PredictVerb().Command,
+            new SampleVerb().Command,
+            new ForwardVerb().Command,
+            new AlignVerb().Command,
+            new BenchVerb().Command,
+            new TrainVerb().Command,
+            new EvalVerb().Command,
+            new CompareVerb().Command,
+            new SynthVerb().Command,
         };
         root.HelpName = "ata";
         root.Add(Threads);
         root.Add(Verbose);
         foreach (HelpOption help in root.Options.OfType<HelpOption>())
         {
-            help.Action = new HelpWithExamples((HelpAction)help.Action!);
+            help.Action = new VerbHelp((HelpAction)help.Action!);
         }
 
         return root;
@@ -112,13 +112,7 @@ internal static class CommandLine
 
     /// <summary>Gives a verb its work, which runs off the main thread so that Ctrl-C is heard.</summary>
     /// <param name="command">The verb.</param>
-    /// <param name="work">The work; it returns the exit code.</param>
-    public static void SetWork(this Command command, Func<ParseResult, CancellationToken, int> work) =>
-        command.SetWork((parse, _, cancellationToken) => work(parse, cancellationToken));
-
-    /// <summary>Gives a verb its work, which also tells of files that are not on the command line.</summary>
-    /// <param name="command">The verb.</param>
-    /// <param name="work">The work; it returns the exit code.</param>
+    /// <param name="work">The work; it tells the guard of files that are not on the command line, and returns the exit code.</param>
     public static void SetWork(this Command command, Func<ParseResult, FileGuard, CancellationToken, int> work) =>
         command.SetAction((parse, cancellationToken) => Task.Run(
             () =>

@@ -6,11 +6,15 @@ using Ata.Bindings;
 namespace Ata.Cli;
 
 /// <summary>The options by which verbs load a model.</summary>
-internal sealed class ModelArguments
+/// <param name="modelRequired">Whether a model must be named.</param>
+internal sealed class ModelArguments(bool modelRequired = true)
 {
+    private static readonly ModelOptions s_defaults = new();
+
     private readonly Option<string> _device = Device();
 
-    private readonly Option<Precision?> _precision = Options.Choice("--precision", "Arithmetic. Default f32.", Names.Precision);
+    private readonly ValueOption<Precision> _precision =
+        Options.Choice("--precision", "Arithmetic.", Names.Precision).WithDefault(s_defaults.Precision);
 
     private readonly Option<TemporalMode?> _temporal =
         Options.Choice("--temporal", "Temporal mode; the model's if not given.", Names.Temporal);
@@ -22,26 +26,20 @@ internal sealed class ModelArguments
 
     private readonly Option<int?> _imageSize = Options.Whole("--image-size", "Frame size in pixels; the model's if not given.", most: NativeMethods.ATA_MAX_IMAGE_SIZE);
 
-    private readonly Option<PositionInterpolation?> _positions = Options.Choice(
-        "--interpolation", "How positions are interpolated to --image-size: nearest (the default), or bicubic as in timm.", Names.Positions);
-
-    /// <summary>Adds the options to a verb.</summary>
-    public ModelArguments(Command command, bool modelRequired = true)
-    {
-        Path = Options.Input("--model", "Checkpoint (safetensors with a configuration).", modelRequired);
-        foreach (Option option in (Option[])[Path, _device, _precision, _temporal, _alignment, _frames, _imageSize, _positions])
-        {
-            command.Add(option);
-        }
-    }
+    private readonly ValueOption<PositionInterpolation> _positions = Options.Choice(
+        "--interpolation", "How positions are interpolated to --image-size; bicubic is as in timm.", Names.Positions)
+        .WithDefault(s_defaults.BicubicPositions ? PositionInterpolation.Bicubic : PositionInterpolation.Nearest);
 
     /// <summary>The checkpoint.</summary>
-    public Option<string> Path { get; }
+    public Option<string> Path { get; } = Options.Input("--model", "Checkpoint (safetensors with a configuration).", modelRequired);
+
+    /// <summary>All of them, in the order of help.</summary>
+    public IEnumerable<Option> All => [Path, _device, _precision, _temporal, _alignment, _frames, _imageSize, _positions];
 
     // A device that does not exist is a failed job; a name that no device has is a mistake.
     private static Option<string> Device()
     {
-        var option = new Option<string>("--device") { Description = "Device: cpu, cuda or cuda:1. Default cpu.", HelpName = "name" };
+        var option = new Option<string>("--device") { Description = $"Device: cpu, cuda or cuda:1. Default {s_defaults.Device}.", HelpName = "name" };
         option.Validators.Add(result =>
         {
             const string Numbered = "cuda:";
@@ -62,13 +60,13 @@ internal sealed class ModelArguments
     /// <summary>How to load the model.</summary>
     public ModelOptions Of(ParseResult parse, bool trainable = false) => new()
     {
-        Device = parse.GetValue(_device) ?? "cpu",
-        Precision = parse.GetValue(_precision) ?? Precision.Float32,
+        Device = parse.GetValue(_device) ?? s_defaults.Device,
+        Precision = _precision.In(parse),
         Temporal = parse.GetValue(_temporal),
         Alignment = parse.GetValue(_alignment),
         Frames = parse.GetValue(_frames),
         ImageSize = parse.GetValue(_imageSize),
-        BicubicPositions = parse.GetValue(_positions) == PositionInterpolation.Bicubic,
+        BicubicPositions = _positions.In(parse) == PositionInterpolation.Bicubic,
         Trainable = trainable,
     };
 }

@@ -12,7 +12,7 @@ internal static class Options
     public const double MostSingle = float.MaxValue;
 
     /// <summary>A whole number within limits.</summary>
-    public static Option<int?> Whole(string name, string description, int least = 1, int most = int.MaxValue, bool recursive = false) => new(name)
+    public static ValueOption<int> Whole(string name, string description, int least = 1, int most = int.MaxValue, bool recursive = false) => new(name, v => v.ToString(CultureInfo.InvariantCulture))
     {
         Description = description,
         HelpName = "n",
@@ -24,32 +24,32 @@ internal static class Options
     };
 
     /// <summary>A number from 0, or from <paramref name="least"/>, to a limit that is allowed itself.</summary>
-    public static Option<double?> Real(string name, string description, double least = 0, double most = double.MaxValue) =>
+    public static ValueOption<double> Real(string name, string description, double least = 0, double most = double.MaxValue) =>
         Number(name, description, $"at least {Text(least)}{AtMost(most)}", v => v >= least && v <= most);
 
     /// <summary>A number above 0, to a limit that is allowed itself.</summary>
-    public static Option<double?> PositiveReal(string name, string description, double most = double.MaxValue) =>
+    public static ValueOption<double> PositiveReal(string name, string description, double most = double.MaxValue) =>
         Number(name, description, $"above 0{AtMost(most)}", v => v > 0 && v <= most);
 
     /// <summary>A number from 0 to below 1.</summary>
-    public static Option<double?> BelowOne(string name, string description) =>
+    public static ValueOption<double> BelowOne(string name, string description) =>
         Number(name, description, "at least 0 and below 1", v => v >= 0 && (float)v < 1);
 
     /// <summary>A number between 0 and 1, which are not allowed themselves.</summary>
-    public static Option<double?> Fraction(string name, string description) =>
+    public static ValueOption<double> Fraction(string name, string description) =>
         Number(name, description, "above 0 and below 1", v => v > 0 && v < 1);
 
     /// <summary>A seed.</summary>
-    public static Option<ulong?> Seed() => new("--seed")
+    public static ValueOption<ulong> Seed() => new("--seed", v => v.ToString(CultureInfo.InvariantCulture))
     {
-        Description = "Seed of random numbers. Default 0.",
+        Description = "Seed of random numbers.",
         HelpName = "n",
         CustomParser = result => Parse<ulong>(result, $"a whole number of at least 0 and at most {ulong.MaxValue}", _ => true),
     };
 
     /// <summary>One of several names.</summary>
-    public static Option<T?> Choice<T>(string name, string description, IReadOnlyDictionary<string, T> choices)
-        where T : struct => new(name)
+    public static ValueOption<T> Choice<T>(string name, string description, IReadOnlyDictionary<string, T> choices)
+        where T : struct => new(name, choices.Of)
         {
             Description = description,
             HelpName = string.Join('|', choices.Keys),
@@ -96,7 +96,7 @@ internal static class Options
     };
 
     /// <summary>Views of a video: clips in time x crops.</summary>
-    public static Option<(int Clips, int Crops)?> Views(string name, string description) => new(name)
+    public static ValueOption<(int Clips, int Crops)> Views(string name, string description) => new(name, v => string.Create(CultureInfo.InvariantCulture, $"{v.Clips}x{v.Crops}"))
     {
         Description = description,
         HelpName = "CxS",
@@ -114,6 +114,35 @@ internal static class Options
             }
 
             result.AddError($"{name} is '{text}'; it must be clips x crops, such as 10x3, with 1 to {PredictOptions.MostTemporalViews} clips and 1 or 3 crops.");
+            return null;
+        },
+    };
+
+    /// <summary>Width and height of a video.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="description">What it is.</param>
+    /// <param name="least">Smallest side.</param>
+    /// <param name="most">Largest side.</param>
+    public static ValueOption<(int Width, int Height)> FrameSize(string name, string description, int least, int most) => new(name, v => string.Create(CultureInfo.InvariantCulture, $"{v.Width}x{v.Height}"))
+    {
+        Description = description,
+        HelpName = "WxH",
+        CustomParser = result =>
+        {
+            bool IsSide(int pixels) => pixels >= least && pixels <= most && pixels % 2 == 0;
+
+            string text = result.Tokens[0].Value;
+            string[] parts = text.Split('x');
+            if (parts.Length == 2
+                && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out int width)
+                && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int height)
+                && IsSide(width)
+                && IsSide(height))
+            {
+                return (width, height);
+            }
+
+            result.AddError($"{name} is '{text}'; it must be WIDTHxHEIGHT, both even and from {least} to {most}.");
             return null;
         },
     };
@@ -145,6 +174,10 @@ internal static class Options
         }
     }
 
+    /// <summary>A number as people write it.</summary>
+    public static string Text(double value) => value.ToString(
+        value != 0 && Math.Abs(value) is < 1e-4 or >= 1e10 ? "0.#e0" : "0.######", CultureInfo.InvariantCulture);
+
     private static PathOption Path(string name, PathRole role, string description, bool required) => new(name, role)
     {
         Description = description,
@@ -152,7 +185,7 @@ internal static class Options
         Required = required,
     };
 
-    private static Option<double?> Number(string name, string description, string expectation, Func<double, bool> valid) => new(name)
+    private static ValueOption<double> Number(string name, string description, string expectation, Func<double, bool> valid) => new(name, Text)
     {
         Description = description,
         HelpName = "x",
@@ -160,9 +193,6 @@ internal static class Options
     };
 
     private static string AtMost(double most) => most == double.MaxValue ? string.Empty : $" and at most {Text(most)}";
-
-    private static string Text(double value) => value.ToString(
-        value != 0 && Math.Abs(value) is < 1e-4 or >= 1e10 ? "0.#e0" : "0.######", CultureInfo.InvariantCulture);
 
     private static T? Parse<T>(ArgumentResult result, string expectation, Func<T, bool> valid)
         where T : struct, INumber<T>

@@ -14,13 +14,27 @@ internal enum SynthDifficulty
 }
 
 /// <summary>What the clips look like.</summary>
-/// <param name="Width">Width in pixels; even.</param>
-/// <param name="Height">Height in pixels; even.</param>
-/// <param name="Frames">Frames of a clip, at least 2.</param>
-/// <param name="Fps">Frames per second.</param>
-/// <param name="Difficulty">Number of objects, speed, noise.</param>
-internal sealed record SynthOptions(int Width, int Height, int Frames, double Fps, SynthDifficulty Difficulty)
+internal sealed record SynthOptions
 {
+    /// <summary>Smallest and largest width and height.</summary>
+    public const int LeastSide = 32;
+    public const int MostSide = 4096;
+
+    /// <summary>Width in pixels; even.</summary>
+    public int Width { get; init; } = 128;
+
+    /// <summary>Height in pixels; even.</summary>
+    public int Height { get; init; } = 128;
+
+    /// <summary>Frames of a clip, at least 2.</summary>
+    public int Frames { get; init; } = 32;
+
+    /// <summary>Frames per second.</summary>
+    public double Fps { get; init; } = 12;
+
+    /// <summary>Number of objects, speed, noise.</summary>
+    public SynthDifficulty Difficulty { get; init; } = SynthDifficulty.Medium;
+
     /// <summary>Objects that move without acting.</summary>
     public int Distractors => Difficulty switch { SynthDifficulty.Easy => 0, SynthDifficulty.Medium => 1, _ => 3 };
 

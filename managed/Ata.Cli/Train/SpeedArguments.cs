@@ -7,31 +7,28 @@ namespace Ata.Cli.Train;
 /// <summary>The options that only decide how fast videos are read.</summary>
 internal sealed class SpeedArguments
 {
-    private readonly Option<int?> _workers = Options.Whole("--workers", "Threads that decode videos; the result does not depend on them. Default: as many as cores.", most: LoaderOptions.MostWorkers);
-    private readonly Option<int?> _prefetch = Options.Whole("--prefetch", "Batches made ready ahead. Default 2.", most: LoaderOptions.MostPrefetch);
-    private readonly Option<int?> _cache = Options.Whole("--cache", "Megabytes for decoded frames; pays where the videos fit. Default 0.", least: 0);
+    private static readonly TrainerOptions s_defaults = new();
 
-    /// <summary>Adds the options to a verb.</summary>
-    public SpeedArguments(Command command)
-    {
-        command.Add(_workers);
-        command.Add(_prefetch);
-        command.Add(_cache);
-    }
+    private readonly ValueOption<int> _workers = Options.Whole("--workers", "Threads that decode videos; the result does not depend on them. Default: as many as cores.", most: LoaderOptions.MostWorkers);
+    private readonly ValueOption<int> _prefetch = Options.Whole("--prefetch", "Batches made ready ahead.", most: LoaderOptions.MostPrefetch).WithDefault(s_defaults.Prefetch);
+    private readonly ValueOption<int> _cache = Options.Whole("--cache", "Megabytes for decoded frames; pays where the videos fit.", least: 0).WithDefault(s_defaults.CacheMegabytes);
 
-    /// <summary>Applies what was given to the options of training.</summary>
-    public TrainerOptions Apply(ParseResult parse, TrainerOptions options) => options with
-    {
-        Workers = parse.GetValue(_workers) ?? options.Workers,
-        Prefetch = parse.GetValue(_prefetch) ?? options.Prefetch,
-        CacheMegabytes = parse.GetValue(_cache) ?? options.CacheMegabytes,
-    };
+    /// <summary>All of them, in the order of help.</summary>
+    public IEnumerable<Option> All => [_workers, _prefetch, _cache];
 
-    /// <summary>Applies what was given to the options of a loader.</summary>
-    public LoaderOptions Apply(ParseResult parse, LoaderOptions options) => options with
-    {
-        Workers = parse.GetValue(_workers) ?? options.Workers,
-        Prefetch = parse.GetValue(_prefetch) ?? options.Prefetch,
-        CacheMegabytes = parse.GetValue(_cache) ?? options.CacheMegabytes,
-    };
+    /// <summary>What they say.</summary>
+    public Speed Of(ParseResult parse) => new(parse.GetValue(_workers) ?? s_defaults.Workers, _prefetch.In(parse), _cache.In(parse));
+}
+
+/// <summary>How fast videos are read, which no result depends on.</summary>
+/// <param name="Workers">Threads that decode.</param>
+/// <param name="Prefetch">Batches made ready ahead.</param>
+/// <param name="CacheMegabytes">Memory for decoded frames.</param>
+internal sealed record Speed(int Workers, int Prefetch, int CacheMegabytes)
+{
+    /// <summary>Options of training that read so.</summary>
+    public TrainerOptions Applied(TrainerOptions options) => options with { Workers = Workers, Prefetch = Prefetch, CacheMegabytes = CacheMegabytes };
+
+    /// <summary>Options of a loader that reads so.</summary>
+    public LoaderOptions Applied(LoaderOptions options) => options with { Workers = Workers, Prefetch = Prefetch, CacheMegabytes = CacheMegabytes };
 }

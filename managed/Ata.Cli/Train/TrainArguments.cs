@@ -47,19 +47,30 @@ internal static class TrainArguments
         ["loss"] = BestMetric.Loss,
     };
 
+    // The defaults that help shows: those of a configuration that says nothing.
+    private static readonly DataConfig s_data = new();
+    private static readonly TrainerOptions s_training = new();
+    private static readonly LearningRateSchedule s_rate = s_training.LearningRate;
+    private static readonly OptimizerOptions s_optimizer = s_training.Optimizer;
+    private static readonly AugmentationOptions s_augmentation = s_training.Augmentation;
+
     /// <summary>The options that say where videos come from, for training and evaluation.</summary>
-    public static void AddData(ConfigOptions options, string data)
+    /// <param name="data">What --data is.</param>
+    public static ConfigOptions Data(string data)
     {
+        var options = new ConfigOptions();
         options.Add(Options.Input("--data", data), (c, v) => WithData(c, d => d with { Train = v }));
-        options.Add(Options.Choice("--format", "How the lists are written. Default auto: recognised.", s_formats), (c, v) => WithData(c, d => d with { Format = v }));
+        options.Add(Options.Choice("--format", "How the lists are written.", s_formats).WithDefault(s_data.Format, ": recognised"), (c, v) => WithData(c, d => d with { Format = v }));
         options.Add(Options.Input("--root", "Folder that relative paths in lists start from; the list's own if not given."), (c, v) => WithData(c, d => d with { Root = v }));
         options.Add(Options.Input("--labels", "File that names the classes, one a line in the order of their numbers, or the labels JSON of Something-Something."), (c, v) => WithData(c, d => d with { Labels = v }));
-        options.Add(Options.Whole("--fold", "Which split of UCF101 or HMDB51. Default 1.", most: 3), (c, v) => WithData(c, d => d with { Fold = v }));
+        options.Add(Options.Whole("--fold", "Which split of UCF101 or HMDB51.", most: 3).WithDefault(s_data.Fold), (c, v) => WithData(c, d => d with { Fold = v }));
+        return options;
     }
 
     /// <summary>All others.</summary>
-    public static void AddTraining(ConfigOptions options)
+    public static ConfigOptions Training()
     {
+        var options = new ConfigOptions();
         options.Add(Text("--train-split", "name", "Split to train on. Default train, where the list has splits."), (c, v) => WithData(c, d => d with { TrainSplit = v }));
         options.Add(Options.Input("--val", "List or folder of validation videos."), (c, v) => WithData(c, d => d with { Validation = v }));
         options.Add(Text("--val-split", "name", "Split of the training list to validate on. Default val, where the list has it."), (c, v) => WithData(c, d => d with { ValidationSplit = v }));
@@ -68,6 +79,7 @@ internal static class TrainArguments
         AddOptimization(options);
         AddClips(options);
         AddRun(options);
+        return options;
     }
 
     private static void AddModel(ConfigOptions options)
@@ -86,60 +98,60 @@ internal static class TrainArguments
 
     private static void AddOptimization(ConfigOptions options)
     {
-        options.Add(Options.PositiveReal("--epochs", "Passes over the training videos. Default 30.", TrainerOptions.MostEpochs), (c, v) => WithTraining(c, t => t with { Epochs = v, Steps = null }));
+        options.Add(Options.PositiveReal("--epochs", "Passes over the training videos.", TrainerOptions.MostEpochs).WithDefault(s_training.Epochs), (c, v) => WithTraining(c, t => t with { Epochs = v, Steps = null }));
         options.Add(Options.Whole("--steps", "Updates of the whole run, instead of --epochs."), (c, v) => WithTraining(c, t => t with { Steps = v }));
-        options.Add(Options.Whole("--batch", "Clips of one batch. Default 8.", most: LoaderOptions.MostBatchSize), (c, v) => WithTraining(c, t => t with { BatchSize = v }));
-        options.Add(Options.Whole("--accumulate", "Batches whose gradients are added up for one update. Default 1.", most: TrainerOptions.MostAccumulate), (c, v) => WithTraining(c, t => t with { Accumulate = v }));
-        options.Add(Options.PositiveReal("--lr", "Largest learning rate. Default 0.001."), (c, v) => WithRate(c, r => r with { Peak = v }));
-        options.Add(Options.Choice("--schedule", "How the learning rate falls. Default cosine.", s_schedules), (c, v) => WithRate(c, r => r with { Kind = v }));
-        options.Add(Options.Whole("--warmup", "Updates over which the learning rate rises. Default 0.", least: 0), (c, v) => WithRate(c, r => r with { WarmUpSteps = v }));
-        options.Add(Options.Real("--final-lr", "Cosine: last learning rate as a fraction of the largest. Default 0.01.", most: 1), (c, v) => WithRate(c, r => r with { FinalFraction = v }));
-        options.Add(Options.Choice("--optimizer", "Update rule. Default adamw.", s_optimizers), (c, v) => WithOptimizer(c, o => o with { Kind = v }));
-        options.Add(Options.BelowOne("--momentum", "Momentum of sgd. Default 0.9."), (c, v) => WithOptimizer(c, o => o with { Momentum = (float)v }));
-        options.Add(Options.Real("--weight-decay", "Weight decay; biases, norms and embeddings have none. Default 0.05.", most: Options.MostSingle), (c, v) => WithOptimizer(c, o => o with { WeightDecay = (float)v }));
-        options.Add(Options.PositiveReal("--layer-decay", "Factor of the learning rate from block to block towards the input. Default 1.", 1), (c, v) => WithOptimizer(c, o => o with { LayerDecay = (float)v }));
-        options.Add(Options.PositiveReal("--new-lr-scale", "Factor of the learning rate of new parameters. Default 1.", Options.MostSingle), (c, v) => WithOptimizer(c, o => o with { NewParameterScale = (float)v }));
-        options.Add(Text("--new", "patterns", "New parameters, comma-separated. Default *temporal_*,time_embed,head.*"), (c, v) => WithOptimizer(c, o => o with { NewParameters = v }));
+        options.Add(Options.Whole("--batch", "Clips of one batch.", most: LoaderOptions.MostBatchSize).WithDefault(s_training.BatchSize), (c, v) => WithTraining(c, t => t with { BatchSize = v }));
+        options.Add(Options.Whole("--accumulate", "Batches whose gradients are added up for one update.", most: TrainerOptions.MostAccumulate).WithDefault(s_training.Accumulate), (c, v) => WithTraining(c, t => t with { Accumulate = v }));
+        options.Add(Options.PositiveReal("--lr", "Largest learning rate.").WithDefault(s_rate.Peak), (c, v) => WithRate(c, r => r with { Peak = v }));
+        options.Add(Options.Choice("--schedule", "How the learning rate falls.", s_schedules).WithDefault(s_rate.Kind), (c, v) => WithRate(c, r => r with { Kind = v }));
+        options.Add(Options.Whole("--warmup", "Updates over which the learning rate rises.", least: 0).WithDefault(s_rate.WarmUpSteps), (c, v) => WithRate(c, r => r with { WarmUpSteps = v }));
+        options.Add(Options.Real("--final-lr", "Cosine: last learning rate as a fraction of the largest.", most: 1).WithDefault(s_rate.FinalFraction), (c, v) => WithRate(c, r => r with { FinalFraction = v }));
+        options.Add(Options.Choice("--optimizer", "Update rule.", s_optimizers).WithDefault(s_optimizer.Kind), (c, v) => WithOptimizer(c, o => o with { Kind = v }));
+        options.Add(Options.BelowOne("--momentum", "Momentum of sgd.").WithDefault(s_optimizer.Momentum), (c, v) => WithOptimizer(c, o => o with { Momentum = (float)v }));
+        options.Add(Options.Real("--weight-decay", "Weight decay; biases, norms and embeddings have none.", most: Options.MostSingle).WithDefault(s_optimizer.WeightDecay), (c, v) => WithOptimizer(c, o => o with { WeightDecay = (float)v }));
+        options.Add(Options.PositiveReal("--layer-decay", "Factor of the learning rate from block to block towards the input.", 1).WithDefault(s_optimizer.LayerDecay), (c, v) => WithOptimizer(c, o => o with { LayerDecay = (float)v }));
+        options.Add(Options.PositiveReal("--new-lr-scale", "Factor of the learning rate of new parameters.", Options.MostSingle).WithDefault(s_optimizer.NewParameterScale), (c, v) => WithOptimizer(c, o => o with { NewParameterScale = (float)v }));
+        options.Add(Text("--new", "patterns", "New parameters, comma-separated, such as *temporal_*,head.*; the temporal modules, the time embedding and the head if not given."), (c, v) => WithOptimizer(c, o => o with { NewParameters = v }));
         options.Add(Text("--freeze", "patterns", "Parameters that are not trained, comma-separated, such as patch_embed.*,blocks.0.*"), (c, v) => WithOptimizer(c, o => o with { Frozen = v }));
-        options.Add(Options.Real("--clip-norm", "Largest norm of the gradient; 0 for no clipping. Default 1.", most: Options.MostSingle), (c, v) => WithOptimizer(c, o => o with { ClipNorm = (float)v }));
-        options.Add(Options.BelowOne("--label-smoothing", "Label smoothing. Default 0."), (c, v) => WithOptimizer(c, o => o with { LabelSmoothing = (float)v }));
-        options.Add(Options.BelowOne("--stochastic-depth", "Probability of dropping the last block's branches. Default 0."), (c, v) => WithOptimizer(c, o => o with { StochasticDepth = (float)v }));
-        options.Add(Options.BelowOne("--dropout", "Dropout probability. Default 0."), (c, v) => WithOptimizer(c, o => o with { Dropout = (float)v }));
-        options.Add(Options.BelowOne("--ema", "Decay of the average of the weights, such as 0.999; 0 for none. Default 0."), (c, v) => WithOptimizer(c, o => o with { AverageDecay = (float)v }));
-        options.Add(Options.Choice("--precision", "Arithmetic. Default f32.", Names.Precision), (c, v) => WithOptimizer(c, o => o with { Precision = v }));
+        options.Add(Options.Real("--clip-norm", "Largest norm of the gradient; 0 for no clipping.", most: Options.MostSingle).WithDefault(s_optimizer.ClipNorm), (c, v) => WithOptimizer(c, o => o with { ClipNorm = (float)v }));
+        options.Add(Options.BelowOne("--label-smoothing", "Label smoothing.").WithDefault(s_optimizer.LabelSmoothing), (c, v) => WithOptimizer(c, o => o with { LabelSmoothing = (float)v }));
+        options.Add(Options.BelowOne("--stochastic-depth", "Probability of dropping the last block's branches.").WithDefault(s_optimizer.StochasticDepth), (c, v) => WithOptimizer(c, o => o with { StochasticDepth = (float)v }));
+        options.Add(Options.BelowOne("--dropout", "Dropout probability.").WithDefault(s_optimizer.Dropout), (c, v) => WithOptimizer(c, o => o with { Dropout = (float)v }));
+        options.Add(Options.BelowOne("--ema", "Decay of the average of the weights, such as 0.999; 0 for none.").WithDefault(s_optimizer.AverageDecay), (c, v) => WithOptimizer(c, o => o with { AverageDecay = (float)v }));
+        options.Add(Options.Choice("--precision", "Arithmetic.", Names.Precision).WithDefault(s_optimizer.Precision), (c, v) => WithOptimizer(c, o => o with { Precision = v }));
         options.Add("--recompute", "Compute activations again in the backward pass: less memory, more time.", c => WithOptimizer(c, o => o with { Recompute = true }));
     }
 
     private static void AddClips(ConfigOptions options)
     {
-        options.Add(Options.PositiveReal("--stride", "Distance between frames, in frames. Default 4.", NativeMethods.ATA_MAX_RATE), (c, v) => WithTraining(c, t => t with { Stride = v }));
+        options.Add(Options.PositiveReal("--stride", "Distance between frames, in frames.", NativeMethods.ATA_MAX_RATE).WithDefault(s_training.Stride), (c, v) => WithTraining(c, t => t with { Stride = v }));
         options.Add(Options.PositiveReal("--fps", "Rate that the stride counts in; each video's own if not given.", NativeMethods.ATA_MAX_RATE), (c, v) => WithTraining(c, t => t with { FramesPerSecond = v }));
         options.Add("--segments", "One frame from each of equal segments of the whole video, instead of a stride.", c => WithTraining(c, t => t with { Spread = FrameSpread.Segments }));
         options.Add("--balance-classes", "Draw every class equally often, instead of every video once in a pass.", c => WithTraining(c, t => t with { BalanceClasses = true }));
-        options.Add(Options.Choice("--crop", "Part of the frames that training clips show. Default random.", s_crops), (c, v) => WithAugmentation(c, a => a with { Crop = v }));
-        options.Add(Options.PositiveReal("--min-area", "Smallest random crop as a fraction of the frame. Default 0.5.", 1), (c, v) => WithAugmentation(c, a => a with { MinArea = v }));
-        options.Add(Options.Real("--flip", "Probability of mirroring a clip. Default 0.5.", most: 1), (c, v) => WithAugmentation(c, a => a with { FlipProbability = v }));
+        options.Add(Options.Choice("--crop", "Part of the frames that training clips show.", s_crops).WithDefault(s_augmentation.Crop), (c, v) => WithAugmentation(c, a => a with { Crop = v }));
+        options.Add(Options.PositiveReal("--min-area", "Smallest random crop as a fraction of the frame.", 1).WithDefault(s_augmentation.MinArea), (c, v) => WithAugmentation(c, a => a with { MinArea = v }));
+        options.Add(Options.Real("--flip", "Probability of mirroring a clip.", most: 1).WithDefault(s_augmentation.FlipProbability), (c, v) => WithAugmentation(c, a => a with { FlipProbability = v }));
         options.Add(Text("--no-flip-labels", "patterns", "Labels whose clips are never mirrored, comma-separated, such as *left*,*right*"), (c, v) => WithAugmentation(c, a => a with { DirectionSensitive = v.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) }));
-        options.Add(Options.Real("--color-jitter", "Largest relative change of brightness, contrast and saturation. Default 0.", most: 1), (c, v) => WithAugmentation(c, a => a with { ColorJitter = v }));
-        options.Add(Options.Real("--hue-jitter", "Largest rotation of the hue, up to 0.5. Default 0.", most: 0.5), (c, v) => WithAugmentation(c, a => a with { HueJitter = v }));
-        options.Add(Options.Whole("--rand-augment", "Operations of RandAugment on each clip. Default 0.", least: 0, most: AugmentationOptions.MostOperations), (c, v) => WithAugmentation(c, a => a with { RandAugmentOperations = v }));
-        options.Add(Options.Real("--magnitude", "Strength of RandAugment, 0 to 10. Default 7.", most: 10), (c, v) => WithAugmentation(c, a => a with { RandAugmentMagnitude = v }));
-        options.Add(Options.Real("--erase", "Probability of filling a rectangle with noise. Default 0.", most: 1), (c, v) => WithAugmentation(c, a => a with { ErasingProbability = v }));
-        options.Add(Options.Real("--mixup", "Parameter of mixup. Default 0: none.", most: AugmentationOptions.MostMixing), (c, v) => WithAugmentation(c, a => a with { Mixup = v }));
-        options.Add(Options.Real("--cutmix", "Parameter of CutMix. Default 0: none.", most: AugmentationOptions.MostMixing), (c, v) => WithAugmentation(c, a => a with { CutMix = v }));
+        options.Add(Options.Real("--color-jitter", "Largest relative change of brightness, contrast and saturation.", most: 1).WithDefault(s_augmentation.ColorJitter), (c, v) => WithAugmentation(c, a => a with { ColorJitter = v }));
+        options.Add(Options.Real("--hue-jitter", "Largest rotation of the hue, up to 0.5.", most: 0.5).WithDefault(s_augmentation.HueJitter), (c, v) => WithAugmentation(c, a => a with { HueJitter = v }));
+        options.Add(Options.Whole("--rand-augment", "Operations of RandAugment on each clip.", least: 0, most: AugmentationOptions.MostOperations).WithDefault(s_augmentation.RandAugmentOperations), (c, v) => WithAugmentation(c, a => a with { RandAugmentOperations = v }));
+        options.Add(Options.Real("--magnitude", "Strength of RandAugment, 0 to 10.", most: 10).WithDefault(s_augmentation.RandAugmentMagnitude), (c, v) => WithAugmentation(c, a => a with { RandAugmentMagnitude = v }));
+        options.Add(Options.Real("--erase", "Probability of filling a rectangle with noise.", most: 1).WithDefault(s_augmentation.ErasingProbability), (c, v) => WithAugmentation(c, a => a with { ErasingProbability = v }));
+        options.Add(Options.Real("--mixup", "Parameter of mixup.", most: AugmentationOptions.MostMixing).WithDefault(s_augmentation.Mixup, ": none"), (c, v) => WithAugmentation(c, a => a with { Mixup = v }));
+        options.Add(Options.Real("--cutmix", "Parameter of CutMix.", most: AugmentationOptions.MostMixing).WithDefault(s_augmentation.CutMix, ": none"), (c, v) => WithAugmentation(c, a => a with { CutMix = v }));
     }
 
     private static void AddRun(ConfigOptions options)
     {
-        options.Add(Options.Seed(), (c, v) => WithTraining(c, t => t with { Seed = v }));
-        options.Add(Options.Real("--val-every", "Passes over the data between validations; 0 for one at the end only. Default 1."), (c, v) => WithTraining(c, t => t with { ValidateEveryEpochs = v }));
+        options.Add(Options.Seed().WithDefault(s_training.Seed), (c, v) => WithTraining(c, t => t with { Seed = v }));
+        options.Add(Options.Real("--val-every", "Passes over the data between validations; 0 for one at the end only.").WithDefault(s_training.ValidateEveryEpochs), (c, v) => WithTraining(c, t => t with { ValidateEveryEpochs = v }));
         options.Add(Options.Whole("--val-steps", "Updates between validations, instead of --val-every."), (c, v) => WithTraining(c, t => t with { ValidateEverySteps = v }));
-        options.Add(Options.Views("--val-views", "Views of a validation video: clips in time x crops. Default 1x1."), (c, v) => WithTraining(c, t => t with { ValidationClips = v.Clips, ValidationCrops = v.Crops }));
-        options.Add(Options.Choice("--best-by", "By which number of a validation the best model is kept. Default top1.", s_metrics), (c, v) => WithTraining(c, t => t with { BestBy = v }));
+        options.Add(Options.Views("--val-views", "Views of a validation video: clips in time x crops.").WithDefault((s_training.ValidationClips, s_training.ValidationCrops)), (c, v) => WithTraining(c, t => t with { ValidationClips = v.Clips, ValidationCrops = v.Crops }));
+        options.Add(Options.Choice("--best-by", "By which number of a validation the best model is kept.", s_metrics).WithDefault(s_training.BestBy), (c, v) => WithTraining(c, t => t with { BestBy = v }));
         options.Add(Options.Whole("--early-stop", "End after so many validations without a better one."), (c, v) => WithTraining(c, t => t with { EarlyStopping = v }));
         options.Add(Options.Whole("--checkpoint-steps", "Updates between checkpoints; one after each validation if not given."), (c, v) => WithTraining(c, t => t with { CheckpointEverySteps = v }));
-        options.Add(Options.Whole("--log-steps", "Updates between records of the metrics. Default 10."), (c, v) => WithTraining(c, t => t with { LogEverySteps = v }));
-        options.Add(Options.Real("--max-broken", "Share of the videos that may be unreadable before the run fails. Default 0.1.", most: 1), (c, v) => WithTraining(c, t => t with { AllowedBroken = v }));
+        options.Add(Options.Whole("--log-steps", "Updates between records of the metrics.").WithDefault(s_training.LogEverySteps), (c, v) => WithTraining(c, t => t with { LogEverySteps = v }));
+        options.Add(Options.Real("--max-broken", "Share of the videos that may be unreadable before the run fails.", most: 1).WithDefault(s_training.AllowedBroken), (c, v) => WithTraining(c, t => t with { AllowedBroken = v }));
     }
 
     private static Option<string> Text(string name, string kind, string description) => new(name) { Description = description, HelpName = kind };

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Diagnostics;
 using System.Globalization;
 using Ata.Bindings;
@@ -10,144 +11,211 @@ using Spectre.Console;
 namespace Ata.Cli.Verbs;
 
 /// <summary><c>ata align</c>: aligns the frames of a clip and shows it.</summary>
-internal static class AlignVerb
+internal sealed class AlignVerb : Verb<AlignVerb.Arguments>
 {
-    public static Command Create()
+    private const string OrTheModels = "; with a model the model's";
+
+    private static readonly AlignmentOptions s_alignment = new();
+    private static readonly ClipOptions s_clip = new();
+
+    private readonly PathArgument _clip = new("clip", PathRole.Input) { Description = "Video file, or folder of numbered JPEG or PNG frames." };
+    private readonly ModelArguments _model = new(modelRequired: false);
+    private readonly SamplingArguments _sampling = new();
+    private readonly Option<string> _overlay = Options.Output(
+        "--overlay", "Video (.mp4, .mkv, .webm, .avi) or contact sheet (.png, .jpg) in which trajectories keep their colour.");
+    private readonly Option<string> _html = Options.Output("--html", "Page (.html) to explore the alignment in a browser; it needs no network.");
+    private readonly ValueOption<int> _block = Options.Whole("--block", "Block of the model whose incoming tokens are aligned.", least: 0, most: NativeMethods.ATA_MAX_DEPTH).WithDefault(0);
+    private readonly ValueOption<int> _size = Options.Whole("--size", "Without a model: height and width of the crop in pixels.", most: NativeMethods.ATA_MAX_IMAGE_SIZE).WithDefault(s_clip.Size);
+    private readonly ValueOption<int> _patchSize = Options.Whole("--patch-size", "Without a model: height and width of a patch in pixels.", most: NativeMethods.ATA_MAX_IMAGE_SIZE).WithDefault(16);
+    private readonly ValueOption<int> _window = Options.Whole("--window", "Alignment window: largest move in patches.", least: 0, most: NativeMethods.ATA_MAX_IMAGE_SIZE)
+        .WithDefault(s_alignment.WindowRadius, OrTheModels);
+    private readonly ValueOption<double> _temperature = Options.Real("--temperature", "Alignment sinkhorn: temperature.", 1e-6, Options.MostSingle)
+        .WithDefault(s_alignment.Temperature, OrTheModels);
+    private readonly ValueOption<int> _iterations = Options.Whole("--iterations", "Alignment sinkhorn: iterations.", most: NativeMethods.ATA_MAX_ITERATIONS)
+        .WithDefault(s_alignment.Iterations, OrTheModels);
+    private readonly Option<bool> _information = new("--information")
     {
-        var command = new Verb(
+        Description = "Estimate the mutual information between patches of neighbouring frames before and after alignment; with --model and no --block, for every block.",
+    };
+
+    private readonly ValueOption<int> _components = Options.Whole("--components", "Principal components that --information projects to; 0 for all.", least: 0)
+        .WithDefault(new InformationOptions().Components);
+    private readonly Option<bool> _json = Options.Json();
+
+    public AlignVerb()
+        : base(
             "align",
             "Aligns the frames of a clip patch by patch, and shows where patches go.",
             "ata align clip.mp4 --overlay aligned.mp4",
             "ata align clip.mp4 --html aligned.html",
             "ata align clip.mp4 --frames 16 --stride 2 --alignment window --window 2 --overlay sheet.png",
             "ata align clip.mp4 --model model.safetensors --block 6 --json",
-            "ata align clip.mp4 --model model.safetensors --information");
-        var clip = new PathArgument("clip", PathRole.Input) { Description = "Video file, or folder of numbered JPEG or PNG frames." };
-        Option<string> overlay = Options.Output(
-            "--overlay", "Video (.mp4, .mkv, .webm, .avi) or contact sheet (.png, .jpg) in which trajectories keep their colour.");
-        Option<string> html = Options.Output("--html", "Page (.html) to explore the alignment in a browser; it needs no network.");
-        Option<int?> block = Options.Whole("--block", "Block of the model whose incoming tokens are aligned. Default 0.", least: 0, most: NativeMethods.ATA_MAX_DEPTH);
-        Option<int?> size = Options.Whole("--size", "Without a model: height and width of the crop in pixels. Default 224.", most: NativeMethods.ATA_MAX_IMAGE_SIZE);
-        Option<int?> patchSize = Options.Whole("--patch-size", "Without a model: height and width of a patch in pixels. Default 16.", most: NativeMethods.ATA_MAX_IMAGE_SIZE);
-        Option<int?> window = Options.Whole("--window", "Alignment window: largest move in patches. Default 3.", least: 0, most: NativeMethods.ATA_MAX_IMAGE_SIZE);
-        Option<double?> temperature = Options.Real("--temperature", "Alignment sinkhorn: temperature. Default 0.05.", 1e-6, Options.MostSingle);
-        Option<int?> iterations = Options.Whole("--iterations", "Alignment sinkhorn: iterations. Default 50.", most: NativeMethods.ATA_MAX_ITERATIONS);
-        var information = new Option<bool>("--information")
+            "ata align clip.mp4 --model model.safetensors --information")
+    {
+        Command.Add(_clip);
+        Add([.. _model.All, .. _sampling.All, _overlay, _html, _block, _size, _patchSize, _window, _temperature, _iterations, _information, _components, _json]);
+        Command.Validators.Add(_sampling.Validate);
+        Command.Validators.Add(Validate);
+    }
+
+    /// <summary>What a command line means.</summary>
+    internal sealed record Arguments
+    {
+        public required string Clip { get; init; }
+
+        /// <summary>The model whose tokens are aligned; null for raw patches.</summary>
+        public string? Model { get; init; }
+
+        public required ModelOptions Loading { get; init; }
+
+        /// <summary>The block that was asked for; null for the first, and for all blocks' information.</summary>
+        public int? Block { get; init; }
+
+        /// <summary>The clip without a model; with one, only its frames' places in time hold.</summary>
+        public required ClipOptions Sampling { get; init; }
+
+        /// <summary>Without a model: height and width of a patch.</summary>
+        public int PatchSize { get; init; }
+
+        /// <summary>The alignment without a model.</summary>
+        public required AlignmentOptions Alignment { get; init; }
+
+        public string? Overlay { get; init; }
+
+        public string? Html { get; init; }
+
+        public bool Information { get; init; }
+
+        public int Components { get; init; }
+
+        public bool Json { get; init; }
+    }
+
+    public override Arguments Parse(ParseResult parse)
+    {
+        string? overlay = parse.GetValue(_overlay);
+        if (overlay is not null)
         {
-            Description = "Estimate the mutual information between patches of neighbouring frames before and after alignment; with --model and no --block, for every block.",
-        };
-        Option<int?> components = Options.Whole(
-            "--components", "Principal components that --information projects to; 0 for all. Default 8.", least: 0);
-        Option<bool> json = Options.Json();
-        command.Add(clip);
-        var model = new ModelArguments(command, modelRequired: false);
-        var sampling = new SamplingArguments(command);
-        foreach (Option option in (Option[])[overlay, html, block, size, patchSize, window, temperature, iterations, information, components, json])
-        {
-            command.Add(option);
+            RequireOverlayFormat(overlay);
         }
 
-        command.Validators.Add(result =>
+        string? html = parse.GetValue(_html);
+        if (html is not null && Path.GetExtension(html).ToLowerInvariant() is not (".html" or ".htm"))
         {
-            bool hasModel = result.GetResult(model.Path) is not null;
-            foreach (Option option in hasModel ? (Option[])[size, patchSize] : [block])
-            {
-                if (result.GetResult(option) is not null)
-                {
-                    result.AddError(hasModel
-                        ? $"{option.Name} and --model exclude each other: the model decides it."
-                        : $"{option.Name} needs --model.");
-                }
-            }
+            throw new UsageException($"--html is '{html}'; it must end in .html.");
+        }
 
-            if (model.AlignmentOf(result) == AlignmentMethod.Soft)
-            {
-                result.AddError("--alignment is 'soft', which has no trajectories to show; choose another alignment.");
-            }
-
-            if (result.GetResult(components) is not null && !result.ValueOf(information))
-            {
-                result.AddError("--components needs --information.");
-            }
-        });
-        command.SetWork((parse, cancellationToken) =>
+        ModelOptions loading = _model.Of(parse);
+        return new Arguments
         {
-            ModelOptions modelOptions = model.Of(parse);
-            string? overlayPath = parse.GetValue(overlay);
-            if (overlayPath is not null)
+            Clip = parse.GetRequiredValue(_clip),
+            Model = parse.GetValue(_model.Path),
+            Loading = loading with
             {
-                RequireOverlayFormat(overlayPath);
+                WindowRadius = parse.GetValue(_window),
+                Temperature = (float?)parse.GetValue(_temperature),
+                Iterations = parse.GetValue(_iterations),
+            },
+            Block = parse.GetValue(_block),
+            Sampling = _sampling.Of(parse) with { Frames = loading.Frames ?? s_clip.Frames, Size = _size.In(parse) },
+            PatchSize = _patchSize.In(parse),
+            Alignment = new AlignmentOptions
+            {
+                Method = loading.Alignment ?? s_alignment.Method,
+                WindowRadius = _window.In(parse),
+                Temperature = (float)_temperature.In(parse),
+                Iterations = _iterations.In(parse),
+            },
+            Overlay = overlay,
+            Html = html,
+            Information = parse.GetValue(_information),
+            Components = _components.In(parse),
+            Json = parse.GetValue(_json),
+        };
+    }
+
+    protected override int Run(Arguments arguments, FileGuard files, CancellationToken cancellationToken)
+    {
+        using Model? model = arguments.Model is { } path ? Model.Load(path, arguments.Loading) : null;
+        AlignmentOptions alignment = model is null ? arguments.Alignment : AlignmentOf(model.Config);
+        using VideoReader video = VideoReader.Open(arguments.Clip);
+        using VideoClip clip = video.Sample(model is null ? arguments.Sampling : For(model.Config, arguments.Sampling), cancellationToken);
+        int patchSize = model?.Config.PatchSize ?? arguments.PatchSize;
+        using AtaTensor features = model is null
+            ? PatchFeatures.Of(clip, patchSize)
+            : FeaturesOf(model, clip, arguments.Block ?? 0, cancellationToken);
+        var watch = Stopwatch.StartNew();
+        using Trajectories trajectories = FrameAligner.Align(features, alignment);
+        TimeSpan time = watch.Elapsed;
+        int grid = clip.Width / patchSize;
+        cancellationToken.ThrowIfCancellationRequested();
+        if (arguments.Overlay is not null)
+        {
+            Draw(new TrajectoryOverlay(clip, trajectories, grid), arguments.Overlay, cancellationToken);
+        }
+
+        // What measures compare: without a model, patches by their looks alone.
+        using AtaTensor? looks = model is null && (arguments.Html is not null || arguments.Information) ? PatchFeatures.Of(clip, patchSize, withPosition: false) : null;
+        string kind = model is null ? "patches" : $"block {arguments.Block ?? 0}";
+        if (arguments.Html is not null)
+        {
+            string of = model is null ? $"patches of {patchSize} pixels" : $"{kind} of {Path.GetFileName(arguments.Model)}";
+            new ExplorerPage(Path.GetFileName(Path.TrimEndingDirectorySeparator(arguments.Clip)), of, clip, features, looks ?? features, grid)
+                .Write(arguments.Html, alignment, trajectories, cancellationToken);
+        }
+
+        IReadOnlyList<InformationJson>? information = !arguments.Information ? null
+            : model is not null && arguments.Block is null ? AlignmentInformation.OfBlocks(model, clip, alignment, arguments.Components, cancellationToken)
+            : AlignmentInformation.Of(kind, looks ?? features, trajectories, arguments.Components);
+        RequireSomethingDefined(information);
+        Report(Summarize(arguments, alignment.Method, kind, clip, trajectories, grid, time, information), arguments.Json);
+        return 0;
+    }
+
+    private void Validate(CommandResult command)
+    {
+        bool hasModel = command.GetResult(_model.Path) is not null;
+        foreach (Option option in hasModel ? (Option[])[_size, _patchSize] : [_block])
+        {
+            if (command.GetResult(option) is not null)
+            {
+                command.AddError(hasModel
+                    ? $"{option.Name} and --model exclude each other: the model decides it."
+                    : $"{option.Name} needs --model.");
             }
+        }
 
-            string? htmlPath = parse.GetValue(html);
-            if (htmlPath is not null && Path.GetExtension(htmlPath).ToLowerInvariant() is not (".html" or ".htm"))
-            {
-                throw new UsageException($"--html is '{htmlPath}'; it must end in .html.");
-            }
+        if (_model.AlignmentOf(command) == AlignmentMethod.Soft)
+        {
+            command.AddError("--alignment is 'soft', which has no trajectories to show; choose another alignment.");
+        }
 
-            using Model? loaded = parse.GetValue(model.Path) is { } path ? Model.Load(path, modelOptions) : null;
-            ClipOptions clipOptions = loaded is null
-                ? sampling.Of(parse) with { Frames = modelOptions.Frames ?? 8, Size = parse.GetValue(size) ?? 224 }
-                : sampling.Of(parse) with
-                {
-                    Frames = loaded.Config.Frames,
-                    Size = loaded.Config.ImageSize,
-                    Mean = loaded.Config.Mean,
-                    Std = loaded.Config.Std,
-                };
-            int patch = loaded?.Config.PatchSize ?? parse.GetValue(patchSize) ?? 16;
-            var options = new AlignmentOptions
-            {
-                Method = modelOptions.Alignment ?? AlignmentMethod.Exact,
-                WindowRadius = parse.GetValue(window) ?? 3,
-                Temperature = (float)(parse.GetValue(temperature) ?? 0.05),
-                Iterations = parse.GetValue(iterations) ?? 50,
-            };
+        if (command.GetResult(_components) is not null && !command.ValueOf(_information))
+        {
+            command.AddError("--components needs --information.");
+        }
+    }
 
-            string clipPath = parse.GetRequiredValue(clip);
-            using VideoReader video = VideoReader.Open(clipPath);
-            using VideoClip sampled = video.Sample(clipOptions, cancellationToken);
-            int blockIndex = parse.GetValue(block) ?? 0;
-            using AtaTensor features = loaded is null
-                ? PatchFeatures.Of(sampled, patch)
-                : FeaturesOf(loaded, sampled, blockIndex, cancellationToken);
-            var watch = Stopwatch.StartNew();
-            using Trajectories trajectories = FrameAligner.Align(features, options);
-            TimeSpan time = watch.Elapsed;
-            int grid = sampled.Width / patch;
-            cancellationToken.ThrowIfCancellationRequested();
-            if (overlayPath is not null)
-            {
-                Draw(new TrajectoryOverlay(sampled, trajectories, grid), overlayPath, cancellationToken);
-            }
+    /// <summary>How a model aligns.</summary>
+    private static AlignmentOptions AlignmentOf(ModelConfig model) => model.Alignment != AlignmentMethod.Soft
+        ? new() { Method = model.Alignment, WindowRadius = model.WindowRadius, Temperature = model.Temperature, Iterations = model.Iterations }
+        : throw new UsageException("The model's alignment is 'soft', which has no trajectories to show; choose another one by --alignment.");
 
-            string kind = loaded is null ? "patches" : $"block {blockIndex}";
-            bool informed = parse.GetValue(information);
-            using AtaTensor? colors = loaded is null && (htmlPath is not null || informed) ? PatchFeatures.Of(sampled, patch, withPosition: false) : null;
-            if (htmlPath is not null)
-            {
-                string of = loaded is null ? $"patches of {patch} pixels" : $"{kind} of {Path.GetFileName(parse.GetValue(model.Path))}";
-                new ExplorerPage(Path.GetFileName(Path.TrimEndingDirectorySeparator(clipPath)), of, sampled, features, colors ?? features, grid)
-                    .Write(htmlPath, options, trajectories, cancellationToken);
-            }
+    /// <summary>A clip for a model, whose frames are placed in time as asked for.</summary>
+    private static ClipOptions For(ModelConfig model, ClipOptions sampling) => sampling with
+    {
+        Frames = model.Frames,
+        Size = model.ImageSize,
+        Mean = model.Mean,
+        Std = model.Std,
+    };
 
-            IReadOnlyList<InformationJson>? nats = null;
-            if (informed)
-            {
-                int projection = parse.GetValue(components) ?? new InformationOptions().Components;
-                nats = loaded is not null && parse.GetValue(block) is null
-                    ? AlignmentInformation.OfBlocks(loaded, sampled, options, projection, cancellationToken)
-                    : AlignmentInformation.Of(kind, colors ?? features, trajectories, projection);
-                if (nats.All(result => result.Undefined is not null))
-                {
-                    throw new NotSupportedException(nats[0].Undefined);
-                }
-            }
-
-            Report(Summarize(clipPath, options.Method, kind, sampled, trajectories, grid, time, overlayPath, htmlPath, nats), parse.GetValue(json));
-            return 0;
-        });
-        return command;
+    private static void RequireSomethingDefined(IReadOnlyList<InformationJson>? information)
+    {
+        if (information is not null && information.All(result => result.Undefined is not null))
+        {
+            throw new NotSupportedException(information[0].Undefined);
+        }
     }
 
     private static AtaTensor FeaturesOf(Model model, VideoClip clip, int block, CancellationToken cancellationToken)
@@ -180,20 +248,18 @@ internal static class AlignVerb
     }
 
     private static AlignmentJson Summarize(
-        string clip,
+        Arguments arguments,
         AlignmentMethod method,
         string features,
         VideoClip sampled,
         Trajectories trajectories,
         int grid,
         TimeSpan time,
-        string? overlay,
-        string? html,
         IReadOnlyList<InformationJson>? information)
     {
         PairStatistics pairs = PairStatistics.Of(trajectories);
         return new AlignmentJson(
-            clip,
+            arguments.Clip,
             Names.Alignment.Of(method),
             features,
             trajectories.Frames,
@@ -204,8 +270,8 @@ internal static class AlignVerb
             pairs.MeanSimilarity,
             pairs.MovedShare,
             Enumerable.Range(0, trajectories.Frames).Select(t => trajectories.OfFrame(0, t).ToArray()).ToArray(),
-            overlay,
-            html,
+            arguments.Overlay,
+            arguments.Html,
             information);
     }
 

@@ -5,59 +5,58 @@ using Spectre.Console;
 namespace Ata.Cli.Verbs;
 
 /// <summary><c>ata bench</c>: measures a model, and what the managed call adds to the native one.</summary>
-internal static class BenchVerb
+internal sealed class BenchVerb : Verb<BenchVerb.Arguments>
 {
     private const int MostRuns = 1_000_000;
 
-    public static Command Create()
+    private readonly ModelArguments _model = new(modelRequired: false);
+    private readonly Option<string> _architecture = new("--arch")
     {
-        var command = new Verb(
+        Description = "Random weights of vit-tiny, vit-small, vit-base or vit-large, instead of a model.",
+        HelpName = "name",
+    };
+
+    private readonly ValueOption<int> _runs = Options.Whole("--runs", "Measured runs.", most: MostRuns).WithDefault(10);
+    private readonly ValueOption<int> _warmup = Options.Whole("--warmup", "Runs before measuring.", least: 0, most: MostRuns).WithDefault(2);
+    private readonly Option<bool> _json = Options.Json();
+
+    public BenchVerb()
+        : base(
             "bench",
             "Measures the time of a forward pass of one clip in steady state.",
             "ata bench --arch vit-base --runs 10",
-            "ata bench --model model.safetensors --precision bf16 --json");
-        var model = new ModelArguments(command, modelRequired: false);
-        var architecture = new Option<string>("--arch")
+            "ata bench --model model.safetensors --precision bf16 --json")
+    {
+        Add([.. _model.All, _architecture, _runs, _warmup, _json]);
+        Command.Validators.Add(result =>
         {
-            Description = "Random weights of vit-tiny, vit-small, vit-base or vit-large, instead of a model.",
-            HelpName = "name",
-        };
-        Option<int?> runs = Options.Whole("--runs", "Measured runs. Default 10.", most: MostRuns);
-        Option<int?> warmup = Options.Whole("--warmup", "Runs before measuring. Default 2.", least: 0, most: MostRuns);
-        Option<bool> json = Options.Json();
-        foreach (Option option in (Option[])[architecture, runs, warmup, json])
-        {
-            command.Add(option);
-        }
-
-        command.Validators.Add(result =>
-        {
-            if ((result.GetResult(model.Path) is null) == (result.GetResult(architecture) is null))
+            if ((result.GetResult(_model.Path) is null) == (result.GetResult(_architecture) is null))
             {
                 result.AddError("Give either --model or --arch.");
             }
         });
-        command.SetWork((parse, cancellationToken) =>
-        {
-            ModelOptions options = model.Of(parse);
-            string name = parse.GetValue(model.Path) ?? parse.GetRequiredValue(architecture)!;
-            using Model loaded = parse.GetValue(model.Path) is { } path
-                ? Model.Load(path, options)
-                : LoadRandom(name, options);
-            BenchJson result = Measure(
-                name, loaded, options.Precision, parse.GetValue(runs) ?? 10, parse.GetValue(warmup) ?? 2, cancellationToken);
-            if (parse.GetValue(json))
-            {
-                CliJson.Print(result);
-            }
-            else
-            {
-                Print(result);
-            }
+    }
 
-            return 0;
-        });
-        return command;
+    /// <summary>What a command line means: a model, or an architecture.</summary>
+    internal sealed record Arguments(string? Model, string? Architecture, ModelOptions Loading, int Runs, int Warmup, bool Json);
+
+    public override Arguments Parse(ParseResult parse) => new(
+        parse.GetValue(_model.Path), parse.GetValue(_architecture), _model.Of(parse), _runs.In(parse), _warmup.In(parse), parse.GetValue(_json));
+
+    protected override int Run(Arguments arguments, FileGuard files, CancellationToken cancellationToken)
+    {
+        using Model model = arguments.Model is { } path ? Model.Load(path, arguments.Loading) : LoadRandom(arguments.Architecture!, arguments.Loading);
+        BenchJson result = Measure(model, arguments, cancellationToken);
+        if (arguments.Json)
+        {
+            CliJson.Print(result);
+        }
+        else
+        {
+            Print(result);
+        }
+
+        return 0;
     }
 
     // Through a file, because a model that is made is trainable and Float32, and what is measured is what is loaded.
@@ -79,19 +78,49 @@ internal static class BenchVerb
         }
     }
 
-    private static BenchJson Measure(
-        string name, Model model, Precision precision, int runs, int warmup, CancellationToken cancellationToken)
+    private static BenchJson Measure(Model model, Arguments arguments, CancellationToken cancellationToken)
     {
         ModelConfig config = model.Config;
-        using AtaTensor clip = AtaTensor.Create<float>(1, 3, config.Frames, config.ImageSize, config.ImageSize);
+        using AtaTensor clip = RandomClip(config);
+        using Session session = model.CreateSession();
+        (double[] managed, double[] native, long bytes) = Time(session, clip, config.Classes, arguments.Warmup, arguments.Runs, cancellationToken);
+        double median = Median(managed);
+        double nativeMedian = Median(native);
+        return new BenchJson(
+            arguments.Model ?? arguments.Architecture!,
+            Names.Temporal.Of(config.Temporal),
+            Names.Precision.Of(arguments.Loading.Precision),
+            [1, 3, config.Frames, config.ImageSize, config.ImageSize],
+            AtaRuntime.ThreadCount,
+            arguments.Runs,
+            median,
+            managed.Min(),
+            managed.Average(),
+            1000 / median,
+            nativeMedian,
+            native.Min(),
+            100 * Median([.. managed.Zip(native, (both, alone) => both - alone)]) / nativeMedian,
+            bytes / arguments.Runs);
+    }
+
+    private static AtaTensor RandomClip(ModelConfig config)
+    {
+        AtaTensor clip = AtaTensor.Create<float>(1, 3, config.Frames, config.ImageSize, config.ImageSize);
         var random = new Random(0);
         foreach (ref float value in clip.AsSpan<float>())
         {
             value = (random.NextSingle() * 4) - 2;
         }
 
-        var logits = new float[config.Classes];
-        using Session session = model.CreateSession();
+        return clip;
+    }
+
+    /// <summary>Times both calls, alternating, so that both see the same machine.</summary>
+    /// <returns>Milliseconds of each managed and of each native call, and what all managed ones allocated.</returns>
+    private static (double[] Managed, double[] Native, long Bytes) Time(
+        Session session, AtaTensor clip, int classes, int warmup, int runs, CancellationToken cancellationToken)
+    {
+        var logits = new float[classes];
         using NativeForward native = new(session, clip);
         for (int i = 0; i < warmup; ++i)
         {
@@ -100,7 +129,6 @@ internal static class BenchVerb
             cancellationToken.ThrowIfCancellationRequested();
         }
 
-        // Alternating, so that both see the same machine.
         var managedTimes = new double[runs];
         var nativeTimes = new double[runs];
         long allocated = 0;
@@ -117,23 +145,7 @@ internal static class BenchVerb
             nativeTimes[i] = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         }
 
-        double median = Median(managedTimes);
-        double nativeMedian = Median(nativeTimes);
-        return new BenchJson(
-            name,
-            Names.Temporal.Of(config.Temporal),
-            Names.Precision.Of(precision),
-            [1, 3, config.Frames, config.ImageSize, config.ImageSize],
-            AtaRuntime.ThreadCount,
-            runs,
-            median,
-            managedTimes.Min(),
-            managedTimes.Average(),
-            1000 / median,
-            nativeMedian,
-            nativeTimes.Min(),
-            100 * Median([.. managedTimes.Zip(nativeTimes, (managed, native) => managed - native)]) / nativeMedian,
-            allocated / runs);
+        return (managedTimes, nativeTimes, allocated);
     }
 
     private static double Median(double[] values)

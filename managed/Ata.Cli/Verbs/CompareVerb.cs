@@ -10,67 +10,91 @@ using Spectre.Console;
 namespace Ata.Cli.Verbs;
 
 /// <summary><c>ata compare</c>: trains one model in each temporal mode and compares them.</summary>
-internal static class CompareVerb
+internal sealed class CompareVerb : Verb<CompareVerb.Arguments>
 {
-    public static Command Create()
-    {
-        var command = new Verb(
+    private readonly ConfigOptions _data = TrainArguments.Data("List or folder of videos, with a split to test on.");
+    private readonly Option<string> _output = Options.OutputFolder("--out", "New or empty folder for the runs, results.json and table.md.", required: true);
+    private readonly ValueOption<int> _seeds = Options.Whole("--seeds", "How many seeds, from --seed on.", most: 1000).WithDefault(1);
+    private readonly Option<string> _imageData = Options.Input("--image-data", "List of videos whose single frames the image model learns to tell apart, such as shapes.csv of ata synth. Default: --data.");
+    private readonly Option<int?> _imageSteps = Options.Whole("--image-steps", "Updates of the image model. Default: as many as --steps.");
+    private readonly ConfigOptions _training = TrainArguments.Training();
+    private readonly SpeedArguments _speed = new();
+    private readonly Option<bool> _json = Options.Json();
+
+    public CompareVerb()
+        : base(
             "compare",
             "Compares the temporal modes: trains an image model on single frames, plugs the temporal modules in at zero, and fine-tunes it on clips in each mode, with equal steps on equal data.",
             "ata compare --data clips/list.csv --image-data clips/shapes.csv --out compared --arch vit-tiny --image-size 32 --patch-size 8 --dim 64 --depth 2 --frames 6 --stride 1",
-            "ata compare --data clips/list.csv --out compared --arch vit-tiny --steps 2000 --seeds 5");
-        var config = new ConfigOptions(command);
-        TrainArguments.AddData(config, "List or folder of videos, with a split to test on.");
-        Option<string> output = Options.OutputFolder("--out", "New or empty folder for the runs, results.json and table.md.", required: true);
-        Option<int?> seeds = Options.Whole("--seeds", "How many seeds, from --seed on. Default 1.", most: 1000);
-        Option<string> imageData = Options.Input("--image-data", "List of videos whose single frames the image model learns to tell apart, such as shapes.csv of ata synth. Default: --data.");
-        Option<int?> imageSteps = Options.Whole("--image-steps", "Updates of the image model. Default: as many as --steps.");
-        Option<bool> json = Options.Json();
-        command.Add(output);
-        command.Add(seeds);
-        command.Add(imageData);
-        command.Add(imageSteps);
-        TrainArguments.AddTraining(config);
-        var speed = new SpeedArguments(command);
-        command.Add(json);
-        command.SetWork((parse, files, cancellationToken) =>
+            "ata compare --data clips/list.csv --out compared --arch vit-tiny --steps 2000 --seeds 5") =>
+        Add([.. _data.All, _output, _seeds, _imageData, _imageSteps, .. _training.All, .. _speed.All, _json]);
+
+    /// <summary>What a command line means.</summary>
+    /// <param name="Config">What is trained on what, and how.</param>
+    /// <param name="Folder">Receives the runs and the results.</param>
+    /// <param name="Seeds">How many seeds.</param>
+    /// <param name="ImageData">List of the image model's videos; null for those of the configuration.</param>
+    /// <param name="ImageSteps">Updates of the image model; null for as many as in each mode.</param>
+    /// <param name="Speed">How fast videos are read.</param>
+    /// <param name="Json">Whether a program reads the result.</param>
+    internal sealed record Arguments(RunConfig Config, string Folder, int Seeds, string? ImageData, int? ImageSteps, Speed Speed, bool Json);
+
+    public override Arguments Parse(ParseResult parse)
+    {
+        RunConfig config = _training.Applied(parse, _data.Applied(parse, new RunConfig()));
+        if (config.Model.Checkpoint is not null || config.Model.Temporal is not null)
         {
-            RunConfig run = config.Apply(parse, new RunConfig());
-            if (run.Model.Checkpoint is not null || run.Model.Temporal is not null)
-            {
-                throw new UsageException("--model and --temporal have no place here: the comparison trains its own image model and tries every mode.");
-            }
+            throw new UsageException("--model and --temporal have no place here: the comparison trains its own image model and tries every mode.");
+        }
 
-            string folder = parse.GetRequiredValue(output);
-            var directory = new RunDirectory(folder);
-            using RunLock held = directory.Lock();
-            FileGuard.RequireEmpty(folder, Path.GetFileName(directory.LockFile));
-            (VideoDataset train, VideoDataset? test) = RunData.Load(run.Data with { ValidationSplit = run.Data.ValidationSplit ?? (run.Data.Validation is null ? "test" : null) }, run.Training.Seed, files);
-            VideoDataset images = parse.GetValue(imageData) is { } list ? RunData.Load(run.Data with { Train = list, Validation = null, ValidationSplit = null, Labels = null }, run.Training.Seed, files).Train : train;
-            TrainerOptions video = speed.Apply(parse, run.Training) with { ValidateEveryEpochs = 0, CheckpointEverySteps = int.MaxValue };
-            video = video with { Steps = video.TotalSteps(train.Count) };
-            using Model shape = RunModel.Create(run.Model, train.Labels, 0);
-            var comparison = new TemporalComparison(shape.Config, images, train, test!, video with { Steps = parse.GetValue(imageSteps) ?? video.Steps }, video, folder);
-            var results = new List<ModeResult>();
-            var information = new List<InformationResult>();
-            for (int i = 0; i < (parse.GetValue(seeds) ?? 1); ++i)
-            {
-                comparison.RunAsync(run.Training.Seed + (ulong)i, results, information, cancellationToken).GetAwaiter().GetResult();
-                Write(folder, results, information);
-            }
+        string? split = config.Data.ValidationSplit ?? (config.Data.Validation is null ? "test" : null);
+        return new Arguments(
+            config with { Data = config.Data with { ValidationSplit = split } },
+            parse.GetRequiredValue(_output),
+            _seeds.In(parse),
+            parse.GetValue(_imageData),
+            parse.GetValue(_imageSteps),
+            _speed.Of(parse),
+            parse.GetValue(_json));
+    }
 
-            if (parse.GetValue(json))
-            {
-                CliJson.Print(new CompareJson(results, information));
-            }
-            else
-            {
-                Print(results, information);
-            }
+    protected override int Run(Arguments arguments, FileGuard files, CancellationToken cancellationToken)
+    {
+        var directory = new RunDirectory(arguments.Folder);
+        using RunLock held = directory.Lock();
+        FileGuard.RequireEmpty(arguments.Folder, Path.GetFileName(directory.LockFile));
+        TemporalComparison comparison = Prepare(arguments, files);
+        var results = new List<ModeResult>();
+        var information = new List<InformationResult>();
+        for (int i = 0; i < arguments.Seeds; ++i)
+        {
+            comparison.RunAsync(arguments.Config.Training.Seed + (ulong)i, results, information, cancellationToken).GetAwaiter().GetResult();
+            Write(arguments.Folder, results, information);
+        }
 
-            return 0;
-        });
-        return command;
+        if (arguments.Json)
+        {
+            CliJson.Print(new CompareJson(results, information));
+        }
+        else
+        {
+            Print(results, information);
+        }
+
+        return 0;
+    }
+
+    private static TemporalComparison Prepare(Arguments arguments, FileGuard files)
+    {
+        RunConfig config = arguments.Config;
+        (VideoDataset train, VideoDataset? test) = RunData.Load(config.Data, config.Training.Seed, files);
+        VideoDataset images = arguments.ImageData is { } list
+            ? RunData.Load(config.Data with { Train = list, Validation = null, ValidationSplit = null, Labels = null }, config.Training.Seed, files).Train
+            : train;
+        TrainerOptions video = arguments.Speed.Applied(config.Training) with { ValidateEveryEpochs = 0, CheckpointEverySteps = int.MaxValue };
+        video = video with { Steps = video.TotalSteps(train.Count) };
+        using Model shape = RunModel.Create(config.Model, train.Labels, 0);
+        return new TemporalComparison(shape.Config, images, train, test!, video with { Steps = arguments.ImageSteps ?? video.Steps }, video, arguments.Folder);
     }
 
     private static void Write(string folder, List<ModeResult> results, List<InformationResult> information)

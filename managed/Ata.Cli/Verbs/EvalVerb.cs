@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using Ata.Bindings;
 using Ata.Cli.Train;
@@ -9,91 +10,141 @@ using Spectre.Console;
 namespace Ata.Cli.Verbs;
 
 /// <summary><c>ata eval</c>: measures how well a model classifies labelled videos.</summary>
-internal static class EvalVerb
+internal sealed class EvalVerb : Verb<EvalVerb.Arguments>
 {
     private const int LongestTable = 60;
 
-    public static Command Create()
-    {
-        var command = new Verb(
+    // Frames and size are the model's.
+    private static readonly LoaderOptions s_defaults = new() { Frames = 1, Size = 1 };
+
+    private readonly ConfigOptions _data = TrainArguments.Data("List or folder of videos.");
+    private readonly Option<string> _split = new("--split") { Description = "Split to evaluate. Default test, else val, where the list has splits.", HelpName = "name" };
+    private readonly ModelArguments _model = new();
+    private readonly ValueOption<(int Clips, int Crops)> _views = Options.Views("--views", "Views to average: clips in time x crops.").WithDefault((s_defaults.ClipViews, s_defaults.CropViews));
+    private readonly Option<double?> _stride = Options.PositiveReal("--stride", $"Distance between frames, in frames. Default: as the model's run trained, else {Options.Text(s_defaults.Stride)}.", NativeMethods.ATA_MAX_RATE);
+    private readonly Option<double?> _fps = Options.PositiveReal("--fps", "Rate that the stride counts in. Default: as the model's run trained, else each video's own.", NativeMethods.ATA_MAX_RATE);
+    private readonly Option<bool> _segments = new("--segments") { Description = "One frame from each of equal segments of the whole video, instead of a stride." };
+    private readonly ValueOption<ShortVideoPolicy> _short = SamplingArguments.ShortVideos();
+    private readonly Option<bool> _fullFrame = new("--full-frame") { Description = "Show the whole frame, squeezed to a square, instead of a crop." };
+    private readonly ValueOption<int> _batch = Options.Whole("--batch", "Videos of one batch.", most: LoaderOptions.MostBatchSize).WithDefault(s_defaults.BatchSize);
+    private readonly ValueOption<double> _maxBroken = Options.Real("--max-broken", "Share of the videos that may be unreadable before the evaluation fails.", most: 1).WithDefault(s_defaults.AllowedBroken);
+    private readonly SpeedArguments _speed = new();
+    private readonly Option<string> _csv = Options.Output("--csv", "Write every video's prediction to this file.");
+    private readonly Option<bool> _json = Options.Json();
+
+    public EvalVerb()
+        : base(
             "eval",
             "Measures how well a model classifies labelled videos.",
             "ata eval --data val.csv --model runs/first/best.safetensors --views 10x3",
-            "ata eval --data clips/list.csv --split test --model runs/tiny/best.safetensors --json --csv predictions.csv");
-        var config = new ConfigOptions(command);
-        TrainArguments.AddData(config, "List or folder of videos.");
-        config.Add(
-            new Option<string>("--split") { Description = "Split to evaluate. Default test, else val, where the list has splits.", HelpName = "name" },
-            (c, v) => c with { Data = c.Data with { ValidationSplit = v } });
-        var model = new ModelArguments(command);
-        Option<(int Clips, int Crops)?> views = Options.Views("--views", "Views to average: clips in time x crops. Default 1x1.");
-        Option<double?> stride = Options.PositiveReal("--stride", "Distance between frames, in frames. Default: as the model's run trained, else 4.", NativeMethods.ATA_MAX_RATE);
-        Option<double?> fps = Options.PositiveReal("--fps", "Rate that the stride counts in. Default: as the model's run trained, else each video's own.", NativeMethods.ATA_MAX_RATE);
-        Option<bool> segments = new("--segments") { Description = "One frame from each of equal segments of the whole video, instead of a stride." };
-        Option<bool> fullFrame = new("--full-frame") { Description = "Show the whole frame, squeezed to a square, instead of a crop." };
-        Option<ShortVideoPolicy?> shortVideo = SamplingArguments.ShortVideos();
-        Option<int?> batch = Options.Whole("--batch", "Videos of one batch. Default 4.", most: LoaderOptions.MostBatchSize);
-        Option<double?> maxBroken = Options.Real("--max-broken", "Share of the videos that may be unreadable before the evaluation fails. Default 0.1.", most: 1);
-        Option<string> csv = Options.Output("--csv", "Write every video's prediction to this file.");
-        Option<bool> json = Options.Json();
-        foreach (Option option in (Option[])[views, stride, fps, segments, shortVideo, fullFrame, batch, maxBroken])
+            "ata eval --data clips/list.csv --split test --model runs/tiny/best.safetensors --json --csv predictions.csv")
+    {
+        Add([
+            .. _data.All, _split, .. _model.All, _views, _stride, _fps, _segments, _short, _fullFrame, _batch, _maxBroken, .. _speed.All, _csv, _json]);
+        Command.Validators.Add(Validate);
+    }
+
+    /// <summary>What a command line means. Null is for what the run that made the model decides.</summary>
+    internal sealed record Arguments
+    {
+        public required DataConfig Data { get; init; }
+
+        public required string Model { get; init; }
+
+        public required ModelOptions Loading { get; init; }
+
+        public (int Clips, int Crops) Views { get; init; }
+
+        public FrameSpread? Spread { get; init; }
+
+        public double? Stride { get; init; }
+
+        public double? FramesPerSecond { get; init; }
+
+        public ShortVideoPolicy ShortPolicy { get; init; }
+
+        public bool FullFrame { get; init; }
+
+        public int BatchSize { get; init; }
+
+        public double AllowedBroken { get; init; }
+
+        public required Speed Speed { get; init; }
+
+        public string? Csv { get; init; }
+
+        public bool Json { get; init; }
+
+        /// <summary>How clips are taken.</summary>
+        /// <param name="run">How the run that made the model took them.</param>
+        public LoaderOptions ClipsAfter(LoaderOptions run) => Speed.Applied(run) with
         {
-            command.Add(option);
+            Spread = Spread ?? run.Spread,
+            Stride = Stride ?? run.Stride,
+            FramesPerSecond = FramesPerSecond ?? run.FramesPerSecond,
+            Augmentation = FullFrame ? run.Augmentation with { Crop = CropMode.Full } : Views.Crops == 3 ? AugmentationOptions.None : run.Augmentation,
+            ShortPolicy = ShortPolicy,
+            ClipViews = Views.Clips,
+            CropViews = Views.Crops,
+            BatchSize = BatchSize,
+            AllowedBroken = AllowedBroken,
+        };
+    }
+
+    public override Arguments Parse(ParseResult parse)
+    {
+        DataConfig data = _data.Applied(parse, new RunConfig()).Data with { ValidationSplit = parse.GetValue(_split) };
+        bool dense = parse.GetResult(_stride) is not null || parse.GetResult(_fps) is not null;
+        return data.Train is null ? throw new UsageException("--data is missing: name a list or folder of videos.") : new Arguments
+        {
+            Data = data,
+            Model = parse.GetRequiredValue(_model.Path),
+            Loading = _model.Of(parse),
+            Views = _views.In(parse),
+            Spread = parse.GetValue(_segments) ? FrameSpread.Segments : dense ? FrameSpread.Dense : null,
+            Stride = parse.GetValue(_stride),
+            FramesPerSecond = parse.GetValue(_fps),
+            ShortPolicy = _short.In(parse),
+            FullFrame = parse.GetValue(_fullFrame),
+            BatchSize = _batch.In(parse),
+            AllowedBroken = _maxBroken.In(parse),
+            Speed = _speed.Of(parse),
+            Csv = parse.GetValue(_csv),
+            Json = parse.GetValue(_json),
+        };
+    }
+
+    protected override int Run(Arguments arguments, FileGuard files, CancellationToken cancellationToken)
+    {
+        using Model model = Model.Load(arguments.Model, arguments.Loading);
+        LoaderOptions clips = arguments.ClipsAfter(ClipsOf(arguments.Model, model.Config, files)) with
+        {
+            BrokenVideoFound = v => Terminal.WriteWarning($"{v.Path} cannot be read and is left out: {v.Reason}"),
+        };
+        VideoDataset dataset = RunData.LoadForEvaluation(arguments.Data, model, files);
+        int views = clips.ClipViews * clips.CropViews;
+        EvaluationResult result = Terminal.WithProgress("Evaluating", dataset.Count * views, progress => Evaluator.EvaluateAsync(
+            model, dataset, clips, arguments.Csv is not null, new ViewsDone(progress, views), cancellationToken).GetAwaiter().GetResult());
+        if (arguments.Csv is { } predictions)
+        {
+            result.WritePredictions(predictions);
         }
 
-        var speed = new SpeedArguments(command);
-        command.Add(csv);
-        command.Add(json);
-        command.Validators.Add(result =>
+        Print(result, arguments.Json);
+        return 0;
+    }
+
+    private void Validate(CommandResult command)
+    {
+        if (command.ValueOf(_segments) && (command.GetResult(_stride) ?? command.GetResult(_fps)) is not null)
         {
-            if (result.ValueOf(segments) && (result.GetResult(stride) ?? result.GetResult(fps)) is not null)
-            {
-                result.AddError("--segments excludes --stride and --fps: segments cover the whole video.");
-            }
+            command.AddError("--segments excludes --stride and --fps: segments cover the whole video.");
+        }
 
-            if (result.ValueOf(fullFrame) && result.ValueOf(views)?.Crops == 3)
-            {
-                result.AddError("--full-frame excludes views of 3 crops.");
-            }
-        });
-        command.SetWork((parse, files, cancellationToken) =>
+        if (command.ValueOf(_fullFrame) && command.ValueOf(_views)?.Crops == 3)
         {
-            DataConfig data = config.Apply(parse, new RunConfig()).Data;
-            if (data.Train is null)
-            {
-                throw new UsageException("--data is missing: name a list or folder of videos.");
-            }
-
-            string path = parse.GetRequiredValue(model.Path);
-            using Model loaded = Model.Load(path, model.Of(parse));
-            LoaderOptions clips = ClipsOf(path, loaded.Config, files);
-            (int temporal, int crops) = parse.GetValue(views) ?? (1, 1);
-            bool given = parse.GetResult(stride) is not null || parse.GetResult(fps) is not null;
-            clips = speed.Apply(parse, clips) with
-            {
-                Spread = parse.GetValue(segments) ? FrameSpread.Segments : given ? FrameSpread.Dense : clips.Spread,
-                Stride = parse.GetValue(stride) ?? clips.Stride,
-                FramesPerSecond = parse.GetValue(fps) ?? clips.FramesPerSecond,
-                Augmentation = parse.GetValue(fullFrame) ? clips.Augmentation with { Crop = CropMode.Full } : crops == 3 ? AugmentationOptions.None : clips.Augmentation,
-                ShortPolicy = parse.GetValue(shortVideo) ?? ShortVideoPolicy.Error,
-                ClipViews = temporal,
-                CropViews = crops,
-                BatchSize = parse.GetValue(batch) ?? 4,
-                AllowedBroken = parse.GetValue(maxBroken) ?? 0.1,
-                BrokenVideoFound = v => Terminal.WriteWarning($"{v.Path} cannot be read and is left out: {v.Reason}"),
-            };
-            VideoDataset dataset = RunData.LoadForEvaluation(data, loaded, files);
-            EvaluationResult result = Terminal.WithProgress("Evaluating", dataset.Count * temporal * crops, progress => Evaluator.EvaluateAsync(
-                loaded, dataset, clips, parse.GetValue(csv) is not null, new ViewsDone(progress, temporal * crops), cancellationToken).GetAwaiter().GetResult());
-            if (parse.GetValue(csv) is { } predictions)
-            {
-                result.WritePredictions(predictions);
-            }
-
-            Print(result, parse.GetValue(json));
-            return 0;
-        });
-        return command;
+            command.AddError("--full-frame excludes views of 3 crops.");
+        }
     }
 
     /// <summary>How the run that made a model took its clips, if its folder says so.</summary>

@@ -6,59 +6,62 @@ using Spectre.Console;
 namespace Ata.Cli.Verbs;
 
 /// <summary><c>ata forward</c>: runs a model over tensors, for comparison with other implementations.</summary>
-internal static class ForwardVerb
+internal sealed class ForwardVerb : Verb<ForwardVerb.Arguments>
 {
-    public static Command Create()
+    private readonly ModelArguments _model = new();
+    private readonly Option<string> _input = Options.Input("--input", "File with 'clip' [B, 3, T, H, W], normalised, and optionally 'labels' [B].", required: true);
+    private readonly Option<string> _output = Options.Output("--output", "File to write (safetensors).", required: true);
+    private readonly Option<bool> _gradients = new("--gradients")
     {
-        var command = new Verb(
+        Description = "Write the gradient of the loss for every parameter too, as 'grad/<parameter>'; needs labels.",
+    };
+
+    private readonly Option<bool> _json = Options.Json();
+
+    public ForwardVerb()
+        : base(
             "forward",
             "Runs a model over the tensor 'clip' of a file, and writes 'logits', 'trajectories/i', 'loss' and gradients.",
             "ata forward --model model.safetensors --input clip.safetensors --output logits.safetensors",
-            "ata forward --model model.safetensors --input batch.safetensors --output out.safetensors --gradients");
-        var model = new ModelArguments(command);
-        Option<string> input = Options.Input("--input", "File with 'clip' [B, 3, T, H, W], normalised, and optionally 'labels' [B].", required: true);
-        Option<string> output = Options.Output("--output", "File to write (safetensors).", required: true);
-        var gradients = new Option<bool>("--gradients")
+            "ata forward --model model.safetensors --input batch.safetensors --output out.safetensors --gradients") =>
+        Add([.. _model.All, _input, _output, _gradients, _json]);
+
+    /// <summary>What a command line means.</summary>
+    internal sealed record Arguments(string Model, ModelOptions Loading, string Input, string Output, bool Gradients, bool Json);
+
+    public override Arguments Parse(ParseResult parse)
+    {
+        bool gradients = parse.GetValue(_gradients);
+        return new Arguments(
+            parse.GetRequiredValue(_model.Path), _model.Of(parse, trainable: gradients), parse.GetRequiredValue(_input), parse.GetRequiredValue(_output), gradients, parse.GetValue(_json));
+    }
+
+    protected override int Run(Arguments arguments, FileGuard files, CancellationToken cancellationToken)
+    {
+        using TensorFile source = TensorFile.Open(arguments.Input);
+        using AtaTensor clips = source.Get("clip");
+        long[]? labels = ReadLabels(source, arguments.Input);
+        if (arguments.Gradients && labels is null)
         {
-            Description = "Write the gradient of the loss for every parameter too, as 'grad/<parameter>'; needs labels.",
-        };
-        Option<bool> json = Options.Json();
-        foreach (Option option in (Option[])[input, output, gradients, json])
-        {
-            command.Add(option);
+            throw new UsageException($"--gradients needs a tensor 'labels' in {arguments.Input}: the gradient is that of the loss.");
         }
 
-        command.SetWork((parse, cancellationToken) =>
+        using Model loaded = Model.Load(arguments.Model, arguments.Loading);
+        ForwardJson result = Run(loaded, clips, labels, arguments.Gradients, arguments.Output, cancellationToken);
+        if (arguments.Json)
         {
-            bool wantGradients = parse.GetValue(gradients);
-            string inputPath = parse.GetRequiredValue(input);
-            string outputPath = parse.GetRequiredValue(output);
-            using TensorFile source = TensorFile.Open(inputPath);
-            using AtaTensor clips = source.Get("clip");
-            long[]? labels = ReadLabels(source, inputPath);
-            if (wantGradients && labels is null)
-            {
-                throw new UsageException($"--gradients needs a tensor 'labels' in {inputPath}: the gradient is that of the loss.");
-            }
+            CliJson.Print(result);
+        }
+        else
+        {
+            string loss = result.Loss is { } value
+                ? string.Create(CultureInfo.InvariantCulture, $", loss {value:0.000000}")
+                : string.Empty;
+            Terminal.WriteLine(
+                $"[bold]{result.Output}[/]: logits [[{string.Join(", ", result.LogitsShape)}]]{loss}, {result.Trajectories} trajectories, {result.Gradients} gradients, {result.Seconds:0.00} s");
+        }
 
-            using Model loaded = Model.Load(parse.GetRequiredValue(model.Path), model.Of(parse, trainable: wantGradients));
-            ForwardJson result = Run(loaded, clips, labels, wantGradients, outputPath, cancellationToken);
-            if (parse.GetValue(json))
-            {
-                CliJson.Print(result);
-            }
-            else
-            {
-                string loss = result.Loss is { } value
-                    ? string.Create(CultureInfo.InvariantCulture, $", loss {value:0.000000}")
-                    : string.Empty;
-                Terminal.WriteLine(
-                    $"[bold]{outputPath}[/]: logits [[{string.Join(", ", result.LogitsShape)}]]{loss}, {result.Trajectories} trajectories, {result.Gradients} gradients, {result.Seconds:0.00} s");
-            }
-
-            return 0;
-        });
-        return command;
+        return 0;
     }
 
     private static ForwardJson Run(

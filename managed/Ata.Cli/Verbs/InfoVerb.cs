@@ -4,38 +4,37 @@ using Spectre.Console;
 namespace Ata.Cli.Verbs;
 
 /// <summary><c>ata info</c>: what is installed and what works.</summary>
-internal static class InfoVerb
+internal sealed class InfoVerb : Verb<InfoVerb.Arguments>
 {
-    public static Command Create()
+    private readonly Option<bool> _json = Options.Json();
+
+    public InfoVerb()
+        : base("info", "Shows the version, devices, instruction sets, libraries and threads.", "ata info", "ata info --json") => Add(_json);
+
+    /// <summary>What a command line means.</summary>
+    internal sealed record Arguments(bool Json);
+
+    public override Arguments Parse(ParseResult parse) => new(parse.GetValue(_json));
+
+    protected override int Run(Arguments arguments, FileGuard files, CancellationToken cancellationToken)
     {
-        var command = new Verb(
-            "info",
-            "Shows the version, devices, instruction sets, libraries and threads.",
-            "ata info",
-            "ata info --json");
-        Option<bool> json = Options.Json();
-        command.Add(json);
-        command.SetWork((parse, _) =>
+        RuntimeReport report = AtaRuntime.Diagnose();
+        if (arguments.Json)
         {
-            RuntimeReport report = AtaRuntime.Diagnose();
-            if (parse.GetValue(json))
-            {
-                Console.Out.WriteLine(AtaRuntime.ToJson(report));
-            }
-            else
-            {
-                Print(report);
-            }
+            Console.Out.WriteLine(AtaRuntime.ToJson(report));
+        }
+        else
+        {
+            Print(report);
+        }
 
-            if (report.Problem is null)
-            {
-                return 0;
-            }
+        if (report.Problem is null)
+        {
+            return 0;
+        }
 
-            Terminal.WriteError(CommandLine.Describe(new AtaLibraryException(report.Problem)));
-            return CommandLine.Failed;
-        });
-        return command;
+        Terminal.WriteError(CommandLine.Describe(new AtaLibraryException(report.Problem)));
+        return CommandLine.Failed;
     }
 
     private static void Print(RuntimeReport report)

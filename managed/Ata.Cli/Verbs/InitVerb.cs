@@ -4,60 +4,125 @@ using Ata.Bindings;
 namespace Ata.Cli.Verbs;
 
 /// <summary><c>ata init</c>: makes a model with random weights.</summary>
-internal static class InitVerb
+internal sealed class InitVerb : Verb<InitVerb.Arguments>
 {
-    public static Command Create()
+    private readonly PathArgument _output = new("output", PathRole.Output) { Description = "Checkpoint to write (safetensors)." };
+    private readonly Option<string> _architecture = new("--arch")
     {
-        var command = new Verb(
+        Description = "vit-tiny, vit-small, vit-base or vit-large.",
+        HelpName = "name",
+        Required = true,
+    };
+
+    private readonly ValueOption<int> _classes = Options.Whole("--classes", "Number of classes; the number of labels if not given.", most: NativeMethods.ATA_MAX_CLASSES);
+    private readonly ValueOption<int> _frames = Options.Whole("--frames", "Frames of a clip.", most: NativeMethods.ATA_MAX_FRAMES);
+    private readonly ValueOption<int> _imageSize = Options.Whole("--image-size", "Frame size in pixels.", most: NativeMethods.ATA_MAX_IMAGE_SIZE);
+    private readonly ValueOption<int> _patchSize = Options.Whole("--patch-size", "Patch size in pixels.", most: NativeMethods.ATA_MAX_IMAGE_SIZE);
+    private readonly ValueOption<int> _dim = Options.Whole("--dim", "Width of a token; the architecture's if not given.", most: NativeMethods.ATA_MAX_DIM);
+    private readonly ValueOption<int> _depth = Options.Whole("--depth", "Number of blocks; the architecture's if not given.", most: NativeMethods.ATA_MAX_DEPTH);
+    private readonly ValueOption<int> _heads = Options.Whole("--heads", "Attention heads; the architecture's if not given.", most: NativeMethods.ATA_MAX_DIM);
+    private readonly ValueOption<TemporalMode> _temporal = Options.Choice("--temporal", "Temporal mode.", Names.Temporal);
+    private readonly ValueOption<AlignmentMethod> _alignment = Options.Choice("--alignment", "Alignment of mode ata.", Names.Alignment);
+    private readonly Option<string> _labels = LabelFile.Option();
+    private readonly ValueOption<ulong> _seed = Options.Seed().WithDefault(0);
+    private readonly Option<bool> _json = Options.Json();
+
+    public InitVerb()
+        : base(
             "init",
             "Makes a model with random weights, to be trained.",
             "ata init model.safetensors --arch vit-small --classes 101",
-            "ata init tiny.safetensors --arch vit-tiny --image-size 64 --patch-size 8 --depth 4 --labels classes.txt --seed 1");
-        var output = new PathArgument("output", PathRole.Output) { Description = "Checkpoint to write (safetensors)." };
-        var architecture = new Option<string>("--arch")
-        {
-            Description = "vit-tiny, vit-small, vit-base or vit-large.",
-            HelpName = "name",
-            Required = true,
-        };
-        Option<int?> classes = Options.Whole("--classes", "Number of classes; the number of labels, or 400, if not given.", most: NativeMethods.ATA_MAX_CLASSES);
-        Option<int?> frames = Options.Whole("--frames", "Frames of a clip. Default 8.", most: NativeMethods.ATA_MAX_FRAMES);
-        Option<int?> imageSize = Options.Whole("--image-size", "Frame size in pixels. Default 224.", most: NativeMethods.ATA_MAX_IMAGE_SIZE);
-        Option<int?> patchSize = Options.Whole("--patch-size", "Patch size in pixels. Default 16.", most: NativeMethods.ATA_MAX_IMAGE_SIZE);
-        Option<int?> dim = Options.Whole("--dim", "Width of a token; the architecture's if not given.", most: NativeMethods.ATA_MAX_DIM);
-        Option<int?> depth = Options.Whole("--depth", "Number of blocks; the architecture's if not given.", most: NativeMethods.ATA_MAX_DEPTH);
-        Option<int?> heads = Options.Whole("--heads", "Attention heads; the architecture's if not given.", most: NativeMethods.ATA_MAX_DIM);
-        Option<TemporalMode?> temporal = Options.Choice("--temporal", "Temporal mode. Default ata.", Names.Temporal);
-        Option<AlignmentMethod?> alignment = Options.Choice("--alignment", "Alignment of mode ata. Default exact.", Names.Alignment);
-        Option<string> labels = LabelFile.Option();
-        Option<ulong?> seed = Options.Seed();
-        Option<bool> json = Options.Json();
-        command.Add(output);
-        foreach (Option option in (Option[])
-            [architecture, classes, frames, imageSize, patchSize, dim, depth, heads, temporal, alignment, labels, seed, json])
-        {
-            command.Add(option);
-        }
+            "ata init tiny.safetensors --arch vit-tiny --image-size 64 --patch-size 8 --depth 4 --labels classes.txt --seed 1")
+    {
+        Command.Add(_output);
+        Add(_architecture, _classes, _frames, _imageSize, _patchSize, _dim, _depth, _heads, _temporal, _alignment, _labels, _seed, _json);
+    }
 
-        command.SetWork((parse, cancellationToken) =>
+    /// <summary>What a command line means; null is for what the architecture, or the file of labels, decides.</summary>
+    internal sealed record Arguments
+    {
+        public required string Output { get; init; }
+
+        public required string Architecture { get; init; }
+
+        public int? Classes { get; init; }
+
+        public int? Frames { get; init; }
+
+        public int? ImageSize { get; init; }
+
+        public int? PatchSize { get; init; }
+
+        public int? Dim { get; init; }
+
+        public int? Depth { get; init; }
+
+        public int? Heads { get; init; }
+
+        public TemporalMode? Temporal { get; init; }
+
+        public AlignmentMethod? Alignment { get; init; }
+
+        public string? Labels { get; init; }
+
+        public ulong Seed { get; init; }
+
+        public bool Json { get; init; }
+
+        /// <summary>The model.</summary>
+        /// <param name="labels">How many labels there are; null without a file of labels.</param>
+        public ModelConfig ConfigFor(int? labels)
         {
-            string[]? names = LabelFile.Read(parse.GetValue(labels));
-            ModelConfig named = ModelConfig.Named(parse.GetRequiredValue(architecture));
-            ModelConfig config = named with
+            ModelConfig named = ModelConfig.Named(Architecture);
+            return named with
             {
-                Classes = parse.GetValue(classes) ?? names?.Length ?? named.Classes,
-                Frames = parse.GetValue(frames) ?? named.Frames,
-                ImageSize = parse.GetValue(imageSize) ?? named.ImageSize,
-                PatchSize = parse.GetValue(patchSize) ?? named.PatchSize,
-                Dim = parse.GetValue(dim) ?? named.Dim,
-                Depth = parse.GetValue(depth) ?? named.Depth,
-                Heads = parse.GetValue(heads) ?? named.Heads,
-                Temporal = parse.GetValue(temporal) ?? named.Temporal,
-                Alignment = parse.GetValue(alignment) ?? named.Alignment,
+                Classes = Classes ?? labels ?? named.Classes,
+                Frames = Frames ?? named.Frames,
+                ImageSize = ImageSize ?? named.ImageSize,
+                PatchSize = PatchSize ?? named.PatchSize,
+                Dim = Dim ?? named.Dim,
+                Depth = Depth ?? named.Depth,
+                Heads = Heads ?? named.Heads,
+                Temporal = Temporal ?? named.Temporal,
+                Alignment = Alignment ?? named.Alignment,
             };
-            using Model model = Model.Create(config, parse.GetValue(seed) ?? 0);
-            return WrittenModel.Save(model, names, parse.GetRequiredValue(output), parse.GetValue(json), cancellationToken);
-        });
-        return command;
+        }
+    }
+
+    public override Arguments Parse(ParseResult parse) => new()
+    {
+        Output = parse.GetRequiredValue(_output),
+        Architecture = parse.GetRequiredValue(_architecture),
+        Classes = parse.GetValue(_classes),
+        Frames = parse.GetValue(_frames),
+        ImageSize = parse.GetValue(_imageSize),
+        PatchSize = parse.GetValue(_patchSize),
+        Dim = parse.GetValue(_dim),
+        Depth = parse.GetValue(_depth),
+        Heads = parse.GetValue(_heads),
+        Temporal = parse.GetValue(_temporal),
+        Alignment = parse.GetValue(_alignment),
+        Labels = parse.GetValue(_labels),
+        Seed = _seed.In(parse),
+        Json = parse.GetValue(_json),
+    };
+
+    protected override int Run(Arguments arguments, FileGuard files, CancellationToken cancellationToken)
+    {
+        string[]? names = LabelFile.Read(arguments.Labels);
+        using Model model = Model.Create(arguments.ConfigFor(names?.Length), arguments.Seed);
+        return WrittenModel.Save(model, names, arguments.Output, arguments.Json, cancellationToken);
+    }
+
+    protected override void DescribeDefaultsOfTheLibrary()
+    {
+        // What all architectures have in common.
+        ModelConfig usual = ModelConfig.Named("vit-tiny");
+        _classes.Description = $"Number of classes; the number of labels, or {usual.Classes}, if not given.";
+        _frames.WithDefault(usual.Frames);
+        _imageSize.WithDefault(usual.ImageSize);
+        _patchSize.WithDefault(usual.PatchSize);
+        _temporal.WithDefault(usual.Temporal);
+        _alignment.WithDefault(usual.Alignment);
     }
 }

@@ -6,77 +6,77 @@ using Spectre.Console;
 namespace Ata.Cli.Verbs;
 
 /// <summary><c>ata predict</c>: classifies videos.</summary>
-internal static class PredictVerb
+internal sealed class PredictVerb : Verb<PredictVerb.Arguments>
 {
     private const int BarWidth = 24;
 
-    public static Command Create()
+    private static readonly PredictOptions s_defaults = new();
+
+    private readonly PathsArgument _clips = new("clip", PathRole.Input)
     {
-        var command = new Verb(
+        Description = "Video files, or folders of numbered JPEG or PNG frames.",
+        Arity = ArgumentArity.OneOrMore,
+    };
+
+    private readonly ModelArguments _model = new();
+    private readonly ValueOption<int> _top = Options.Whole("--top", "How many classes to list.").WithDefault(s_defaults.Top);
+    private readonly ValueOption<(int Clips, int Crops)> _views = Options.Views(
+        "--views", "Views to average: clips in time x crops. 10x3 is ten clips of three crops each.").WithDefault((s_defaults.TemporalViews, s_defaults.SpatialViews));
+    private readonly SamplingArguments _sampling = new(offset: false);
+    private readonly Option<bool> _json = Options.Json();
+
+    public PredictVerb()
+        : base(
             "predict",
             "Tells what happens in videos.",
             "ata predict clip.mp4 --model model.safetensors",
             "ata predict *.mp4 --model model.safetensors --views 10x3 --top 3",
-            "ata predict frames/ --model model.safetensors --precision bf16 --json");
-        var clips = new PathsArgument("clip", PathRole.Input)
-        {
-            Description = "Video files, or folders of numbered JPEG or PNG frames.",
-            Arity = ArgumentArity.OneOrMore,
-        };
-        Option<int?> top = Options.Whole("--top", "How many classes to list. Default 5.");
-        Option<(int Clips, int Crops)?> views = Options.Views(
-            "--views", "Views to average: clips in time x crops. 10x3 is ten clips of three crops each. Default 1x1.");
-        Option<bool> json = Options.Json();
-        command.Add(clips);
-        var model = new ModelArguments(command);
-        command.Add(top);
-        command.Add(views);
-        var sampling = new SamplingArguments(command, offset: false);
-        command.Add(json);
-        command.SetWork((parse, cancellationToken) =>
-        {
-            (int temporal, int spatial) = parse.GetValue(views) ?? (1, 1);
-            var options = new PredictOptions
-            {
-                Top = parse.GetValue(top) ?? 5,
-                TemporalViews = temporal,
-                SpatialViews = spatial,
-                Sampling = sampling.Of(parse),
-            };
-            using VideoClassifier classifier = VideoClassifier.Load(parse.GetRequiredValue(model.Path), model.Of(parse));
-            return Run(classifier, parse.GetRequiredValue(clips), options, parse.GetValue(json), cancellationToken);
-        });
-        return command;
+            "ata predict frames/ --model model.safetensors --precision bf16 --json")
+    {
+        Command.Add(_clips);
+        Add([.. _model.All, _top, _views, .. _sampling.All, _json]);
+        Command.Validators.Add(_sampling.Validate);
     }
 
-    private static int Run(
-        VideoClassifier classifier, string[] clips, PredictOptions options, bool json, CancellationToken cancellationToken)
+    /// <summary>What a command line means.</summary>
+    internal sealed record Arguments(IReadOnlyList<string> Clips, string Model, ModelOptions Loading, PredictOptions Options, bool Json);
+
+    public override Arguments Parse(ParseResult parse)
     {
+        (int temporal, int spatial) = _views.In(parse);
+        var options = new PredictOptions
+        {
+            Top = _top.In(parse),
+            TemporalViews = temporal,
+            SpatialViews = spatial,
+            Sampling = _sampling.Of(parse),
+        };
+        return new Arguments(parse.GetRequiredValue(_clips), parse.GetRequiredValue(_model.Path), _model.Of(parse), options, parse.GetValue(_json));
+    }
+
+    protected override int Run(Arguments arguments, FileGuard files, CancellationToken cancellationToken)
+    {
+        using VideoClassifier classifier = VideoClassifier.Load(arguments.Model, arguments.Loading);
         var results = new List<ClipPredictionJson>();
         try
         {
-            return Run(classifier, clips, options, json, results, cancellationToken);
+            return Run(classifier, arguments, results, cancellationToken);
         }
         finally
         {
             // What was done before a cancellation too.
-            if (json && results.Count > 0)
+            if (arguments.Json && results.Count > 0)
             {
                 CliJson.Print<IReadOnlyList<ClipPredictionJson>>(results);
             }
         }
     }
 
-    private static int Run(
-        VideoClassifier classifier,
-        string[] clips,
-        PredictOptions options,
-        bool json,
-        List<ClipPredictionJson> results,
-        CancellationToken cancellationToken)
+    private static int Run(VideoClassifier classifier, Arguments arguments, List<ClipPredictionJson> results, CancellationToken cancellationToken)
     {
+        PredictOptions options = arguments.Options;
         int code = 0;
-        foreach (string clip in clips)
+        foreach (string clip in arguments.Clips)
         {
             var watch = Stopwatch.StartNew();
             try
@@ -91,7 +91,7 @@ internal static class PredictVerb
                     predictions.Views,
                     watch.Elapsed.TotalSeconds,
                     null));
-                if (!json)
+                if (!arguments.Json)
                 {
                     Print(clip, predictions, watch.Elapsed);
                 }

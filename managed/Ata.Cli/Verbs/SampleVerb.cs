@@ -6,65 +6,70 @@ using Spectre.Console;
 namespace Ata.Cli.Verbs;
 
 /// <summary><c>ata sample</c>: writes exactly what a model would see.</summary>
-internal static class SampleVerb
+internal sealed class SampleVerb : Verb<SampleVerb.Arguments>
 {
-    public static Command Create()
-    {
-        var command = new Verb(
+    private static readonly ClipOptions s_defaults = new();
+
+    private readonly PathArgument _clip = new("clip", PathRole.Input) { Description = "Video file, or folder of numbered JPEG or PNG frames." };
+    private readonly ValueOption<int> _frames = Options.Whole("--frames", "Frames of the clip.", most: NativeMethods.ATA_MAX_FRAMES).WithDefault(s_defaults.Frames);
+    private readonly SamplingArguments _sampling = new();
+    private readonly ValueOption<int> _size = Options.Whole("--size", "Height and width of the crop in pixels.", most: NativeMethods.ATA_MAX_IMAGE_SIZE).WithDefault(s_defaults.Size);
+    private readonly Option<int?> _resize = Options.Whole("--resize", "The shorter side is resized to this many pixels; the crop's size if not given.", most: NativeMethods.ATA_MAX_IMAGE_SIZE);
+    private readonly Option<bool> _bicubic = new("--bicubic") { Description = "Resize bicubically instead of bilinearly." };
+    private readonly Option<bool> _flip = new("--flip") { Description = "Mirror horizontally." };
+    private readonly Option<string> _output = Options.Output("--output", "File to write (safetensors).", required: true);
+    private readonly Option<string> _png = Options.OutputFolder("--png", "Folder that receives the frames as pictures too.");
+    private readonly Option<bool> _json = Options.Json();
+
+    public SampleVerb()
+        : base(
             "sample",
             "Writes exactly what a model would see of a video: the tensor 'clip' [1, 3, T, H, W].",
             "ata sample clip.mp4 --frames 8 --stride 4 --output clip.safetensors",
-            "ata sample clip.mp4 --frames 16 --segments --size 112 --output clip.safetensors --png frames/");
-        var clip = new PathArgument("clip", PathRole.Input) { Description = "Video file, or folder of numbered JPEG or PNG frames." };
-        Option<int?> frames = Options.Whole("--frames", "Frames of the clip. Default 8.", most: NativeMethods.ATA_MAX_FRAMES);
-        Option<int?> size = Options.Whole("--size", "Height and width of the crop in pixels. Default 224.", most: NativeMethods.ATA_MAX_IMAGE_SIZE);
-        Option<int?> resize = Options.Whole("--resize", "The shorter side is resized to this many pixels; the crop's size if not given.", most: NativeMethods.ATA_MAX_IMAGE_SIZE);
-        var bicubic = new Option<bool>("--bicubic") { Description = "Resize bicubically instead of bilinearly." };
-        var flip = new Option<bool>("--flip") { Description = "Mirror horizontally." };
-        Option<string> output = Options.Output("--output", "File to write (safetensors).", required: true);
-        Option<string> png = Options.OutputFolder("--png", "Folder that receives the frames as pictures too.");
-        Option<bool> json = Options.Json();
-        command.Add(clip);
-        command.Add(frames);
-        var sampling = new SamplingArguments(command);
-        foreach (Option option in (Option[])[size, resize, bicubic, flip, output, png, json])
+            "ata sample clip.mp4 --frames 16 --segments --size 112 --output clip.safetensors --png frames/")
+    {
+        Command.Add(_clip);
+        Add([_frames, .. _sampling.All, _size, _resize, _bicubic, _flip, _output, _png, _json]);
+        Command.Validators.Add(_sampling.Validate);
+    }
+
+    /// <summary>What a command line means.</summary>
+    internal sealed record Arguments(string Clip, ClipOptions Options, string Output, string? PictureFolder, bool Json);
+
+    public override Arguments Parse(ParseResult parse)
+    {
+        ClipOptions options = _sampling.Of(parse) with
         {
-            command.Add(option);
+            Frames = _frames.In(parse),
+            Size = _size.In(parse),
+            Resize = parse.GetValue(_resize),
+            Interpolation = parse.GetValue(_bicubic) ? Interpolation.Bicubic : s_defaults.Interpolation,
+            Flip = parse.GetValue(_flip),
+        };
+        return new Arguments(parse.GetRequiredValue(_clip), options, parse.GetRequiredValue(_output), parse.GetValue(_png), parse.GetValue(_json));
+    }
+
+    protected override int Run(Arguments arguments, FileGuard files, CancellationToken cancellationToken)
+    {
+        string[] pictures = arguments.PictureFolder is { } folder ? PicturesIn(folder, arguments.Options.Frames, files) : [];
+        using VideoReader video = VideoReader.Open(arguments.Clip);
+        using VideoClip sampled = video.Sample(arguments.Options, cancellationToken);
+        cancellationToken.ThrowIfCancellationRequested();
+        Save(sampled, arguments.Clip, arguments.Output);
+        SavePictures(sampled, pictures);
+        if (arguments.Json)
+        {
+            CliJson.Print(new SampleJson(
+                arguments.Clip, arguments.Output, [1, 3, sampled.Frames, sampled.Height, sampled.Width], sampled.FrameTimes.ToArray(), pictures));
+        }
+        else
+        {
+            string times = string.Join(", ", sampled.FrameTimes.ToArray().Select(Seconds));
+            Terminal.WriteLine(
+                $"[bold]{arguments.Output}[/]: clip [[1, 3, {sampled.Frames}, {sampled.Height}, {sampled.Width}]] of {arguments.Clip}, frames at {times} s");
         }
 
-        command.SetWork((parse, files, cancellationToken) =>
-        {
-            ClipOptions options = sampling.Of(parse) with
-            {
-                Frames = parse.GetValue(frames) ?? 8,
-                Size = parse.GetValue(size) ?? 224,
-                Resize = parse.GetValue(resize),
-                Interpolation = parse.GetValue(bicubic) ? Interpolation.Bicubic : Interpolation.Bilinear,
-                Flip = parse.GetValue(flip),
-            };
-            string path = parse.GetRequiredValue(clip);
-            string file = parse.GetRequiredValue(output);
-            string[] pictures = parse.GetValue(png) is { } folder ? PicturesIn(folder, options.Frames, files) : [];
-            using VideoReader video = VideoReader.Open(path);
-            using VideoClip sampled = video.Sample(options, cancellationToken);
-            cancellationToken.ThrowIfCancellationRequested();
-            Save(sampled, path, file);
-            SavePictures(sampled, pictures);
-            if (parse.GetValue(json))
-            {
-                CliJson.Print(new SampleJson(
-                    path, file, [1, 3, sampled.Frames, sampled.Height, sampled.Width], sampled.FrameTimes.ToArray(), pictures));
-            }
-            else
-            {
-                string times = string.Join(", ", sampled.FrameTimes.ToArray().Select(Seconds));
-                Terminal.WriteLine(
-                    $"[bold]{file}[/]: clip [[1, 3, {sampled.Frames}, {sampled.Height}, {sampled.Width}]] of {path}, frames at {times} s");
-            }
-
-            return 0;
-        });
-        return command;
+        return 0;
     }
 
     private static void Save(VideoClip clip, string source, string path)

@@ -1,12 +1,10 @@
 using System.CommandLine;
-using System.Globalization;
 using Ata.Cli.Synth;
-using Spectre.Console;
 
 namespace Ata.Cli.Verbs;
 
 /// <summary><c>ata synth</c>: makes videos whose class lies in what an object does over time.</summary>
-internal static class SynthVerb
+internal sealed class SynthVerb : Verb<SynthVerb.Arguments>
 {
     private static readonly IReadOnlyDictionary<string, SynthDifficulty> s_difficulties = new Dictionary<string, SynthDifficulty>
     {
@@ -15,71 +13,64 @@ internal static class SynthVerb
         ["hard"] = SynthDifficulty.Hard,
     };
 
-    public static Command Create()
+    private static readonly SynthOptions s_defaults = new();
+
+    private readonly PathArgument _output = new("output", PathRole.OutputFolder)
     {
-        var command = new Verb(
+        Description = "New or empty folder to write: videos, list.csv (path,label,group,split), labels.txt, and shapes.csv, which says what the objects of each video look like.",
+    };
+
+    private readonly ValueOption<int> _clips = Options.Whole("--clips", "Number of videos.", most: 1_000_000).WithDefault(10 * ClipSet.MostClasses, ", ten of each class");
+    private readonly Option<int?> _classes = Options.Whole("--classes", $"How many of the {ClipSet.MostClasses} actions. Default all.", most: ClipSet.MostClasses);
+    private readonly ValueOption<double> _test = Options.Real("--test", "Share of each class whose split is test, 0 to 1.", most: 1).WithDefault(0.25);
+    private readonly ValueOption<(int Width, int Height)> _size = Options.FrameSize("--size", "Width and height in pixels, even.", SynthOptions.LeastSide, SynthOptions.MostSide)
+        .WithDefault((s_defaults.Width, s_defaults.Height));
+    private readonly ValueOption<int> _frames = Options.Whole("--frames", "Frames of a video, at least 2.", least: 2, most: 100_000).WithDefault(s_defaults.Frames);
+    private readonly ValueOption<double> _fps = Options.Real("--fps", "Frames per second.", 0.01, 1000).WithDefault(s_defaults.Fps);
+    private readonly ValueOption<SynthDifficulty> _difficulty = Options.Choice("--difficulty", "Number of other objects, speed, noise.", s_difficulties)
+        .WithDefault(s_defaults.Difficulty);
+    private readonly ValueOption<ulong> _seed = Options.Seed().WithDefault(0);
+
+    public SynthVerb()
+        : base(
             "synth",
             "Makes a folder of labelled videos: textured objects move over a textured background, and one of them acts.",
             "ata synth clips --clips 8",
-            "ata synth bench --clips 2000 --test 0.2 --size 64x64 --frames 16 --difficulty hard --seed 1");
-        var output = new PathArgument("output", PathRole.OutputFolder)
-        {
-            Description = "New or empty folder to write: videos, list.csv (path,label,group,split), labels.txt, and shapes.csv, which says what the objects of each video look like.",
-        };
-        Option<int?> clips = Options.Whole("--clips", "Number of videos. Default 80, ten of each class.", most: 1_000_000);
-        Option<int?> classes = Options.Whole("--classes", $"How many of the {ClipSet.MostClasses} actions. Default all.", most: ClipSet.MostClasses);
-        Option<double?> test = Options.Real("--test", "Share of each class whose split is test, 0 to 1. Default 0.25.", most: 1);
-        Option<string> size = new("--size") { Description = "Width and height in pixels, even. Default 128x128.", HelpName = "WxH" };
-        Option<int?> frames = Options.Whole("--frames", "Frames of a video, at least 2. Default 32.", least: 2, most: 100_000);
-        Option<double?> fps = Options.Real("--fps", "Frames per second. Default 12.", 0.01, 1000);
-        Option<SynthDifficulty?> difficulty = Options.Choice(
-            "--difficulty", "Number of other objects, speed, noise. Default medium.", s_difficulties);
-        Option<ulong?> seed = Options.Seed();
-        command.Add(output);
-        foreach (Option option in (Option[])[clips, classes, test, size, frames, fps, difficulty, seed])
-        {
-            command.Add(option);
-        }
-
-        command.SetWork((parse, cancellationToken) =>
-        {
-            (int width, int height) = Size(parse.GetValue(size) ?? "128x128");
-            int length = parse.GetValue(frames) ?? 32;
-            double share = parse.GetValue(test) ?? 0.25;
-            int actions = parse.GetValue(classes) ?? ClipSet.MostClasses;
-
-            var options = new SynthOptions(
-                width, height, length, parse.GetValue(fps) ?? 12, parse.GetValue(difficulty) ?? SynthDifficulty.Medium);
-            int count = parse.GetValue(clips) ?? 80;
-            string folder = parse.GetRequiredValue(output);
-            FileGuard.RequireEmpty(folder);
-            var set = new ClipSet(options, count, share, parse.GetValue(seed) ?? 0, actions);
-            Terminal.WithProgress("Rendering", count, progress =>
-            {
-                set.Write(folder, progress, cancellationToken);
-                return count;
-            });
-            Terminal.WriteLine(
-                $"[bold]{folder}[/]: {count} videos of {length} frames, {width} x {height} pixels, {set.Labels.Count} classes; listed in list.csv");
-            return 0;
-        });
-        return command;
-    }
-
-    private static (int Width, int Height) Size(string text)
+            "ata synth bench --clips 2000 --test 0.2 --size 64x64 --frames 16 --difficulty hard --seed 1")
     {
-        string[] parts = text.Split('x');
-        if (parts.Length == 2
-            && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out int width)
-            && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int height)
-            && IsSide(width)
-            && IsSide(height))
-        {
-            return (width, height);
-        }
-
-        throw new UsageException($"--size is '{text}'; it must be WIDTHxHEIGHT, both even and from 32 to 4096.");
+        Command.Add(_output);
+        Add(_clips, _classes, _test, _size, _frames, _fps, _difficulty, _seed);
     }
 
-    private static bool IsSide(int pixels) => pixels is >= 32 and <= 4096 && pixels % 2 == 0;
+    /// <summary>What a command line means.</summary>
+    internal sealed record Arguments(string Folder, int Clips, int Classes, double TestShare, SynthOptions Options, ulong Seed);
+
+    public override Arguments Parse(ParseResult parse)
+    {
+        (int width, int height) = _size.In(parse);
+        var options = new SynthOptions
+        {
+            Width = width,
+            Height = height,
+            Frames = _frames.In(parse),
+            Fps = _fps.In(parse),
+            Difficulty = _difficulty.In(parse),
+        };
+        return new Arguments(
+            parse.GetRequiredValue(_output), _clips.In(parse), parse.GetValue(_classes) ?? ClipSet.MostClasses, _test.In(parse), options, _seed.In(parse));
+    }
+
+    protected override int Run(Arguments arguments, FileGuard files, CancellationToken cancellationToken)
+    {
+        FileGuard.RequireEmpty(arguments.Folder);
+        var set = new ClipSet(arguments.Options, arguments.Clips, arguments.TestShare, arguments.Seed, arguments.Classes);
+        Terminal.WithProgress("Rendering", arguments.Clips, progress =>
+        {
+            set.Write(arguments.Folder, progress, cancellationToken);
+            return arguments.Clips;
+        });
+        Terminal.WriteLine(
+            $"[bold]{arguments.Folder}[/]: {arguments.Clips} videos of {arguments.Options.Frames} frames, {arguments.Options.Width} x {arguments.Options.Height} pixels, {set.Labels.Count} classes; listed in list.csv");
+        return 0;
+    }
 }

@@ -8,67 +8,73 @@ using Spectre.Console;
 namespace Ata.Cli.Verbs;
 
 /// <summary><c>ata train</c>: trains a model on labelled videos.</summary>
-internal static class TrainVerb
+internal sealed class TrainVerb : Verb<TrainVerb.Arguments>
 {
-    public static Command Create()
-    {
-        var command = new Verb(
+    private readonly ConfigOptions _data = TrainArguments.Data("List or folder of training videos.");
+    private readonly Option<string> _output = Options.OutputFolder("--out", "Folder for checkpoints, metrics and report.");
+    private readonly Option<string> _resume = Options.Input("--resume", "Continue the run in this folder, or from this checkpoint.");
+    private readonly Option<string> _config = Options.Input("--config", "Take from this file, such as another run's run.json, what no option says.");
+    private readonly ConfigOptions _training = TrainArguments.Training();
+    private readonly SpeedArguments _speed = new();
+    private readonly ValueOption<int> _keep = Options.Whole("--keep", "Checkpoints to keep, the newest; 0 for all.", least: 0).WithDefault(new TrainerOptions().KeepCheckpoints);
+    private readonly Option<bool> _json = Options.Json();
+
+    public TrainVerb()
+        : base(
             "train",
             "Trains a model on labelled videos. A run that was stopped, even by a crash, continues with --resume.",
             "ata train --data train.csv --val val.csv --out runs/first --model pretrained.safetensors --epochs 20 --lr 1e-4",
             "ata train --data clips/list.csv --val-split test --out runs/tiny --arch vit-tiny --image-size 64 --patch-size 8 --steps 500",
             "ata train --config runs/first/run.json --out runs/second --seed 1",
-            "ata train --resume runs/first");
-        var config = new ConfigOptions(command);
-        TrainArguments.AddData(config, "List or folder of training videos.");
-        Option<string> output = Options.OutputFolder("--out", "Folder for checkpoints, metrics and report.");
-        Option<string> resume = Options.Input("--resume", "Continue the run in this folder, or from this checkpoint.");
-        Option<string> file = Options.Input("--config", "Take from this file, such as another run's run.json, what no option says.");
-        command.Add(output);
-        command.Add(resume);
-        command.Add(file);
-        TrainArguments.AddTraining(config);
-        var speed = new SpeedArguments(command);
-        Option<int?> keep = Options.Whole("--keep", "Checkpoints to keep, the newest; 0 for all. Default 1.", least: 0);
-        Option<bool> json = Options.Json();
-        command.Add(keep);
-        command.Add(json);
-        command.SetWork((parse, files, cancellationToken) =>
+            "ata train --resume runs/first") =>
+        Add([.. _data.All, _output, _resume, _config, .. _training.All, .. _speed.All, _keep, _json]);
+
+    /// <summary>What a command line means, with the file of a configuration that it names.</summary>
+    /// <param name="Directory">The run's folder.</param>
+    /// <param name="Checkpoint">Where the run continues; null to begin it.</param>
+    /// <param name="Config">What is trained on what, and how.</param>
+    /// <param name="Speed">How fast videos are read.</param>
+    /// <param name="Keep">Checkpoints to keep.</param>
+    /// <param name="Json">Whether a program reads the result.</param>
+    internal sealed record Arguments(RunDirectory Directory, string? Checkpoint, RunConfig Config, Speed Speed, int Keep, bool Json);
+
+    public override Arguments Parse(ParseResult parse)
+    {
+        (RunDirectory directory, string? checkpoint, RunConfig config) = parse.GetValue(_resume) is { } from ? Continued(parse, from) : Begun(parse);
+        return config.Data.Train is null
+            ? throw new UsageException("--data is missing: name the list or folder of training videos.")
+            : new Arguments(directory, checkpoint, config, _speed.Of(parse), _keep.In(parse), parse.GetValue(_json));
+    }
+
+    protected override int Run(Arguments arguments, FileGuard files, CancellationToken cancellationToken)
+    {
+        using RunLock held = arguments.Directory.Lock();
+        if (arguments.Checkpoint is null)
         {
-            RunDirectory directory;
-            RunConfig resolved;
-            string? checkpoint = null;
-            if (parse.GetValue(resume) is { } from)
-            {
-                if ((config.FirstGiven(parse) ?? new Option[] { output, file }.FirstOrDefault(o => parse.GetResult(o) is { Implicit: false })) is { } other)
-                {
-                    throw new UsageException($"{other.Name} cannot be changed with --resume: a run continues as it began. Begin another with --config and --out.");
-                }
+            RequireNew(arguments.Directory, files);
+        }
 
-                directory = File.Exists(from) ? new RunDirectory(Path.GetDirectoryName(Path.GetFullPath(from))!) : new RunDirectory(from);
-                checkpoint = File.Exists(from) ? from : directory.LastCheckpoint();
-                resolved = RunConfig.Read(directory.Configuration);
-            }
-            else
-            {
-                directory = new RunDirectory(parse.GetValue(output) ?? throw new UsageException("--out is missing: name a folder for the run."));
-                resolved = config.Apply(parse, parse.GetValue(file) is { } path ? RunConfig.Read(path) with { Resolved = null } : new RunConfig());
-            }
+        return Run(arguments, held, files, cancellationToken);
+    }
 
-            if (resolved.Data.Train is null)
-            {
-                throw new UsageException("--data is missing: name the list or folder of training videos.");
-            }
+    private (RunDirectory Directory, string? Checkpoint, RunConfig Config) Continued(ParseResult parse, string from)
+    {
+        Option? other = _data.FirstGiven(parse) ?? _training.FirstGiven(parse) ?? ((Option[])[_output, _config]).FirstOrDefault(o => parse.GetResult(o) is { Implicit: false });
+        if (other is not null)
+        {
+            throw new UsageException($"{other.Name} cannot be changed with --resume: a run continues as it began. Begin another with --config and --out.");
+        }
 
-            using RunLock held = directory.Lock();
-            if (checkpoint is null)
-            {
-                RequireNew(directory, files);
-            }
+        RunDirectory directory = File.Exists(from) ? new RunDirectory(Path.GetDirectoryName(Path.GetFullPath(from))!) : new RunDirectory(from);
+        string checkpoint = File.Exists(from) ? from : directory.LastCheckpoint();
+        return (directory, checkpoint, RunConfig.Read(directory.Configuration));
+    }
 
-            return Run(directory, held, files, resolved, checkpoint, o => speed.Apply(parse, o) with { KeepCheckpoints = parse.GetValue(keep) ?? 1 }, parse.GetValue(json), cancellationToken);
-        });
-        return command;
+    private (RunDirectory Directory, string? Checkpoint, RunConfig Config) Begun(ParseResult parse)
+    {
+        var directory = new RunDirectory(parse.GetValue(_output) ?? throw new UsageException("--out is missing: name a folder for the run."));
+        RunConfig config = parse.GetValue(_config) is { } path ? RunConfig.Read(path) with { Resolved = null } : new RunConfig();
+        return (directory, null, _training.Applied(parse, _data.Applied(parse, config)));
     }
 
     /// <summary>Refuses a folder in which a run would write over something. A run that came to nothing begins again.</summary>
@@ -110,9 +116,10 @@ internal static class TrainVerb
         }
     }
 
-    private static int Run(
-        RunDirectory directory, RunLock held, FileGuard files, RunConfig config, string? checkpoint, Func<TrainerOptions, TrainerOptions> speed, bool json, CancellationToken cancellationToken)
+    private static int Run(Arguments arguments, RunLock held, FileGuard files, CancellationToken cancellationToken)
     {
+        RunDirectory directory = arguments.Directory;
+        RunConfig config = arguments.Config;
         (VideoDataset train, VideoDataset? validation) = RunData.Load(config.Data, config.Training.Seed, files);
         files.Reads(new[] { config.Model.Checkpoint }.OfType<string>());
         using Model model = config.Resolved is { } before
@@ -125,9 +132,9 @@ internal static class TrainVerb
 
         train = train.WithLabels(model.Labels);
         validation = validation?.WithLabels(model.Labels);
-        TrainerOptions options = speed(config.Training) with { OutputDirectory = directory.Path };
+        TrainerOptions options = arguments.Speed.Applied(config.Training) with { KeepCheckpoints = arguments.Keep, OutputDirectory = directory.Path };
         using var trainer = new Trainer(model, train, validation, options, new WarningLogger()) { HeldLock = held };
-        if (checkpoint is not null)
+        if (arguments.Checkpoint is { } checkpoint)
         {
             trainer.Resume(checkpoint);
         }
@@ -137,9 +144,14 @@ internal static class TrainVerb
         }
 
         Introduce(train, validation, model.Config, trainer);
+        return Fit(trainer, validation?.Count ?? 0, directory, arguments.Json, cancellationToken);
+    }
+
+    private static int Fit(Trainer trainer, int validationVideos, RunDirectory directory, bool json, CancellationToken cancellationToken)
+    {
         try
         {
-            TrainingResult result = TrainingScreen.ShowAsync(validation?.Count ?? 0, progress => trainer.FitAsync(progress, cancellationToken)).GetAwaiter().GetResult();
+            TrainingResult result = TrainingScreen.ShowAsync(validationVideos, progress => trainer.FitAsync(progress, cancellationToken)).GetAwaiter().GetResult();
             Conclude(directory, result, json);
             return 0;
         }
