@@ -69,6 +69,24 @@ internal sealed record ModelSource
 
     /// <summary>Alignment of mode ata.</summary>
     public AlignmentMethod? Alignment { get; init; }
+
+    /// <summary>A new model of the architecture: what is null is the architecture's.</summary>
+    /// <exception cref="ArgumentException">There is no such architecture.</exception>
+    public ModelConfig NewModel()
+    {
+        ModelConfig named = ModelConfig.Named(Architecture!);
+        return named with
+        {
+            ImageSize = ImageSize ?? named.ImageSize,
+            PatchSize = PatchSize ?? named.PatchSize,
+            Dim = Dim ?? named.Dim,
+            Depth = Depth ?? named.Depth,
+            Heads = Heads ?? named.Heads,
+            Frames = Frames ?? named.Frames,
+            Temporal = Temporal ?? named.Temporal,
+            Alignment = Alignment ?? named.Alignment,
+        };
+    }
 }
 
 /// <summary>What a run that continues needs of the model: its shape and its classes. The weights are in the

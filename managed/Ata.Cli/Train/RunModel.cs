@@ -17,30 +17,13 @@ internal static class RunModel
             throw new UsageException("Give either --model CHECKPOINT to start from, or --arch NAME for random weights.");
         }
 
-        Model model = source.Checkpoint is { } path ? FromCheckpoint(path, source, labels, seed) : Model.Create(Named(source, labels.Count), seed);
+        Model model = source.Checkpoint is { } path ? FromCheckpoint(path, source, labels, seed) : Model.Create(source.NewModel() with { Classes = labels.Count }, seed);
         if (model.Labels.Count == 0)
         {
             model.SetLabels(labels);
         }
 
         return model;
-    }
-
-    private static ModelConfig Named(ModelSource source, int classes)
-    {
-        ModelConfig named = ModelConfig.Named(source.Architecture!);
-        return named with
-        {
-            ImageSize = source.ImageSize ?? named.ImageSize,
-            PatchSize = source.PatchSize ?? named.PatchSize,
-            Dim = source.Dim ?? named.Dim,
-            Depth = source.Depth ?? named.Depth,
-            Heads = source.Heads ?? named.Heads,
-            Frames = source.Frames ?? named.Frames,
-            Classes = classes,
-            Temporal = source.Temporal ?? named.Temporal,
-            Alignment = source.Alignment ?? named.Alignment,
-        };
     }
 
     /// <summary>Loads a checkpoint; a head for other classes is replaced by a new one.</summary>

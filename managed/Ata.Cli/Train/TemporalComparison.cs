@@ -130,14 +130,7 @@ internal sealed class TemporalComparison(
 
     private async Task<AtaTensor> TestClipsAsync(int count, CancellationToken cancellationToken)
     {
-        LoaderOptions options = Evaluator.OptionsFor(config) with
-        {
-            Spread = video.Spread,
-            Stride = video.Stride,
-            FramesPerSecond = video.FramesPerSecond,
-            BatchSize = Math.Min(count, test.Count),
-            Augmentation = AugmentationOptions.None with { Crop = video.Augmentation.Crop == CropMode.Full ? CropMode.Full : CropMode.Center },
-        };
+        LoaderOptions options = video.ValidationLoader(config, found: null) with { BatchSize = Math.Min(count, test.Count), ClipViews = 1, CropViews = 1 };
         using VideoLoader loader = VideoLoader.ForEvaluation(test, options);
         using ClipBatch batch = (await loader.NextAsync(cancellationToken))!;
         return AtaTensor.CopyOf(batch.Clips.AsSpan<float>(), batch.Clips.Shape);

@@ -150,23 +150,16 @@ internal sealed class EvalVerb : Verb<EvalVerb.Arguments>
     /// <summary>How the run that made a model took its clips, if its folder says so.</summary>
     private static LoaderOptions ClipsOf(string model, ModelConfig config, FileGuard files)
     {
-        LoaderOptions options = Evaluator.OptionsFor(config);
         string run = new RunDirectory(Path.GetDirectoryName(Path.GetFullPath(model))!).Configuration;
         if (!File.Exists(run))
         {
-            return options;
+            return Evaluator.OptionsFor(config);
         }
 
         files.Reads([run]);
         TrainerOptions training = RunConfig.Read(run).Training;
         Terminal.WriteNote($"Clips are taken as {run} says.");
-        return options with
-        {
-            Spread = training.Spread,
-            Stride = training.Stride,
-            FramesPerSecond = training.FramesPerSecond,
-            Augmentation = AugmentationOptions.None with { Crop = training.Augmentation.Crop == CropMode.Full ? CropMode.Full : CropMode.Center },
-        };
+        return training.ValidationLoader(config, found: null);
     }
 
     private static void Print(EvaluationResult result, bool json)

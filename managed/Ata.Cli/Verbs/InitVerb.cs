@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Ata.Bindings;
+using Ata.Cli.Train;
 
 namespace Ata.Cli.Verbs;
 
@@ -38,79 +39,38 @@ internal sealed class InitVerb : Verb<InitVerb.Arguments>
         Add(_architecture, _classes, _frames, _imageSize, _patchSize, _dim, _depth, _heads, _temporal, _alignment, _labels, _seed, _json);
     }
 
-    /// <summary>What a command line means; null is for what the architecture, or the file of labels, decides.</summary>
-    internal sealed record Arguments
+    /// <summary>What a command line means.</summary>
+    /// <param name="Output">The checkpoint to write.</param>
+    /// <param name="Source">The architecture and what differs from it.</param>
+    /// <param name="Classes">Number of classes; null for that of the labels, else the architecture's.</param>
+    /// <param name="Labels">File with the names of the classes, or null.</param>
+    /// <param name="Seed">Seed of the weights.</param>
+    /// <param name="Json">Whether a program reads the result.</param>
+    internal sealed record Arguments(string Output, ModelSource Source, int? Classes, string? Labels, ulong Seed, bool Json);
+
+    public override Arguments Parse(ParseResult parse)
     {
-        public required string Output { get; init; }
-
-        public required string Architecture { get; init; }
-
-        public int? Classes { get; init; }
-
-        public int? Frames { get; init; }
-
-        public int? ImageSize { get; init; }
-
-        public int? PatchSize { get; init; }
-
-        public int? Dim { get; init; }
-
-        public int? Depth { get; init; }
-
-        public int? Heads { get; init; }
-
-        public TemporalMode? Temporal { get; init; }
-
-        public AlignmentMethod? Alignment { get; init; }
-
-        public string? Labels { get; init; }
-
-        public ulong Seed { get; init; }
-
-        public bool Json { get; init; }
-
-        /// <summary>The model.</summary>
-        /// <param name="labels">How many labels there are; null without a file of labels.</param>
-        public ModelConfig ConfigFor(int? labels)
+        var source = new ModelSource
         {
-            ModelConfig named = ModelConfig.Named(Architecture);
-            return named with
-            {
-                Classes = Classes ?? labels ?? named.Classes,
-                Frames = Frames ?? named.Frames,
-                ImageSize = ImageSize ?? named.ImageSize,
-                PatchSize = PatchSize ?? named.PatchSize,
-                Dim = Dim ?? named.Dim,
-                Depth = Depth ?? named.Depth,
-                Heads = Heads ?? named.Heads,
-                Temporal = Temporal ?? named.Temporal,
-                Alignment = Alignment ?? named.Alignment,
-            };
-        }
+            Architecture = parse.GetRequiredValue(_architecture),
+            Frames = parse.GetValue(_frames),
+            ImageSize = parse.GetValue(_imageSize),
+            PatchSize = parse.GetValue(_patchSize),
+            Dim = parse.GetValue(_dim),
+            Depth = parse.GetValue(_depth),
+            Heads = parse.GetValue(_heads),
+            Temporal = parse.GetValue(_temporal),
+            Alignment = parse.GetValue(_alignment),
+        };
+        return new Arguments(
+            parse.GetRequiredValue(_output), source, parse.GetValue(_classes), parse.GetValue(_labels), _seed.In(parse), parse.GetValue(_json));
     }
-
-    public override Arguments Parse(ParseResult parse) => new()
-    {
-        Output = parse.GetRequiredValue(_output),
-        Architecture = parse.GetRequiredValue(_architecture),
-        Classes = parse.GetValue(_classes),
-        Frames = parse.GetValue(_frames),
-        ImageSize = parse.GetValue(_imageSize),
-        PatchSize = parse.GetValue(_patchSize),
-        Dim = parse.GetValue(_dim),
-        Depth = parse.GetValue(_depth),
-        Heads = parse.GetValue(_heads),
-        Temporal = parse.GetValue(_temporal),
-        Alignment = parse.GetValue(_alignment),
-        Labels = parse.GetValue(_labels),
-        Seed = _seed.In(parse),
-        Json = parse.GetValue(_json),
-    };
 
     protected override int Run(Arguments arguments, FileGuard files, CancellationToken cancellationToken)
     {
         string[]? names = LabelFile.Read(arguments.Labels);
-        using Model model = Model.Create(arguments.ConfigFor(names?.Length), arguments.Seed);
+        ModelConfig config = arguments.Source.NewModel();
+        using Model model = Model.Create(config with { Classes = arguments.Classes ?? names?.Length ?? config.Classes }, arguments.Seed);
         return WrittenModel.Save(model, names, arguments.Output, arguments.Json, cancellationToken);
     }
 

@@ -6,6 +6,8 @@ public sealed class CliFiles : IDisposable
     private const int Width = 96;
     private const int Height = 64;
 
+    private readonly TestFolder _folder = new();
+
     public CliFiles()
     {
         Clip = In("clip.mp4");
@@ -26,22 +28,18 @@ public sealed class CliFiles : IDisposable
         model.Save(Model);
     }
 
-    public string Folder { get; } = Directory.CreateTempSubdirectory("ata-cli-").FullName;
+    public string Folder => _folder.Path;
 
     public string Clip { get; }
 
     public string Model { get; }
 
-    public string In(string name) => Path.Combine(Folder, name);
+    public string In(string name) => _folder.In(name);
 
     /// <summary>Writes a file of text.</summary>
-    public void Write(string name, string content)
-    {
-        Directory.CreateDirectory(Path.GetDirectoryName(In(name))!);
-        File.WriteAllText(In(name), content);
-    }
+    public void Write(string name, string content) => _folder.Write(name, content);
 
-    public void Dispose() => Directory.Delete(Folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     // A textured square that moves by 8 pixels a frame over a dark gradient.
     private static void WriteVideo(string path)

@@ -26,7 +26,7 @@ public sealed class OptionValueTests : IDisposable
 
     private static readonly ParserConfiguration s_parsing = new() { ResponseFileTokenReplacer = null };
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("ata-options-").FullName;
+    private readonly TestFolder _folder = new();
     private readonly TextWriter _output = Console.Out;
     private readonly TextWriter _error = Console.Error;
 
@@ -37,7 +37,7 @@ public sealed class OptionValueTests : IDisposable
         Console.SetOut(_output);
         Console.SetError(_error);
         AtaRuntime.ThreadCount = 0;
-        Directory.Delete(_folder, recursive: true);
+        _folder.Dispose();
     }
 
     /// <summary>Whatever is given: an error of one line that names the option as typed, or a value that is taken, and then
@@ -127,33 +127,33 @@ public sealed class OptionValueTests : IDisposable
         var arguments = new List<string> { command.Name };
         foreach (Argument argument in command.Arguments)
         {
-            arguments.Add(Path.Combine(_folder, $"no-{argument.Name}"));
+            arguments.Add(_folder.In($"no-{argument.Name}"));
         }
 
         foreach (Option option in command.Options.Where(o => o.Required && o.Name != but.Name))
         {
             arguments.Add(option.Name);
-            arguments.Add(option.Name == "--arch" ? "vit-tiny" : Path.Combine(_folder, "none", $"no{option.Name}"));
+            arguments.Add(option.Name == "--arch" ? "vit-tiny" : _folder.In($"none/no{option.Name}"));
         }
 
         if (command.Name == "bench" && but.Name is not ("--model" or "--arch"))
         {
-            arguments.AddRange(["--model", Path.Combine(_folder, "no-model")]);
+            arguments.AddRange(["--model", _folder.In("no-model")]);
         }
 
         if (command.Name is "train" or "eval" or "compare" && but.Name != "--data")
         {
-            arguments.AddRange(["--data", Path.Combine(_folder, "no-data")]);
+            arguments.AddRange(["--data", _folder.In("no-data")]);
         }
 
         if (command.Name == "train" && but.Name is not ("--out" or "--resume"))
         {
-            arguments.AddRange(["--out", Path.Combine(_folder, "run")]);
+            arguments.AddRange(["--out", _folder.In("run")]);
         }
 
         if (command.Name == "align" && but.Name == "--block")
         {
-            arguments.AddRange(["--model", Path.Combine(_folder, "no-model")]);
+            arguments.AddRange(["--model", _folder.In("no-model")]);
         }
 
         if (command.Name == "align" && but.Name == "--components")

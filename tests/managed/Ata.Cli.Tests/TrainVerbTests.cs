@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Reflection;
 using System.Text.Json;
 using Xunit;
 
@@ -11,12 +10,9 @@ public sealed class TrainVerbTests : IDisposable
     /// <summary>How often the run is killed. The acceptance test sets ATA_KILLS=20.</summary>
     private static readonly int s_kills = int.TryParse(Environment.GetEnvironmentVariable("ATA_KILLS"), out int kills) ? kills : 4;
 
-    private static readonly string s_program = typeof(TrainVerbTests).Assembly
-        .GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "AtaProgram").Value!;
+    private readonly TestFolder _folder = new();
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("ata-train-").FullName;
-
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public void KilledRunEndsWithTheWeightsOfAnUninterruptedOne()
@@ -36,7 +32,7 @@ public sealed class TrainVerbTests : IDisposable
         int survived = 0;
         for (int kill = 0; kill < s_kills; ++kill)
         {
-            using Process run = Start(arguments);
+            using Process run = AtaProgram.Start([], arguments);
             WaitForACheckpoint(run, "killed");
             Thread.Sleep(random.Next(400));
             if (!run.HasExited)
@@ -73,7 +69,7 @@ public sealed class TrainVerbTests : IDisposable
         Assert.Contains("<svg", File.ReadAllText(In("run/report.html")));
 
         // The model of one run starts another, on other classes: the head is replaced.
-        string other = Path.Combine(_folder, "other.csv");
+        string other = In("other.csv");
         File.WriteAllLines(other, File.ReadAllLines(list).Select((line, i) => i == 0 ? line : string.Join(',', line.Split(',').Select((f, c) => c == 1 ? (i % 2 == 0 ? "x" : "y") : c == 0 ? Path.Combine("clips", f) : f))));
         Succeed("train", "--data", other, "--out", In("second"), "--model", In("run/best.safetensors"), "--temporal", "divided", "--frames", "6", "--steps", "2", "--batch", "2", "--balance-classes");
         Assert.Contains("\"divided\"", File.ReadAllText(In("second/run.json")));
@@ -112,7 +108,7 @@ public sealed class TrainVerbTests : IDisposable
     [InlineData("valid values are cosine, step, constant", "train", "--data", "list.csv", "--out", "run", "--schedule", "linear")]
     public void ContradictionsAreBadUsage(string message, params string[] arguments)
     {
-        (int code, _, string error) = Run(arguments);
+        (int code, _, string error) = AtaProgram.Run(arguments);
 
         Assert.Equal(2, code);
         Assert.Contains(message, error);
@@ -125,8 +121,8 @@ public sealed class TrainVerbTests : IDisposable
         Directory.CreateDirectory(In("run"));
         File.WriteAllText(In("run/checkpoint-000000001.safetensors"), "");
 
-        Assert.Contains("holds a run already", Run(["train", "--data", "x", "--out", In("run")]).Error);
-        Assert.Contains("no checkpoint", Run(["train", "--resume", In("none")]).Error);
+        Assert.Contains("holds a run already", AtaProgram.Run("train", "--data", "x", "--out", In("run")).Error);
+        Assert.Contains("no checkpoint", AtaProgram.Run("train", "--resume", In("none")).Error);
     }
 
     [Fact]
@@ -138,13 +134,13 @@ public sealed class TrainVerbTests : IDisposable
             "--data", list, "--out", In("run"), "--arch", "vit-tiny", "--image-size", "16", "--patch-size", "8", "--dim", "16", "--depth", "1",
             "--heads", "2", "--frames", "2", "--stride", "2", "--batch", "2", "--workers", "1", "--threads", "1", "--checkpoint-steps", "2",
         ];
-        using Process first = Start(["train", .. settings, "--steps", "1000000"]);
+        using Process first = AtaProgram.Start([], ["train", .. settings, "--steps", "1000000"]);
         first.BeginErrorReadLine();
         WaitForACheckpoint(first, "run");
 
         foreach (string[] second in (string[][])[["train", .. settings, "--steps", "4"], ["train", "--resume", In("run")]])
         {
-            (int code, _, string error) = Run(second);
+            (int code, _, string error) = AtaProgram.Run(second);
             Assert.Equal(1, code);
             Assert.Contains($"{In("run")} is in use by another run (process {first.Id})", error);
             Assert.Single(error.Trim().Split('\n'));
@@ -155,7 +151,7 @@ public sealed class TrainVerbTests : IDisposable
         first.WaitForExit();
 
         // A killed run holds nothing.
-        using Process continued = Start(["train", "--resume", In("run")]);
+        using Process continued = AtaProgram.Start([], ["train", "--resume", In("run")]);
         string? line;
         do
         {
@@ -175,7 +171,7 @@ public sealed class TrainVerbTests : IDisposable
         File.CreateSymbolicLink(In("clips/again.mp4"), In("clips/00001.mp4"));
         File.WriteAllText(In("clips/val.csv"), "file_name,label\nagain.mp4,b\n");
 
-        (int code, _, string error) = Run(["train", "--data", In("clips/mine.csv"), "--val", In("clips/val.csv"), "--out", In("run"), "--arch", "vit-tiny", "--image-size", "16", "--patch-size", "8",
+        (int code, _, string error) = AtaProgram.Run(["train", "--data", In("clips/mine.csv"), "--val", In("clips/val.csv"), "--out", In("run"), "--arch", "vit-tiny", "--image-size", "16", "--patch-size", "8",
             "--dim", "16", "--depth", "1", "--heads", "2", "--frames", "2", "--stride", "2", "--steps", "2", "--batch", "2", "--max-broken", "0.5"]);
 
         Assert.True(code == 0, error);
@@ -184,7 +180,7 @@ public sealed class TrainVerbTests : IDisposable
         Assert.Contains($"warning: 1 video is in training and in validation: {In("clips/00001.mp4")}", lines);
     }
 
-    private string In(string name) => Path.Combine(_folder, name);
+    private string In(string name) => _folder.In(name);
 
     private string MakeVideos(int count)
     {
@@ -204,30 +200,8 @@ public sealed class TrainVerbTests : IDisposable
 
     private static string Succeed(params string[] arguments)
     {
-        (int code, string output, string error) = Run(arguments);
-        Assert.True(code == 0, $"ata {string.Join(' ', arguments)} ended with {code}: {error}");
-        return output;
-    }
-
-    private static (int Code, string Output, string Error) Run(string[] arguments)
-    {
-        using Process process = Start(arguments);
-        Task<string> error = process.StandardError.ReadToEndAsync();
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return (process.ExitCode, output, error.Result);
-    }
-
-    private static Process Start(string[] arguments)
-    {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.ArgumentList.Add("exec");
-        start.ArgumentList.Add(s_program);
-        foreach (string argument in arguments)
-        {
-            start.ArgumentList.Add(argument);
-        }
-
-        return Process.Start(start)!;
+        ProgramResult result = AtaProgram.Run(arguments);
+        Assert.True(result.Code == 0, $"ata {string.Join(' ', arguments)} ended with {result.Code}: {result.Error}");
+        return result.Output;
     }
 }

@@ -53,6 +53,7 @@ public sealed class UsageTests(CliFiles files) : IClassFixture<CliFiles>
         { ["init", "o.safetensors", "--arch", "vit-tiny", "--image-size", "100"], "--image-size is 100, not a multiple of --patch-size" },
         { ["init", "o.safetensors", "--arch", "vit-tiny", "--heads", "5"], "--heads is 5, which does not divide --dim" },
         { ["synth", "o", "--frames", "1"], "--frames is '1'" },
+        { ["synth", "o", "--size", "33x64"], "--size is '33x64'; it must be WIDTHxHEIGHT, both even and from 32 to 4096" },
         { ["train", "--data", "x", "--out", "o", "--arch", "vit-tiny", "--flip", "2"], "--flip is '2'" },
     };
 

@@ -30,20 +30,7 @@ public sealed class VerbTests(CliFiles files) : IClassFixture<CliFiles>
     public void Warnings_AreShownOnce()
     {
         string cut = files.In("cut.mkv");
-        using (VideoWriter writer = VideoWriter.Create(cut, 64, 48, 10))
-        {
-            var pixels = new byte[64 * 48 * 3];
-            for (int frame = 0; frame < 60; ++frame)
-            {
-                new Random(frame).NextBytes(pixels);
-                writer.Add(pixels);
-            }
-
-            writer.Finish();
-        }
-
-        byte[] bytes = File.ReadAllBytes(cut);
-        File.WriteAllBytes(cut, bytes[..(bytes.Length / 2)]);
+        CutVideo.Write(cut);
 
         ProgramResult result = AtaProgram.Run("predict", cut, cut, "--model", files.Model, "--stride", "1");
 
@@ -51,6 +38,23 @@ public sealed class VerbTests(CliFiles files) : IClassFixture<CliFiles>
         string warning = Assert.Single(result.ErrorLines);
         Assert.StartsWith("warning: ", warning);
         Assert.Contains("its data ends after", warning);
+    }
+
+    [Fact]
+    public void Align_AlignsAsTheModelDoes()
+    {
+        string[] arguments = ["align", files.Clip, "--model", files.In("still.safetensors"), "--stride", "1", "--json"];
+        WriteModel("still.safetensors", AlignmentMethod.Window, radius: 0);
+        JsonElement still = AtaProgram.Json(arguments);
+        Assert.Equal("window", still.GetProperty("alignment").GetString());
+        Assert.All(still.GetProperty("moved_share").EnumerateArray(), share => Assert.Equal(0, share.GetDouble()));
+        Assert.Contains(AtaProgram.Json([.. arguments, "--window", "3"]).GetProperty("moved_share").EnumerateArray(), share => share.GetDouble() > 0);
+        Assert.Equal("nearest", AtaProgram.Json([.. arguments, "--alignment", "nearest"]).GetProperty("alignment").GetString());
+
+        WriteModel("soft.safetensors", AlignmentMethod.Soft);
+        ProgramResult soft = AtaProgram.Run("align", files.Clip, "--model", files.In("soft.safetensors"), "--stride", "1");
+        Assert.Equal(2, soft.Code);
+        Assert.Contains("--alignment", Assert.Single(soft.ErrorLines));
     }
 
     [Fact]
@@ -327,5 +331,12 @@ public sealed class VerbTests(CliFiles files) : IClassFixture<CliFiles>
 
         copy.Save(path);
         return path;
+    }
+
+    private void WriteModel(string name, AlignmentMethod alignment, int radius = 3)
+    {
+        using Model model = Model.Load(files.Model);
+        using Model made = Model.Create(model.Config with { Alignment = alignment, WindowRadius = radius }, 1);
+        made.Save(files.In(name));
     }
 }

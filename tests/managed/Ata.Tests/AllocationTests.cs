@@ -6,7 +6,7 @@ namespace Ata.Tests;
 /// <summary>What calls allocate for the garbage collector does not grow with what they work on.</summary>
 public sealed class AllocationTests : IDisposable
 {
-    private readonly ListFolder _folder = new();
+    private readonly TestFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
 

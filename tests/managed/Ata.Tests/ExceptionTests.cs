@@ -13,7 +13,7 @@ public sealed class ExceptionTests : IDisposable
 {
     private static readonly AtaTensor s_features = AtaTensor.CopyOf<float>(Enumerable.Range(0, 2 * 4 * 8).Select(i => MathF.Sin(i)).ToArray(), 1, 2, 4, 8);
 
-    private readonly ListFolder _folder = new();
+    private readonly TestFolder _folder = new();
     private readonly string _model;
 
     public ExceptionTests()

@@ -8,7 +8,7 @@ namespace Ata.Tests;
 /// implementation.</summary>
 public sealed class FixtureTests : IDisposable
 {
-    private readonly ListFolder _folder = new();
+    private readonly TestFolder _folder = new();
 
     public static TheoryData<string> Names =>
         ["tiny-ata", "tiny-divided", "tiny-joint", "tiny-space_only", "small-ata"];

@@ -5,7 +5,7 @@ namespace Ata.Tests;
 
 public sealed class ModelTests : IDisposable
 {
-    private readonly ListFolder _folder = new();
+    private readonly TestFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
 
@@ -125,32 +125,24 @@ public sealed class ModelTests : IDisposable
     [Fact]
     public void Import_LeavesNotesAndKeepsTheConfiguration()
     {
-        string folder = Directory.CreateTempSubdirectory("ata-import-").FullName;
-        try
+        string path = _folder.In("imported.safetensors");
+        ModelConfig config = TinyModel.Config with { Activation = Activation.QuickGelu, NormEps = 1e-5f };
+        using (Model created = Model.Create(config))
         {
-            string path = Path.Combine(folder, "model.safetensors");
-            ModelConfig config = TinyModel.Config with { Activation = Activation.QuickGelu, NormEps = 1e-5f };
-            using (Model created = Model.Create(config))
-            {
-                Assert.Empty(created.ImportNotes);
-                created.Save(path);
-            }
-
-            using Model imported = Model.Import(path, new ImportOptions { Classes = 3, ImageSize = 40, Positions = PositionInterpolation.Bicubic });
-            Assert.Equal(config with { Classes = 3, ImageSize = 40 }, imported.Config);
-            Assert.Contains(imported.ImportNotes, n => n.Kind == ImportNoteKind.New && n.Subject == "head");
-            Assert.Contains(imported.ImportNotes, n => n.Kind == ImportNoteKind.Converted && n.Text.Contains("bicubically", StringComparison.Ordinal));
-
-            using Model ignoring = Model.Import(path, new ImportOptions { Ignore = ["head.*"] });
-            Assert.Equal(2, ignoring.ImportNotes.Count(n => n.Kind == ImportNoteKind.Ignored));
-            Assert.Throws<ArgumentException>(() => Model.Import(path, new ImportOptions { Ignore = ["no-such-*"] }));
-            Assert.Throws<ArgumentException>(() => Model.Import(path, new ImportOptions { Mean = ChannelValues.Uniform(0.5f) }));
-            Assert.Throws<AtaModelException>(() => Model.Import(path, new ImportOptions { Source = CheckpointSource.Clip }));
+            Assert.Empty(created.ImportNotes);
+            created.Save(path);
         }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+
+        using Model imported = Model.Import(path, new ImportOptions { Classes = 3, ImageSize = 40, Positions = PositionInterpolation.Bicubic });
+        Assert.Equal(config with { Classes = 3, ImageSize = 40 }, imported.Config);
+        Assert.Contains(imported.ImportNotes, n => n.Kind == ImportNoteKind.New && n.Subject == "head");
+        Assert.Contains(imported.ImportNotes, n => n.Kind == ImportNoteKind.Converted && n.Text.Contains("bicubically", StringComparison.Ordinal));
+
+        using Model ignoring = Model.Import(path, new ImportOptions { Ignore = ["head.*"] });
+        Assert.Equal(2, ignoring.ImportNotes.Count(n => n.Kind == ImportNoteKind.Ignored));
+        Assert.Throws<ArgumentException>(() => Model.Import(path, new ImportOptions { Ignore = ["no-such-*"] }));
+        Assert.Throws<ArgumentException>(() => Model.Import(path, new ImportOptions { Mean = ChannelValues.Uniform(0.5f) }));
+        Assert.Throws<AtaModelException>(() => Model.Import(path, new ImportOptions { Source = CheckpointSource.Clip }));
     }
 
     [Fact]

@@ -70,9 +70,9 @@ public sealed unsafe class RuntimeTests
     [Fact]
     public void Log_ReachesTheLogger()
     {
-        using var folder = new ListFolder();
+        using var folder = new TestFolder();
         string path = folder.In("cut.mkv");
-        WriteCutVideo(path);
+        CutVideo.Write(path);
         var logger = new ListLogger(LogLevel.Debug);
         try
         {
@@ -124,25 +124,6 @@ public sealed unsafe class RuntimeTests
         }
 
         Assert.Contains("ata_abi_entry", NativeAbi.CheckLayout([]));
-    }
-
-    /// <summary>Half a file: what is missing is said when it is opened.</summary>
-    private static void WriteCutVideo(string path)
-    {
-        using (VideoWriter writer = VideoWriter.Create(path, 64, 48, 10))
-        {
-            var pixels = new byte[64 * 48 * 3];
-            for (int frame = 0; frame < 60; ++frame)
-            {
-                new Random(frame).NextBytes(pixels);
-                writer.Add(pixels);
-            }
-
-            writer.Finish();
-        }
-
-        byte[] bytes = File.ReadAllBytes(path);
-        File.WriteAllBytes(path, bytes[..(bytes.Length / 2)]);
     }
 
     private sealed class ListLogger(LogLevel minimum) : ILogger

@@ -6,7 +6,7 @@ namespace Ata.Tests;
 
 public sealed class TensorTests : IDisposable
 {
-    private readonly ListFolder _folder = new();
+    private readonly TestFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
 

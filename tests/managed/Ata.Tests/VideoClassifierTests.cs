@@ -7,7 +7,7 @@ public sealed class VideoClassifierTests : IDisposable
 {
     private static readonly ClipOptions Sampling = new() { Stride = 2 };
 
-    private readonly ListFolder _folder = new();
+    private readonly TestFolder _folder = new();
     private readonly string _video;
     private readonly string _model;
 

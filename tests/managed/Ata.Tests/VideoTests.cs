@@ -5,7 +5,7 @@ namespace Ata.Tests;
 
 public sealed class VideoTests : IDisposable
 {
-    private readonly ListFolder _folder = new();
+    private readonly TestFolder _folder = new();
     private readonly string _path;
 
     public VideoTests()

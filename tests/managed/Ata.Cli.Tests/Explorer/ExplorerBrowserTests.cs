@@ -13,7 +13,7 @@ public sealed class ExplorerBrowserTests(BrowserFixture browser) : IClassFixture
     // In the first frame the square's patches are these, and it moves to the right by one patch a frame.
     private const int Square = (3 * Columns) + 1;
 
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("ata-shots-");
+    private readonly TestFolder _folder = new();
 
     public static TheoryData<int, int, bool, bool> Screens => new()
     {
@@ -23,7 +23,7 @@ public sealed class ExplorerBrowserTests(BrowserFixture browser) : IClassFixture
         { 375, 812, true, true },
     };
 
-    public void Dispose() => _folder.Delete(recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     [ChromiumTheory]
     [MemberData(nameof(Screens))]
@@ -181,8 +181,8 @@ public sealed class ExplorerBrowserTests(BrowserFixture browser) : IClassFixture
     // Of the right size and paper, with a picture on it.
     private void AssertPicture(byte[] png, int width, int height, bool dark)
     {
-        File.WriteAllBytes(Path.Combine(_folder.FullName, "img_00001.png"), png);
-        using VideoReader reader = VideoReader.Open(_folder.FullName);
+        File.WriteAllBytes(_folder.In("img_00001.png"), png);
+        using VideoReader reader = VideoReader.Open(_folder.Path);
         using VideoFrames frames = reader.Read([0]);
         Assert.Equal((width, height), (frames.Width, frames.Height));
         Span<byte> pixels = frames[0];

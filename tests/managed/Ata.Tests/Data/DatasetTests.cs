@@ -6,7 +6,7 @@ namespace Ata.Tests.Data;
 
 public sealed class DatasetTests : IDisposable
 {
-    private readonly ListFolder _folder = new();
+    private readonly TestFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
 

@@ -7,7 +7,7 @@ namespace Ata.Tests.Data;
 /// <summary>Lists of videos as people have them: what is understood, what is refused, and what is said of the rest.</summary>
 public sealed class ListTests : IDisposable
 {
-    private readonly ListFolder _folder = new();
+    private readonly TestFolder _folder = new();
 
     public ListTests() => _folder.Touch("clips/a.mp4", "clips/b.mp4", "clips/c d.mp4");
 

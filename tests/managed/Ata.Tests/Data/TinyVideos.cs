@@ -11,7 +11,7 @@ public sealed class TinyVideos : IDisposable
     public const int Frames = 12;
     public const int PerClass = 6;
 
-    private readonly ListFolder _folder = new();
+    private readonly TestFolder _folder = new();
 
     public TinyVideos()
     {

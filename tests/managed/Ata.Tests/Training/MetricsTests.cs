@@ -8,7 +8,7 @@ namespace Ata.Tests.Training;
 
 public sealed class MetricsTests : IDisposable
 {
-    private readonly ListFolder _folder = new();
+    private readonly TestFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
 

@@ -7,7 +7,7 @@ namespace Ata.Tests.Training;
 
 public sealed class TrainerTests(TinyVideos videos) : IClassFixture<TinyVideos>, IDisposable
 {
-    private readonly ListFolder _runs = new();
+    private readonly TestFolder _runs = new();
 
     private static readonly ModelConfig s_model = new()
     {

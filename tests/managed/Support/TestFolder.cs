@@ -1,9 +1,9 @@
-namespace Ata.Tests.Data;
+namespace Ata.Tests.Support;
 
-/// <summary>A temporary folder of small files, removed after the test.</summary>
-internal sealed class ListFolder : IDisposable
+/// <summary>A temporary folder, removed after the test.</summary>
+internal sealed class TestFolder : IDisposable
 {
-    public string Path { get; } = Directory.CreateTempSubdirectory("ata-lists-").FullName;
+    public string Path { get; } = Directory.CreateTempSubdirectory("ata-test-").FullName;
 
     /// <summary>Writes a file and gives its path.</summary>
     public string Write(string name, string content)
