@@ -36,6 +36,9 @@ internal sealed class ModelArguments(bool modelRequired = true)
     /// <summary>All of them, in the order of help.</summary>
     public IEnumerable<Option> All => [Path, _device, _precision, _temporal, _alignment, _frames, _imageSize, _positions];
 
+    /// <summary>Those that say nothing where there is no model.</summary>
+    public IEnumerable<Option> OnlyWithModel => [_device, _precision, _temporal, _imageSize, _positions];
+
     // A device that does not exist is a failed job; a name that no device has is a mistake.
     private static Option<string> Device()
     {

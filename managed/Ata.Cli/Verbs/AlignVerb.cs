@@ -175,7 +175,7 @@ internal sealed class AlignVerb : Verb<AlignVerb.Arguments>
     private void Validate(CommandResult command)
     {
         bool hasModel = command.GetResult(_model.Path) is not null;
-        foreach (Option option in hasModel ? (Option[])[_size, _patchSize] : [_block])
+        foreach (Option option in hasModel ? (Option[])[_size, _patchSize] : [_block, .. _model.OnlyWithModel])
         {
             if (command.GetResult(option) is not null)
             {

@@ -37,6 +37,7 @@ public sealed class UsageTests(CliFiles files) : IClassFixture<CliFiles>
         { ["import", "a", "b", "--ignore", ""], "--ignore" },
         { ["import", "a", "b", "--interpolation", "linear"], "bicubic, nearest" },
         { ["align", "x.mp4", "--block", "1"], "--model" },
+        { ["align", "x.mp4", "--image-size", "64"], "--image-size needs --model" },
         { ["align", "x.mp4", "--model", "m", "--patch-size", "8"], "exclude" },
         { ["align", "x.mp4", "--overlay", "picture.gif"], ".png" },
         { ["align", "x.mp4", "--html", "page.txt"], ".html" },
