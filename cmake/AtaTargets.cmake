@@ -49,7 +49,8 @@ function(ata_add_test name)
   else()
     set(main GTest::gtest_main)
   endif()
-  target_link_libraries(${name}_test PRIVATE ata_compile_options ${arg_DEPENDS} ${main})
+  target_link_libraries(${name}_test PRIVATE
+    ata_compile_options ata_test_support ${arg_DEPENDS} ${main})
   target_compile_definitions(${name}_test PRIVATE
     ATA_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
   gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)

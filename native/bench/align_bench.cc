@@ -8,8 +8,8 @@
 #include <cmath>
 #include <vector>
 
-#include "align/alignment.h"
-#include "align/online_aligner.h"
+#include "alignment/alignment.h"
+#include "alignment/online_aligner.h"
 #include "base/random.h"
 #include "base/threads.h"
 

@@ -20,7 +20,7 @@
 #include <filesystem>
 #include <numeric>
 
-#include "align/alignment.h"
+#include "alignment/alignment.h"
 #include "base/random.h"
 #include "model/session.h"
 #include "model/temporal_block.h"

@@ -1,8 +1,8 @@
-#include "align/mutual_information.h"
-#include "align/online_aligner.h"
-#include "align/principal_components.h"
+#include "alignment/online_aligner.h"
 #include "api/alignment_options.h"
 #include "api/boundary.h"
+#include "information/mutual_information.h"
+#include "information/principal_components.h"
 #include "ops/alignment.h"
 #include "ops/cpu_device.h"
 

@@ -1,7 +1,7 @@
 #ifndef ATA_API_ALIGNMENT_OPTIONS_H_
 #define ATA_API_ALIGNMENT_OPTIONS_H_
 
-#include "align/alignment.h"
+#include "alignment/alignment.h"
 #include "ata/ata.h"
 
 namespace ata::api {

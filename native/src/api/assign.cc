@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <vector>
 
-#include "align/assigner.h"
-#include "align/assignment.h"
 #include "api/boundary.h"
+#include "assignment/assigner.h"
+#include "assignment/assignment.h"
 
 using ata::api::guard;
 using ata::api::init_options;

@@ -12,7 +12,7 @@
 
 namespace ata {
 
-struct AlignmentOptions;  // align/alignment.h
+struct AlignmentOptions;  // alignment/alignment.h
 
 /// A weight matrix in the layout and precision that a backend's product wants. Immutable; any
 /// number of threads may multiply by it at once.
@@ -148,7 +148,7 @@ struct Kernels {
   // --- Alignment ------------------------------------------------------------------------------
 
   /// trajectories i32 `[B, T, N]` from features f32 `[B*T*N, D]`, as align_features() in
-  /// align/alignment.h gives them, by any method but `soft`. similarities f32 `[B, T-1, N]` or
+  /// alignment/alignment.h gives them, by any method but `soft`. similarities f32 `[B, T-1, N]` or
   /// empty; column_duals f64 `[B, T-1, N]`, in and out, or empty. `scratch` may be null at first.
   /// Features that are not finite are kFeatureNotFinite, or an error at once.
   void (*align)(Stream& stream, const Tensor& features, const ClipLayout& layout,

@@ -1,7 +1,7 @@
 #ifndef ATA_MODEL_PRECISION_H_
 #define ATA_MODEL_PRECISION_H_
 
-#include "align/similarity.h"
+#include "alignment/similarity.h"
 #include "ata/ata.h"
 #include "tensor/tensor.h"
 

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "align/alignment.h"
+#include "alignment/alignment.h"
 #include "ops/context.h"
 
 namespace ata {

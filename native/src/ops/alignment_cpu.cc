@@ -1,4 +1,4 @@
-#include "align/alignment.h"
+#include "alignment/alignment.h"
 #include "ops/cpu.h"
 
 namespace ata::cpu {

@@ -1,4 +1,4 @@
-#include "align/soft.h"
+#include "alignment/soft.h"
 #include "base/threads.h"
 #include "ops/cpu.h"
 

@@ -13,9 +13,9 @@
 #include <thread>
 #include <vector>
 
-#include "../align/oracle.h"
 #include "allocations.h"
 #include "handles.h"
+#include "support/matrices.h"
 
 namespace {
 
