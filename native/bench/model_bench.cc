@@ -4,7 +4,7 @@
 //   model_bench --benchmark_filter=  as for any Google Benchmark program; temporal_block/ is the
 //                                    plug-in on the features of the first block
 //
-// Counters: `GFLOP/s` counts the arithmetic of the specification (temporal_attn.proj and
+// Counters: `GFLOP/s` counts the arithmetic of the network as trained (temporal_attn.proj and
 // temporal_fc as two products, though inference runs them as one, and all rows of the last block,
 // though only the class rows leave its attention); `of_product` is that rate over
 // the rate of ReferenceProduct, timed between the passes; `executed_of_product` counts what is

@@ -81,4 +81,12 @@ std::string shown(std::string_view name) {
          std::to_string(name.size()) + " bytes)";
 }
 
+std::string dims_to_string(std::span<const int64_t> dims) {
+  std::string text = "[";
+  for (size_t axis = 0; axis < dims.size(); ++axis) {
+    text += (axis > 0 ? ", " : "") + std::to_string(dims[axis]);
+  }
+  return text + "]";
+}
+
 }  // namespace ata

@@ -2,6 +2,8 @@
 #define ATA_BASE_TEXT_H_
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -33,6 +35,9 @@ std::string printable(std::string_view text);
 /// longer than kLongestShownName, so that it cannot push the rest of the message out of sight.
 /// Paths are not shortened: people need them whole.
 std::string shown(std::string_view name);
+
+/// The extents of an array, "[2, 3, 4]".
+std::string dims_to_string(std::span<const int64_t> dims);
 
 }  // namespace ata
 

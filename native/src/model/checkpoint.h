@@ -10,7 +10,7 @@
 
 namespace ata {
 
-/// A checkpoint file (spec "Checkpoints") whose tensors have been checked against its
+/// A checkpoint file (docs/formats.md, "Checkpoints") whose tensors have been checked against its
 /// configuration: all there, of the right shapes. Their values are read one by one, on demand.
 class Checkpoint {
  public:

@@ -12,7 +12,8 @@ namespace ata {
 /// Width of an attention head where nobody says how many there are.
 constexpr int32_t kHeadDim = 64;
 
-/// What a model is: the JSON that a checkpoint holds in `__metadata__.config` (spec "Checkpoints").
+/// What a model is: the JSON that a checkpoint holds in `__metadata__.config` (docs/formats.md,
+/// "Checkpoints").
 struct ModelConfig {
   /// Height and width of a frame in pixels; a multiple of `patch_size`.
   int32_t image_size = 224;

@@ -16,10 +16,6 @@
 namespace ata {
 namespace {
 
-bool starts_with(const std::string& text, const std::string& start) {
-  return text.compare(0, start.size(), start) == 0;
-}
-
 // The image parameter that a temporal one starts as a copy of, or "".
 std::string image_counterpart(const std::string& name) {
   for (const auto& [temporal, image] :
@@ -42,7 +38,7 @@ class Importer {
         options_(options) {}
 
   Tensor parameter(const ParameterInfo& info) const {
-    if (starts_with(info.name, "head.") && !deduced_.keeps_head) {
+    if (info.name.starts_with("head.") && !deduced_.keeps_head) {
       return initial_parameter(info, config_.dim, options_.seed);
     }
     if (info.name == "pos_embed") return positions(info);

@@ -13,8 +13,7 @@
 
 namespace ata {
 
-/// A parameter tensor of the reference model, by its name in checkpoints (spec "The reference
-/// model").
+/// A parameter tensor, by its name in checkpoints (docs/formats.md, "Checkpoints").
 struct ParameterInfo {
   std::string name;
   Shape shape;

@@ -5,10 +5,13 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <utility>
 
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
+
+#include "base/text.h"
 
 namespace ata {
 namespace {
@@ -137,12 +140,7 @@ bool Shape::operator==(const Shape& other) const {
 }
 
 std::string Shape::to_string() const {
-  std::string text = "[";
-  for (int axis = 0; axis < rank_; ++axis) {
-    if (axis > 0) text += ", ";
-    text += std::to_string(dims_[axis]);
-  }
-  return text + "]";
+  return dims_to_string(dims());
 }
 
 std::shared_ptr<Allocator> heap_allocator() {
@@ -175,9 +173,7 @@ Tensor Tensor::wrap(void* data, Shape shape, DType dtype, std::shared_ptr<void> 
   tensor.dtype_ = dtype;
   tensor.data_ = data;
   // Defined even over null memory (an empty tensor) and without an owner.
-  tensor.storage_ = keep_alive ? std::shared_ptr<void>(keep_alive, data)
-                               : std::shared_ptr<void>(&live_bytes, [](void*) {});
-  if (!tensor.storage_) tensor.storage_ = std::shared_ptr<void>(&live_bytes, [](void*) {});
+  tensor.storage_ = std::shared_ptr<void>(std::move(keep_alive), data ? data : &live_bytes);
   return tensor;
 }
 

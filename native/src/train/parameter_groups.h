@@ -35,9 +35,9 @@ struct ParameterGroup {
 };
 
 /// Assigns every parameter of a model of `depth` blocks to its group; `names` are those of a
-/// checkpoint (spec "The reference model"). A name that fits no rule is ATA_INTERNAL: no parameter
-/// is trained by a guess. Patterns that match nothing, and options that freeze everything, are
-/// ATA_INVALID_ARGUMENT.
+/// checkpoint (docs/formats.md, "Checkpoints"). A name that fits no rule is ATA_INTERNAL: no
+/// parameter is trained by a guess. Patterns that match nothing, and options that freeze
+/// everything, are ATA_INVALID_ARGUMENT.
 std::vector<ParameterGroup> group_parameters(const std::vector<std::string>& names, int depth,
                                              const TrainOptions& options);
 

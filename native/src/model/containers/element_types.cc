@@ -67,10 +67,4 @@ bool multiply(uint64_t a, uint64_t b, uint64_t* product) {
   return a == 0 || *product / a == b;
 }
 
-std::string dims_to_string(const std::vector<int64_t>& dims) {
-  std::string text = "[";
-  for (size_t i = 0; i < dims.size(); ++i) text += (i ? ", " : "") + std::to_string(dims[i]);
-  return text + "]";
-}
-
 }  // namespace ata

@@ -22,9 +22,6 @@ void convert_to_f32(const std::string& type, const char* stored, size_t count, f
 /// False when the product does not fit.
 bool multiply(uint64_t a, uint64_t b, uint64_t* product);
 
-/// "[2, 3]", of any rank.
-std::string dims_to_string(const std::vector<int64_t>& dims);
-
 }  // namespace ata
 
 #endif  // ATA_MODEL_CONTAINERS_ELEMENT_TYPES_H_

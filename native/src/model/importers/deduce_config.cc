@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iterator>
 
+#include "base/text.h"
 #include "model/containers/element_types.h"
 #include "model/importers/published_config.h"
 

@@ -59,25 +59,17 @@ std::string with_number(const std::string& pattern, int32_t number) {
              : pattern.substr(0, at) + std::to_string(number) + pattern.substr(at + 1);
 }
 
-bool starts_with(std::string_view text, std::string_view start) {
-  return text.substr(0, start.size()) == start;
-}
-
-bool ends_with(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
-}
-
 // What stands before a name that ends as `anchor`, or nothing.
 std::optional<std::string> prefix_before(const std::string& name, std::string_view anchor) {
   const size_t hash = anchor.find('#');
   const std::string_view tail = hash == std::string_view::npos ? anchor : anchor.substr(hash + 1);
-  if (!ends_with(name, tail)) return std::nullopt;
+  if (!name.ends_with(tail)) return std::nullopt;
   std::string_view rest = std::string_view(name).substr(0, name.size() - tail.size());
   if (hash != std::string_view::npos) {
     const std::string_view head = anchor.substr(0, hash);
     const size_t dot = rest.rfind('.');
     if (dot == std::string_view::npos || !block_number(rest.substr(dot + 1)) ||
-        !ends_with(rest.substr(0, dot + 1), head)) {
+        !rest.substr(0, dot + 1).ends_with(head)) {
       return std::nullopt;
     }
     rest = rest.substr(0, dot + 1 - head.size());
@@ -202,7 +194,7 @@ void Translation::recognise(ata_source source) {
       std::vector<bool> marked(family->marks.size());
       Candidate candidate{family, prefix, 0};
       for (const std::string& name : names_) {
-        if (!starts_with(name, prefix)) continue;
+        if (!name.starts_with(prefix)) continue;
         const std::string rest = name.substr(prefix.size());
         candidate.fitting += known.count(numbered(rest).pattern);
         for (size_t mark = 0; mark < marked.size(); ++mark) {
@@ -262,11 +254,11 @@ void Translation::translate() {
 
 bool Translation::place(const std::string& name) {
   const std::vector<std::string> prefixes = shorter_prefixes(prefix_);
-  if (starts_with(name, prefix_) && place_as(family_->names, name.substr(prefix_.size()), name)) {
+  if (name.starts_with(prefix_) && place_as(family_->names, name.substr(prefix_.size()), name)) {
     return true;
   }
   return std::any_of(prefixes.begin(), prefixes.end(), [&](const std::string& prefix) {
-    return starts_with(name, prefix) &&
+    return name.starts_with(prefix) &&
            place_as(family_->head_names, name.substr(prefix.size()), name);
   });
 }
@@ -297,7 +289,7 @@ bool Translation::is_harmless(const std::string& name) {
     return true;
   };
   for (const std::string& prefix : shorter_prefixes(prefix_)) {
-    if (!starts_with(name, prefix)) continue;
+    if (!name.starts_with(prefix)) continue;
     const std::string rest = name.substr(prefix.size());
     const Place place = prefix == prefix_ ? Place::kInside : Place::kAround;
     for (const Harmless& harmless : family_->harmless) {
