@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "support/errors.h"
 #include "support/matrices.h"
 #include "support/targets.h"
 
@@ -113,13 +114,7 @@ TEST(Similarity, RejectsFeaturesThatAreNotFinite) {
     for (const SimilarityProduct product : kProducts) {
       std::vector<float> features(6, 1.0F);
       features[3] = bad;
-      try {
-        normalize(features, 2, product);
-        FAIL() << "no error";
-      } catch (const Error& error) {
-        EXPECT_EQ(error.status(), ATA_INVALID_ARGUMENT);
-        EXPECT_NE(std::string(error.what()).find("patch 1"), std::string::npos) << error.what();
-      }
+      expect_error(ATA_INVALID_ARGUMENT, "patch 1", [&] { normalize(features, 2, product); });
     }
   }
 }

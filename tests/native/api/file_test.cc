@@ -5,12 +5,13 @@
 #include <string>
 
 #include "ata/ata.h"
+#include "support/scratch.h"
 
 namespace {
 
 TEST(CApiFile, WritesReadsAndIdentifies) {
-  const std::string path = testing::TempDir() + "api_file.txt";
-  std::filesystem::remove(path);
+  const ata::Scratch scratch;
+  const std::string path = scratch.path("file.txt");
   ASSERT_EQ(ata_file_check_writable(path.c_str()), ATA_OK) << ata_last_error();
   EXPECT_FALSE(std::filesystem::exists(path));
   ASSERT_EQ(ata_file_write(path.c_str(), "hello", 5), ATA_OK) << ata_last_error();
@@ -28,12 +29,12 @@ TEST(CApiFile, WritesReadsAndIdentifies) {
   uint64_t volume = 0, number = 0;
   ASSERT_EQ(ata_file_identify(path.c_str(), &kind, &volume, &number), ATA_OK);
   EXPECT_EQ(kind, ATA_FILE_REGULAR);
-  std::filesystem::remove(path);
 }
 
 TEST(CApiFile, RefusesAndLeavesResultsAlone) {
-  const std::string folder = testing::TempDir();
-  const std::string absent = folder + "absent/file";
+  const ata::Scratch scratch;
+  const std::string folder = scratch.folder().string();
+  const std::string absent = scratch.path("absent/file");
   size_t size = 7;
   EXPECT_EQ(ata_file_read(absent.c_str(), nullptr, 0, &size), ATA_NOT_FOUND);
   EXPECT_EQ(ata_file_read(folder.c_str(), nullptr, 0, &size), ATA_IO_ERROR);

@@ -1,13 +1,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "ata/ata.h"
 #include "handles.h"
+#include "support/scratch.h"
 
 namespace {
 
@@ -58,7 +58,8 @@ TEST_F(CApiModel, ImportsTellWhatBecameOfTheFile) {
   EXPECT_EQ(ata_model_import_note_count(model_.get()), 0u);
   EXPECT_EQ(ata_model_import_note_count(nullptr), 0u);
   EXPECT_EQ(ata_model_value_count(nullptr), 0);
-  const std::string path = testing::TempDir() + "/imports_tell.safetensors";
+  const ata::Scratch scratch;
+  const std::string path = scratch.path("model.safetensors");
   ASSERT_EQ(ata_model_save(model_.get(), path.c_str()), ATA_OK) << ata_last_error();
   ata_import_options options;
   ASSERT_EQ(ata_import_options_init(&options), ATA_OK);
@@ -97,7 +98,6 @@ TEST_F(CApiModel, ImportsTellWhatBecameOfTheFile) {
   options.mean[0] = 0.5f;
   EXPECT_EQ(ata_model_import(path.c_str(), &options, &raw), ATA_INVALID_ARGUMENT);
   EXPECT_EQ(raw, nullptr);
-  std::filesystem::remove(path);
 }
 
 TEST_F(CApiModel, SessionsOutliveTheModelHandle) {
@@ -112,7 +112,8 @@ TEST_F(CApiModel, SavedModelLoadsAndGivesTheSame) {
   const char* labels[] = {"a", "b", "c", "d", "e"};
   ASSERT_EQ(ata_model_set_labels(model_.get(), labels, 5), ATA_OK);
   EXPECT_EQ(ata_model_set_labels(model_.get(), labels, 4), ATA_INVALID_ARGUMENT);
-  const std::string path = testing::TempDir() + "api_model.safetensors";
+  const ata::Scratch scratch;
+  const std::string path = scratch.path("model.safetensors");
   ASSERT_EQ(ata_model_save(model_.get(), path.c_str()), ATA_OK) << ata_last_error();
 
   ata_model* loaded = nullptr;
@@ -126,7 +127,6 @@ TEST_F(CApiModel, SavedModelLoadsAndGivesTheSame) {
   for (size_t i = 0; i < 5; ++i) EXPECT_NEAR(logits[i], expected[i], 1e-4f);
   // Inference keeps no plain weights.
   EXPECT_EQ(ata_model_save(loaded, path.c_str()), ATA_UNSUPPORTED);
-  std::filesystem::remove(path);
 }
 
 TEST_F(CApiModel, WrongBuffersAndClipsAreRefused) {

@@ -10,6 +10,7 @@
 
 #include "ata/ata.h"
 #include "handles.h"
+#include "support/mentions.h"
 
 namespace {
 
@@ -110,7 +111,7 @@ TEST_F(CApiTemporalBlock, RejectsWhatItCannotUse) {
                          const ata_temporal_block_options* options,
                          const ata_alignment_options* alignment) {
     EXPECT_EQ(ata_temporal_block_create(8, options, alignment, &untouched), expected);
-    EXPECT_NE(std::string(ata_last_error()).find(text), std::string::npos) << ata_last_error();
+    EXPECT_MENTIONS(ata_last_error(), text);
     EXPECT_EQ(untouched, block_.get());
   };
   fails(ATA_INVALID_ARGUMENT, "say how many heads", nullptr, nullptr);

@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <string>
 
 #include "ata/ata.h"
+#include "support/scratch.h"
 
 namespace {
 
@@ -39,7 +39,8 @@ TEST(CApiTensor, RefusesWhatCannotBe) {
 }
 
 TEST(CApiTensor, FileKeepsTensorsAndMetadata) {
-  const std::string path = testing::TempDir() + "api_tensor_file.safetensors";
+  const ata::Scratch scratch;
+  const std::string path = scratch.path("tensors.safetensors");
   float values[] = {1, 2, 3};
   const int64_t shape[] = {3};
   ata_tensor* tensor = nullptr;
@@ -69,7 +70,6 @@ TEST(CApiTensor, FileKeepsTensorsAndMetadata) {
   ata_tensor_release(tensor);
   EXPECT_EQ(ata_tensor_file_get(file, "b", &tensor), ATA_UNKNOWN_NAME);
   ata_tensor_file_release(file);
-  std::filesystem::remove(path);
 }
 
 }  // namespace

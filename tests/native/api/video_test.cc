@@ -1,17 +1,17 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
-#include <filesystem>
 #include <string>
 
 #include "ata/ata.h"
+#include "support/mentions.h"
+#include "support/scratch.h"
 
 namespace {
 
 class CApiVideo : public testing::Test {
  protected:
   void SetUp() override {
-    path_ = testing::TempDir() + "api_video.mp4";
     ata_video_writer* writer = nullptr;
     const ata_status status = ata_video_writer_create(path_.c_str(), 64, 48, 10, &writer);
     if (status == ATA_LIBRARY_UNAVAILABLE) GTEST_SKIP() << ata_last_error();
@@ -29,9 +29,9 @@ class CApiVideo : public testing::Test {
     ata_video_writer_release(writer);
     ata_tensor_release(frame);
   }
-  void TearDown() override { std::filesystem::remove(path_); }
 
-  std::string path_;
+  const ata::Scratch scratch_;
+  const std::string path_ = scratch_.path("video.mp4");
 };
 
 TEST_F(CApiVideo, WrittenVideoIsDescribedReadAndSampled) {
@@ -79,7 +79,7 @@ TEST_F(CApiVideo, WhatIsNotAVideoIsNamed) {
   EXPECT_EQ(ata_video_open("no/such.mp4", nullptr, &video), ATA_NOT_FOUND);
   const std::string model = std::string(ATA_TEST_DATA) + "/tiny-ata.safetensors";
   EXPECT_EQ(ata_video_open(model.c_str(), nullptr, &video), ATA_BAD_VIDEO);
-  EXPECT_NE(std::string(ata_last_error()).find("tiny-ata"), std::string::npos);
+  EXPECT_MENTIONS(ata_last_error(), "tiny-ata");
   EXPECT_EQ(video, nullptr);
 }
 

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/threads.h"
+#include "support/errors.h"
 #include "support/matrices.h"
 #include "support/targets.h"
 
@@ -177,24 +178,15 @@ TEST(Assignment, InfeasibleProblemsAreNamed) {
   for (const int k : {9 + 1, 9 + 2, 9 + 4, 9 + 5}) values[static_cast<size_t>(k)] = -kInfinity;
   std::vector<AssignmentWorkspace> workspaces;
   std::vector<int32_t> matching(9);
-  try {
+  expect_error(ATA_INFEASIBLE, "problem 1", [&] {
     solve_assignments(values.data(), 3, 3, 3, {}, workspaces, matching.data(), nullptr);
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.status(), ATA_INFEASIBLE);
-    EXPECT_NE(std::string(error.what()).find("problem 1"), std::string::npos) << error.what();
-  }
+  });
 }
 
 TEST(Assignment, RejectsNaNAndTheWrongInfinity) {
   Matrix matrix{4, 4, std::vector<float>(16, 1.0F)};
   const auto status = [&](bool maximize) {
-    try {
-      solve(matrix, {.maximize = maximize});
-    } catch (const Error& error) {
-      return error.status();
-    }
-    return static_cast<ata_status>(ATA_OK);
+    return status_of([&] { solve(matrix, {.maximize = maximize}); });
   };
   matrix(2, 3) = std::numeric_limits<float>::quiet_NaN();
   EXPECT_EQ(status(true), ATA_INVALID_ARGUMENT);

@@ -18,6 +18,9 @@
 #include <iterator>
 
 #include "base/error.h"
+#include "support/errors.h"
+#include "support/mentions.h"
+#include "support/scratch.h"
 
 namespace ata {
 namespace {
@@ -26,24 +29,12 @@ namespace fs = std::filesystem;
 
 class FileTest : public testing::Test {
  protected:
-  void SetUp() override {
-    directory_ = fs::path(testing::TempDir()) /
-                 testing::UnitTest::GetInstance()->current_test_info()->name();
-    fs::remove_all(directory_);
-    fs::create_directories(directory_);
-  }
-  void TearDown() override { fs::remove_all(directory_); }
-
-  std::string path(const std::string& name) const { return (directory_ / name).string(); }
-  static std::string content(const std::string& file) {
-    std::ifstream in(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
+  std::string path(const std::string& name) const { return scratch_.path(name); }
   size_t entries() const {
-    return static_cast<size_t>(std::distance(fs::directory_iterator(directory_), {}));
+    return static_cast<size_t>(std::distance(fs::directory_iterator(scratch_.folder()), {}));
   }
 
-  fs::path directory_;
+  Scratch scratch_;
 };
 
 TEST_F(FileTest, WrittenFileReadsBack) {
@@ -51,7 +42,7 @@ TEST_F(FileTest, WrittenFileReadsBack) {
   out.write("hello ", 6);
   out.write("world", 5);
   out.commit();
-  EXPECT_EQ(content(path("a")), "hello world");
+  EXPECT_EQ(read_file(path("a")), "hello world");
 
   InputFile in(path("a"));
   EXPECT_EQ(in.size(), 11u);
@@ -66,27 +57,16 @@ TEST_F(FileTest, UncommittedWriteLeavesTheOldContentAndNoRemains) {
     AtomicFile out(path("a"));
     out.write("new", 3);
   }
-  EXPECT_EQ(content(path("a")), "old");
+  EXPECT_EQ(read_file(path("a")), "old");
   EXPECT_EQ(entries(), 1u);
 }
 
 TEST_F(FileTest, MissingFileIsNamed) {
-  try {
-    InputFile in(path("absent"));
-    FAIL() << "opened a file that does not exist";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.status(), ATA_NOT_FOUND);
-    EXPECT_NE(std::string(error.what()).find("absent"), std::string::npos);
-  }
+  expect_error(ATA_NOT_FOUND, "absent", [&] { InputFile in(path("absent")); });
 }
 
 TEST_F(FileTest, DirectoryIsNotAFile) {
-  try {
-    InputFile in(directory_.string());
-    FAIL() << "opened a directory as a file";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.status(), ATA_IO_ERROR);
-  }
+  error_of(ATA_IO_ERROR, [&] { InputFile in(scratch_.folder().string()); });
 }
 
 TEST_F(FileTest, ReadPastTheEndFails) {
@@ -105,24 +85,18 @@ TEST_F(FileTest, NamesAsLongAsAllowedAreWritten) {
   AtomicFile out(path(name));
   out.write("x", 1);
   out.commit();
-  EXPECT_EQ(content(path(name)), "x");
+  EXPECT_EQ(read_file(path(name)), "x");
 }
 
 #if !defined(_WIN32)
-void write_file(const std::string& path, const std::string& text) {
+void commit(const std::string& path, const std::string& text) {
   AtomicFile out(path);
   out.write(text.data(), text.size());
   out.commit();
 }
 
 std::string refusal_to_write(const std::string& path) {
-  try {
-    write_file(path, "new");
-  } catch (const Error& error) {
-    EXPECT_EQ(error.status(), ATA_IO_ERROR);
-    return error.what();
-  }
-  return {};
+  return error_of(ATA_IO_ERROR, [&] { commit(path, "new"); });
 }
 
 mode_t mode_of(const std::string& path) {
@@ -141,18 +115,11 @@ TEST_F(FileTest, WhatIsNoRegularFileIsRefusedWithoutWaiting) {
   socket_path.copy(address.sun_path, sizeof(address.sun_path) - 1);
   ASSERT_EQ(::bind(unix_socket, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
   for (const auto& [file, kind] :
-       {std::pair(path("pipe"), "a pipe"), std::pair(directory_.string(), "a folder"),
+       {std::pair(path("pipe"), "a pipe"), std::pair(scratch_.folder().string(), "a folder"),
         std::pair(std::string("/dev/zero"), "a device"), std::pair(socket_path, "a socket")}) {
-    try {
-      InputFile in(file);
-      ADD_FAILURE() << "opened " << file;
-    } catch (const Error& error) {
-      EXPECT_EQ(error.status(), ATA_IO_ERROR);
-      EXPECT_NE(std::string(error.what()).find(std::string(" is ") + kind), std::string::npos)
-          << error.what();
-    }
+    expect_error(ATA_IO_ERROR, std::string(" is ") + kind, [&] { InputFile in(file); });
     if (file == "/dev/zero") continue;
-    EXPECT_NE(refusal_to_write(file).find(kind), std::string::npos) << file;
+    EXPECT_MENTIONS(refusal_to_write(file), kind);
   }
   ::close(unix_socket);
   struct stat info = {};
@@ -165,10 +132,10 @@ TEST_F(FileTest, WhatIsNoRegularFileIsRefusedWithoutWaiting) {
 }
 
 TEST_F(FileTest, CharacterDevicesAreWrittenStraight) {
-  write_file("/dev/null", "gone");
+  commit("/dev/null", "gone");
   // Through a link too, which stays.
   fs::create_symlink("/dev/null", path("sink"));
-  write_file(path("sink"), "gone");
+  commit(path("sink"), "gone");
   struct stat info = {};
   ASSERT_EQ(::stat("/dev/null", &info), 0);
   EXPECT_TRUE(S_ISCHR(info.st_mode));
@@ -180,17 +147,17 @@ TEST_F(FileTest, LinksAreFollowed) {
   fs::create_directories(path("real"));
   std::ofstream(path("real/a")) << "old";
   fs::create_symlink("real/a", path("first"));
-  fs::create_symlink(directory_ / "first", path("second"));
-  write_file(path("second"), "new");
+  fs::create_symlink(scratch_.folder() / "first", path("second"));
+  commit(path("second"), "new");
   EXPECT_TRUE(fs::is_symlink(path("second")));
   EXPECT_TRUE(fs::is_symlink(path("first")));
-  EXPECT_EQ(content(path("real/a")), "new");
+  EXPECT_EQ(read_file(path("real/a")), "new");
 
   // A link that dangles makes its target; one into a folder that is not there is an error.
   fs::create_symlink("real/b", path("dangling"));
-  write_file(path("dangling"), "made");
+  commit(path("dangling"), "made");
   EXPECT_TRUE(fs::is_symlink(path("dangling")));
-  EXPECT_EQ(content(path("real/b")), "made");
+  EXPECT_EQ(read_file(path("real/b")), "made");
   fs::create_symlink("nowhere/c", path("lost"));
   EXPECT_NE(refusal_to_write(path("lost")).find("folder does not exist"), std::string::npos);
   fs::create_symlink("loop", path("loop"));
@@ -202,12 +169,12 @@ TEST_F(FileTest, PermissionsAreKeptAndNewFilesFollowTheUmask) {
   for (const mode_t mode : {0600u, 0640u, 0755u}) {
     std::ofstream(path("a")) << "old";
     ASSERT_EQ(::chmod(path("a").c_str(), mode), 0);
-    write_file(path("a"), "new");
+    commit(path("a"), "new");
     EXPECT_EQ(mode_of(path("a")), mode);
-    EXPECT_EQ(content(path("a")), "new");
+    EXPECT_EQ(read_file(path("a")), "new");
   }
   const mode_t umask_before = ::umask(027);
-  write_file(path("b"), "new");
+  commit(path("b"), "new");
   ::umask(umask_before);
   EXPECT_EQ(mode_of(path("b")), 0640u);
 }
@@ -216,7 +183,7 @@ TEST_F(FileTest, OwnersAreKeptWhereTheSystemAllowsIt) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs the superuser";
   std::ofstream(path("a")) << "old";
   ASSERT_EQ(::chown(path("a").c_str(), 12345, 54321), 0);
-  write_file(path("a"), "new");
+  commit(path("a"), "new");
   struct stat info = {};
   ASSERT_EQ(::stat(path("a").c_str(), &info), 0);
   EXPECT_EQ(info.st_uid, 12345u);
@@ -231,7 +198,7 @@ TEST_F(FileTest, WriteProtectedFilesAndFoldersAreRefused) {
   fs::create_directories(path("closed"));
   ASSERT_EQ(::chmod(path("closed").c_str(), 0500), 0);
   EXPECT_NE(refusal_to_write(path("closed/b")).find("in its folder"), std::string::npos);
-  EXPECT_EQ(content(path("a")), "old");
+  EXPECT_EQ(read_file(path("a")), "old");
 }
 
 TEST_F(FileTest, IdentityIsThatOfTheFileAndNotOfItsName) {
@@ -242,21 +209,21 @@ TEST_F(FileTest, IdentityIsThatOfTheFileAndNotOfItsName) {
   const FileIdentity a = identify_file(path("a"));
   EXPECT_EQ(a.kind, FileKind::kRegular);
   for (const std::string& other :
-       {path("symbolic"), path("hard"), (directory_ / "." / "a").string()}) {
+       {path("symbolic"), path("hard"), (scratch_.folder() / "." / "a").string()}) {
     const FileIdentity same = identify_file(other);
     EXPECT_EQ(same.volume, a.volume);
     EXPECT_EQ(same.number, a.number);
   }
   EXPECT_NE(identify_file(path("b")).number, a.number);
-  EXPECT_EQ(identify_file(directory_.string()).kind, FileKind::kFolder);
+  EXPECT_EQ(identify_file(scratch_.folder().string()).kind, FileKind::kFolder);
   EXPECT_EQ(identify_file("/dev/null").kind, FileKind::kOther);
   EXPECT_THROW(identify_file(path("absent")), Error);
 }
 
 TEST_F(FileTest, OpenFileIsReadToItsEndAfterItWasReplaced) {
-  write_file(path("a"), "old content");
+  commit(path("a"), "old content");
   InputFile in(path("a"));
-  write_file(path("a"), "new");
+  commit(path("a"), "new");
   std::string text(in.size(), '\0');
   in.read(0, text.data(), text.size());
   EXPECT_EQ(text, "old content");
@@ -281,7 +248,7 @@ TEST_F(FileTest, FullDiskKeepsTheOldFile) {
   ::setrlimit(RLIMIT_FSIZE, &limit);
   std::signal(SIGXFSZ, previous);
   EXPECT_TRUE(failed);
-  EXPECT_EQ(content(path("a")), "old");
+  EXPECT_EQ(read_file(path("a")), "old");
   EXPECT_EQ(entries(), 1u);
 }
 #endif

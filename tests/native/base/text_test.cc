@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "support/mentions.h"
+
 namespace ata {
 namespace {
 
@@ -49,7 +51,7 @@ TEST(Text, LongNamesAreShortenedInTheMiddle) {
   const std::string text = shown(name);
   EXPECT_LT(text.size(), 200u);
   EXPECT_EQ(text.rfind("begin", 0), 0u);
-  EXPECT_NE(text.find("end (1000008 bytes)"), std::string::npos) << text;
+  EXPECT_MENTIONS(text, "end (1000008 bytes)");
   // Characters stay whole, wherever the cut falls.
   for (size_t shift = 0; shift < 4; ++shift) {
     std::string wide(shift, 'a');
@@ -57,6 +59,12 @@ TEST(Text, LongNamesAreShortenedInTheMiddle) {
     EXPECT_EQ(shown(wide).find("\\x"), std::string::npos) << shown(wide);
   }
   EXPECT_LT(shown(std::string(500, '\x80')).size(), 700u);
+}
+
+TEST(Text, ShowsExtents) {
+  EXPECT_EQ(dims_to_string({}), "[]");
+  EXPECT_EQ(dims_to_string(std::vector<int64_t>{7}), "[7]");
+  EXPECT_EQ(dims_to_string(std::vector<int64_t>{2, 0, -3}), "[2, 0, -3]");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "base/threads.h"
 #include "information/nearest_neighbours.h"
 #include "information/normal_scores.h"
+#include "support/errors.h"
 #include "support/matrices.h"
 
 namespace ata {
@@ -185,14 +186,9 @@ TEST(MutualInformation, NearestNeighboursAreNotCorrectedWithoutACovariance) {
 // have entropy.
 TEST(MutualInformation, NearestNeighboursRefuseTies) {
   const auto expect_refusal = [](const Pairs& pairs, const char* what) {
-    try {
-      const double nats = estimate(pairs, InformationEstimator::kNearestNeighbours);
-      ADD_FAILURE() << what << ": " << nats << " nats";
-    } catch (const Error& error) {
-      EXPECT_EQ(error.status(), ATA_INVALID_ARGUMENT);
-      EXPECT_NE(std::string(error.what()).find("samples are tied"), std::string::npos)
-          << error.what();
-    }
+    SCOPED_TRACE(what);
+    expect_error(ATA_INVALID_ARGUMENT, "samples are tied",
+                 [&] { estimate(pairs, InformationEstimator::kNearestNeighbours); });
   };
   std::mt19937 random(19);
   for (const int64_t d : {1, 3}) {

@@ -2,9 +2,6 @@
 #define ATA_TESTS_NATIVE_MODEL_CONTAINERS_FIXTURE_H_
 
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -16,17 +13,6 @@ namespace ata {
 /// A file of tests/data/pytorch (make_pytorch_files.py).
 inline std::string pytorch_data(const std::string& name) {
   return std::string(ATA_TEST_DATA) + "/pytorch/" + name;
-}
-
-inline std::string read_bytes(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  EXPECT_TRUE(in) << path;
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
-inline void write_bytes(const std::string& path, const std::string& bytes) {
-  std::ofstream out(path, std::ios::binary);
-  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
 /// `value` in `bytes` bytes, the lowest first.

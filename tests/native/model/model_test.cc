@@ -50,9 +50,7 @@ TEST_F(ModelTest, SaveAndLoadRoundTripIsBitExact) {
           << parameter;
     }
     second->save(path("again"));
-    std::ifstream a(path("copy"), std::ios::binary), b(path("again"), std::ios::binary);
-    EXPECT_TRUE(
-        std::equal(std::istreambuf_iterator<char>(a), {}, std::istreambuf_iterator<char>(b)));
+    EXPECT_EQ(read_file(path("copy")), read_file(path("again")));
   }
 }
 

@@ -15,7 +15,7 @@ namespace {
 class PyTorchFileTest : public ModelFileTest {
  protected:
   std::string write(const std::string& bytes) {
-    write_bytes(path("file.pt"), bytes);
+    write_file(path("file.pt"), bytes);
     return path("file.pt");
   }
 
@@ -349,7 +349,7 @@ TEST_F(PyTorchFileTest, DamagedArchivesAreRefused) {
 
 TEST_F(PyTorchFileTest, TruncatedFilesSaySo) {
   for (const char* name : {"weights_zip_2.pt", "weights_legacy_2.pt"}) {
-    const std::string bytes = read_bytes(pytorch_data(name));
+    const std::string bytes = read_file(pytorch_data(name));
     for (size_t size = bytes.size() - 1; size > 64; size -= std::min<size_t>(size, 97)) {
       EXPECT_MENTIONS(rejection(bytes.substr(0, size)), "truncated");
     }
@@ -366,7 +366,7 @@ TEST_F(PyTorchFileTest, DamagedBytesNeverDoHarm) {
   for (const char* name :
        {"weights_zip_2.pt", "weights_zip_5.pt", "weights_legacy_1.pt", "weights_legacy_4.pt",
         "training_zip.pt", "training_legacy.pt", "weights_zip64.pt", "weights_streamed.pt"}) {
-    originals.push_back(read_bytes(pytorch_data(name)));
+    originals.push_back(read_file(pytorch_data(name)));
   }
   size_t read = 0;
   size_t refused = 0;

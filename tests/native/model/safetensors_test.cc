@@ -15,21 +15,10 @@
 namespace ata {
 namespace {
 
-namespace fs = std::filesystem;
-
 class SafetensorsTest : public testing::Test {
  protected:
-  void SetUp() override {
-    directory_ = fs::path(testing::TempDir()) /
-                 (std::string("safetensors_") +
-                  testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(directory_);
-    fs::create_directories(directory_);
-  }
-  void TearDown() override { fs::remove_all(directory_); }
-
   std::string path(const std::string& name = "file.safetensors") const {
-    return (directory_ / name).string();
+    return scratch_.path(name);
   }
 
   // A file with this header and data; `header_size` overrides the length field.
@@ -44,28 +33,19 @@ class SafetensorsTest : public testing::Test {
 
   // The message of the ATA_BAD_MODEL that opening (and reading `tensor`, if any) ends in.
   std::string rejection(const std::string& file, const std::string& tensor = "") const {
-    try {
+    const std::string message = error_of(ATA_BAD_MODEL, [&] {
       TensorFile opened(file);
       if (!tensor.empty()) opened.get(tensor);
-    } catch (const Error& error) {
-      EXPECT_EQ(error.status(), ATA_BAD_MODEL) << error.what();
-      EXPECT_NE(std::string(error.what()).find(file), std::string::npos) << error.what();
-      return error.what();
-    }
-    ADD_FAILURE() << "accepted";
-    return "";
+    });
+    EXPECT_MENTIONS(message, file);
+    return message;
   }
 
-  fs::path directory_;
+  Scratch scratch_;
 };
 
 std::string bytes_of(const Tensor& tensor) {
   return {static_cast<const char*>(tensor.raw()), tensor.bytes()};
-}
-
-std::string content(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
 }
 
 Tensor iota(Shape shape, DType dtype) {
@@ -108,9 +88,9 @@ TEST_F(SafetensorsTest, BytesDoNotDependOnTheOrderOfInsertion) {
   backwards.set("a", a);
   forwards.save(path("1"));
   backwards.save(path("2"));
-  EXPECT_EQ(content(path("1")), content(path("2")));
+  EXPECT_EQ(read_file(path("1")), read_file(path("2")));
 
-  const std::string bytes = content(path("1"));
+  const std::string bytes = read_file(path("1"));
   uint64_t header_size;
   std::memcpy(&header_size, bytes.data(), 8);
   EXPECT_EQ(header_size % 8, 0u);
@@ -267,7 +247,7 @@ TEST_F(SafetensorsTest, DamagedFilesNeverCrash) {
   out.set("b", iota({3}, DType::kU8));
   out.set_metadata("config", "{}");
   out.save(path());
-  const std::string good = content(path());
+  const std::string good = read_file(path());
   const auto attempt = [&](const std::string& bytes) {
     std::ofstream(path(), std::ios::binary) << bytes;
     try {
@@ -294,7 +274,7 @@ TEST_F(SafetensorsTest, ReportsWhatCannotBeWritten) {
   EXPECT_THROW(file.save(path("missing/folder")), Error);
   file.set_metadata("a", "\xff");
   EXPECT_THROW(file.save(path()), Error);
-  EXPECT_FALSE(fs::exists(path()));
+  EXPECT_FALSE(std::filesystem::exists(path()));
 }
 
 }  // namespace

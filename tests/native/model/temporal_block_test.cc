@@ -10,11 +10,6 @@
 namespace ata {
 namespace {
 
-using testing::doubles;
-using testing::expect_error;
-using testing::relative_error;
-using testing::same_bits;
-
 constexpr int64_t kClips = 2, kFrames = 3, kHeight = 2, kWidth = 3, kChannels = 8;
 constexpr AlignmentMethod kMethods[] = {AlignmentMethod::kExact,    AlignmentMethod::kNone,
                                         AlignmentMethod::kNearest,  AlignmentMethod::kWindow,

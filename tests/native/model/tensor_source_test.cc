@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 class TensorSourceTest : public ModelFileTest {
  protected:
   std::string write(const std::string& name, const std::string& bytes) {
-    write_bytes(path(name), bytes);
+    write_file(path(name), bytes);
     return path(name);
   }
 

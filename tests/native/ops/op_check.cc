@@ -74,28 +74,6 @@ Tensor mapped(const Tensor& tensor, const std::function<float(float)>& change) {
   return on_device(result);
 }
 
-Doubles doubles(const Tensor& source) {
-  const Tensor tensor = on_host(source);
-  Doubles result(static_cast<size_t>(tensor.count()));
-  for (size_t i = 0; i < result.size(); ++i) {
-    result[i] = tensor.dtype() == DType::kBF16
-                    ? static_cast<double>(to_float(tensor.data<BFloat16>()[i]))
-                    : static_cast<double>(tensor.data<float>()[i]);
-  }
-  return result;
-}
-
-double relative_error(const Doubles& a, const Doubles& b) {
-  if (a.size() != b.size()) return std::numeric_limits<double>::infinity();
-  double difference = 0.0, norm = 0.0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (!std::isfinite(a[i])) return std::numeric_limits<double>::infinity();
-    difference += (a[i] - b[i]) * (a[i] - b[i]);
-    norm += b[i] * b[i];
-  }
-  return norm > 0.0 ? std::sqrt(difference / norm) : std::sqrt(difference);
-}
-
 std::vector<Tensor> gradients(const OpCase& op_case, const Tensor& weights) {
   Tape tape;
   const Context context = test_context(&tape);
@@ -161,21 +139,6 @@ void check_op_along_directions(const OpCase& op_case, Tolerance tolerance) {
       EXPECT_NEAR(predicted / measured, 1.0, tolerance.gradient)
           << "gradient of input " << input << " along direction " << trial;
     }
-  }
-}
-
-bool same_bits(const Tensor& a, const Tensor& b) {
-  return a.dtype() == b.dtype() && a.shape() == b.shape() &&
-         std::memcmp(on_host(a).raw(), on_host(b).raw(), a.bytes()) == 0;
-}
-
-void expect_error(ata_status status, const std::string& text, const std::function<void()>& call) {
-  try {
-    call();
-    ADD_FAILURE() << "no error that says '" << text << "'";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.status(), status) << error.what();
-    EXPECT_NE(std::string(error.what()).find(text), std::string::npos) << error.what();
   }
 }
 

@@ -6,7 +6,9 @@
 
 #include "base/random.h"
 #include "ops/context.h"
+#include "support/compare.h"
 #include "support/devices.h"
+#include "support/errors.h"
 
 namespace ata::testing {
 
@@ -18,11 +20,6 @@ Tensor indices_of(Shape shape, const std::vector<int32_t>& values);
 
 /// A tensor whose elements are those of an f32 tensor, each changed by `change`.
 Tensor mapped(const Tensor& tensor, const std::function<float(float)>& change);
-
-using Doubles = std::vector<double>;
-Doubles doubles(const Tensor& tensor);
-/// |a - b| / |b|, or |a| when b is zero.
-double relative_error(const Doubles& a, const Doubles& b);
 
 /// An operation and the same function in double precision, written naively.
 struct OpCase {
@@ -41,12 +38,6 @@ void check_op_along_directions(const OpCase& op_case, Tolerance tolerance);
 
 /// The gradients of the sum of weights * result with respect to each input.
 std::vector<Tensor> gradients(const OpCase& op_case, const Tensor& weights);
-
-/// The value as bits, for comparisons that admit no difference.
-bool same_bits(const Tensor& a, const Tensor& b);
-
-/// Expects `call` to throw ata::Error of this status whose message contains `text`.
-void expect_error(ata_status status, const std::string& text, const std::function<void()>& call);
 
 }  // namespace ata::testing
 

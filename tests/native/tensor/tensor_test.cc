@@ -6,6 +6,8 @@
 #include <limits>
 #include <vector>
 
+#include "support/errors.h"
+
 namespace ata {
 namespace {
 
@@ -81,12 +83,7 @@ TEST(TensorTest, CountsTheMemoryItHolds) {
 }
 
 TEST(TensorTest, ImpossibleSizeIsOutOfMemory) {
-  try {
-    const Tensor tensor({int64_t{1} << 58}, DType::kF32);
-    FAIL() << "allocated an exabyte";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.status(), ATA_OUT_OF_MEMORY);
-  }
+  error_of(ATA_OUT_OF_MEMORY, [] { const Tensor tensor({int64_t{1} << 58}, DType::kF32); });
 }
 
 }  // namespace

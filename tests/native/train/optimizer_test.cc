@@ -9,7 +9,9 @@
 
 #include "base/random.h"
 #include "base/threads.h"
+#include "support/compare.h"
 #include "support/devices.h"
+#include "support/errors.h"
 
 namespace ata {
 namespace {
@@ -19,10 +21,6 @@ Tensor random_tensor(int64_t count, uint64_t stream, float deviation = 1.0f) {
   Random random(11, stream);
   for (int64_t i = 0; i < count; ++i) tensor.data<float>()[i] = deviation * random.normal();
   return on_device(tensor);
-}
-
-bool same_bits(const Tensor& a, const Tensor& b) {
-  return a.bytes() == b.bytes() && std::memcmp(on_host(a).raw(), on_host(b).raw(), a.bytes()) == 0;
 }
 
 // The update rules as their papers write them, in double precision.
@@ -182,13 +180,7 @@ TEST(Optimizer, RejectsWhatIsNotFiniteAndChangesNothing) {
     Tensor spoilt = on_host(gradients[1]);
     spoilt.data<float>()[99] = bad;
     gradients[1] = on_device(spoilt);
-    try {
-      optimizer.update(0.1, gradients);
-      FAIL();
-    } catch (const Error& error) {
-      EXPECT_EQ(error.status(), ATA_NOT_FINITE);
-      EXPECT_NE(std::string(error.what()).find("'second'"), std::string::npos);
-    }
+    expect_error(ATA_NOT_FINITE, "'second'", [&] { optimizer.update(0.1, gradients); });
   }
   const std::vector<Tensor> good = {random_tensor(100, 3), random_tensor(100, 4)};
   EXPECT_THROW(optimizer.update(-1.0, good), Error);

@@ -9,6 +9,7 @@
 #endif
 
 #include "model/safetensors.h"
+#include "support/scratch.h"
 #include "training.h"
 
 namespace ata {
@@ -19,7 +20,8 @@ class ResumedTraining : public testing::TestWithParam<const char*>, OneThread {}
 
 TEST_P(ResumedTraining, ResumesBitForBit) {
   const Fixture fixture(GetParam());
-  const std::string path = testing::TempDir() + "/resume_" + GetParam() + ".safetensors";
+  const Scratch scratch;
+  const std::string path = scratch.path("model.safetensors");
   const auto step = [&](Trainer& trainer) {
     trainer.accumulate(fixture.get("clip"), fixture.get("labels"), 0.5f);
     trainer.accumulate(fixture.get("clip"), fixture.get("labels"), 0.5f);
@@ -56,7 +58,6 @@ TEST_P(ResumedTraining, ResumesBitForBit) {
   EXPECT_EQ(second.update_count(), first.update_count());
   EXPECT_TRUE(same_weights(*straight, *resumed));
   EXPECT_TRUE(same_weights(*first.averaged_model(), *second.averaged_model()));
-  std::filesystem::remove(path);
 }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, ResumedTraining, testing::ValuesIn(kFixtures), name_of);

@@ -42,8 +42,7 @@ inline TrainOptions rich_options() {
 
 inline bool same_weights(const Model& a, const Model& b) {
   for (size_t i = 0; i < a.parameters().count(); ++i) {
-    if (!same_bits(on_host(a.parameters().tensor(i)), on_host(b.parameters().tensor(i))))
-      return false;
+    if (!same_bits(a.parameters().tensor(i), b.parameters().tensor(i))) return false;
   }
   return a.parameters().count() == b.parameters().count();
 }

@@ -31,22 +31,6 @@ std::string run(const std::string& command, bool must_succeed) {
 
 }  // namespace
 
-Scratch::Scratch() {
-  const testing::TestInfo* test = testing::UnitTest::GetInstance()->current_test_info();
-  std::string name = std::string(test->test_suite_name()) + "." + test->name();
-  for (char& c : name) {
-    if (c == '/') c = '.';
-  }
-  directory_ = std::filesystem::path(testing::TempDir()) / name;
-  std::filesystem::remove_all(directory_);
-  std::filesystem::create_directories(directory_);
-}
-
-Scratch::~Scratch() {
-  std::error_code ignored;
-  std::filesystem::remove_all(directory_, ignored);
-}
-
 bool have_ffmpeg() {
   static const bool found =
       std::system("ffmpeg -version >/dev/null 2>&1 && ffprobe -version >/dev/null 2>&1") == 0;
@@ -121,15 +105,6 @@ Tensor synthetic_frame(int height, int width, double time) {
     }
   }
   return frame;
-}
-
-std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-void write_file(const std::string& path, const std::string& content) {
-  std::ofstream(path, std::ios::binary) << content;
 }
 
 }  // namespace ata::test

@@ -2,26 +2,16 @@
 #define ATA_TESTS_VIDEO_CLIPS_H_
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "support/errors.h"
+#include "support/scratch.h"
 #include "tensor/tensor.h"
 
 // Clips for the tests, made by the `ffmpeg` program, and that program's view of them.
 
 namespace ata::test {
-
-/// A directory of its own for the running test, removed with the object.
-class Scratch {
- public:
-  Scratch();
-  ~Scratch();
-  std::string path(const std::string& name) const { return (directory_ / name).string(); }
-
- private:
-  std::filesystem::path directory_;
-};
 
 /// Whether the `ffmpeg` and `ffprobe` programs are there.
 bool have_ffmpeg();
@@ -49,10 +39,6 @@ double psnr(const uint8_t* a, const uint8_t* b, size_t count);
 
 /// A picture that is smooth, coloured and different for each `time`.
 Tensor synthetic_frame(int height, int width, double time);
-
-/// The whole content of a file, and its replacement.
-std::string read_file(const std::string& path);
-void write_file(const std::string& path, const std::string& content);
 
 }  // namespace ata::test
 

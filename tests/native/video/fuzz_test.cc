@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "clips.h"
+#include "support/mentions.h"
 #include "video/sampling.h"
 #include "video/video.h"
 
@@ -28,7 +29,7 @@ bool survives(const std::string& path) {
   } catch (const Error& error) {
     const ata_status status = error.status();
     EXPECT_TRUE(status == ATA_BAD_VIDEO || status == ATA_UNSUPPORTED) << error.what();
-    EXPECT_NE(std::string(error.what()).find(path), std::string::npos) << error.what();
+    EXPECT_MENTIONS(error.what(), path);
     return false;
   }
 }

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "clips.h"
+#include "support/errors.h"
 #include "video/sampling.h"
 #include "video/video.h"
 
@@ -142,13 +143,7 @@ TEST(Views, GoOnAfterACancellation) {
 
 TEST(Views, NameAVideoThatIsTooShort) {
   Tape tape(20);
-  try {
-    ViewSampler(tape, "tape", {small()});
-    ADD_FAILURE() << "no error";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.status(), ATA_BAD_VIDEO);
-    EXPECT_NE(std::string(error.what()).find("--short"), std::string::npos) << error.what();
-  }
+  expect_error(ATA_BAD_VIDEO, "--short", [&] { ViewSampler(tape, "tape", {small()}); });
 }
 
 }  // namespace

@@ -21,16 +21,6 @@ size_t file_count(const Scratch& scratch) {
 
 class Writing : public testing::TestWithParam<const char*> {};
 
-template <typename Body>
-void expect_invalid_state(const Body& body) {
-  try {
-    body();
-    FAIL() << "nothing was thrown";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.status(), ATA_INVALID_STATE) << error.what();
-  }
-}
-
 TEST_P(Writing, ReadsBackWhatWasWritten) {
   Scratch scratch;
   const std::string path = scratch.path(std::string("clip") + GetParam());
@@ -87,14 +77,14 @@ TEST(VideoWriter, RefusesWhatItCannotWrite) {
   EXPECT_EQ(file_count(scratch), 0u);
 
   VideoWriter writer(scratch.path("clip.mkv"), 64, 64, 25);
-  expect_invalid_state([&] { writer.finish(); });  // no frames
+  error_of(ATA_INVALID_STATE, [&] { writer.finish(); });  // no frames
   EXPECT_THROW(writer.add(synthetic_frame(64, 48, 0)), Error);
   EXPECT_THROW(writer.add(Tensor({64, 64, 3}, DType::kF32)), Error);
   EXPECT_THROW(writer.add(Tensor()), Error);
   writer.add(synthetic_frame(64, 64, 0));
   writer.finish();
-  expect_invalid_state([&] { writer.add(synthetic_frame(64, 64, 0)); });
-  expect_invalid_state([&] { writer.finish(); });
+  error_of(ATA_INVALID_STATE, [&] { writer.add(synthetic_frame(64, 64, 0)); });
+  error_of(ATA_INVALID_STATE, [&] { writer.finish(); });
 }
 
 TEST(ImageWriter, ReadsBackWhatWasWritten) {
