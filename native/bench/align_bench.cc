@@ -9,9 +9,10 @@
 #include <vector>
 
 #include "alignment/alignment.h"
-#include "alignment/online_aligner.h"
 #include "base/random.h"
 #include "base/threads.h"
+#include "ops/cpu_device.h"
+#include "ops/online_aligner.h"
 
 namespace ata {
 namespace {
@@ -183,12 +184,14 @@ BENCHMARK(BM_AlignClip)
 void BM_OnlineFrame(benchmark::State& state) {
   const ClipLayout shape = {1, 8, 196};
   const int64_t channels = 768;
-  const std::vector<float> features = moving_features(shape, channels, 1.0F);
-  OnlineAligner aligner({}, shape.patches, channels);
+  std::vector<float> features = moving_features(shape, channels, 1.0F);
+  const Tensor frames =
+      Tensor::wrap(features.data(), {shape.frames, shape.patches, channels}, DType::kF32, nullptr);
+  OnlineAligner aligner(cpu_device(), {}, shape.patches, channels);
   int64_t frame = 0;
   for (auto _ : state) {
     benchmark::DoNotOptimize(
-        aligner.push(features.data() + frame * shape.patches * channels).data());
+        aligner.push(frames.slice(frame, frame + 1).reshape({shape.patches, channels})).data());
     frame = (frame + 1) % shape.frames;
   }
 }

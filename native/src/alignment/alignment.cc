@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 
 #include "alignment/pair_matcher.h"
@@ -18,22 +19,6 @@ constexpr int64_t kRowChunk = 96;
 // Below this, float32 similarities over the temperature are noise.
 constexpr float kLeastTemperature = 1e-6F;
 
-// Follows the matches of one clip from frame to frame.
-void chain(const int32_t* matches, int64_t frames, int64_t patches, int32_t* trajectories) {
-  std::iota(trajectories, trajectories + patches, 0);
-  for (int64_t t = 0; t + 1 < frames; ++t) {
-    const int32_t* now = trajectories + t * patches;
-    int32_t* next = trajectories + (t + 1) * patches;
-    for (int64_t n = 0; n < patches; ++n) next[n] = matches[t * patches + now[n]];
-  }
-}
-
-double dot(const float* a, const float* b, int64_t count) {
-  double sum = 0;
-  for (int64_t k = 0; k < count; ++k) sum += static_cast<double>(a[k]) * b[k];
-  return sum;
-}
-
 // The trajectories of `none`.
 void stay_in_place(int64_t frames, int64_t patches, int32_t* trajectories) {
   for (int64_t frame = 0; frame < frames; ++frame, trajectories += patches) {
@@ -41,43 +26,38 @@ void stay_in_place(int64_t frames, int64_t patches, int32_t* trajectories) {
   }
 }
 
-// Similarities along fixed positions, for `none`.
-void position_similarities(const float* features, const ClipLayout& layout, int64_t channels,
-                           float* out) {
-  const int64_t frame_size = layout.patches * channels;
-  parallel_for(layout.pairs(), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t pair = begin; pair < end; ++pair) {
-      const int64_t frame = layout.first_frame(pair);
-      const float* now = features + frame * frame_size;
-      const float* next = now + frame_size;
-      for (int64_t n = 0; n < layout.patches; ++n) {
-        const float* a = now + n * channels;
-        const float* b = next + n * channels;
-        const double norms = std::sqrt(dot(a, a, channels)) * std::sqrt(dot(b, b, channels));
-        require(std::isfinite(norms), "features of frame ", frame % layout.frames, ", patch ", n,
-                ", or the frame after it contain NaN or infinity; alignment needs finite features");
-        out[pair * layout.patches + n] =
-            norms > 0 ? static_cast<float>(dot(a, b, channels) / norms) : 0;
-      }
-    }
-  });
-}
+// The pairs of neighbouring frames of a call, clip after clip.
+struct FramePairs {
+  const ClipLayout& layout;
+  // Each clip's first pair starts in the last frame of the part before.
+  bool joined;
 
-// Matches the pairs [first, last), whose similarity matrices fit the workspace together.
+  int64_t per_clip() const { return std::max<int64_t>(layout.frames - (joined ? 0 : 1), 0); }
+  int64_t count() const { return layout.clips * per_clip(); }
+  int64_t clip(int64_t pair) const { return pair / per_clip(); }
+  // A pair's frames within the clip's part. The first may be -1: that of the part before.
+  int64_t second(int64_t pair) const { return pair % per_clip() + (joined ? 0 : 1); }
+  int64_t first(int64_t pair) const { return second(pair) - 1; }
+};
+
+// Matches the pairs [begin, end), whose similarity matrices fit the workspace together.
 class PairGroup {
  public:
-  PairGroup(const float* features, const ClipLayout& layout, int64_t channels,
-            const AlignmentOptions& options, AlignmentWorkspace& workspace, int64_t first,
-            int64_t last)
+  PairGroup(const float* features, const FramePairs& pairs, int64_t channels,
+            const AlignmentOptions& options, const ClipPart& part, AlignmentWorkspace& workspace,
+            int64_t begin, int64_t end)
       : features_(features),
-        layout_(layout),
+        pairs_(pairs),
+        layout_(pairs.layout),
         channels_(channels),
         options_(options),
+        part_(part),
         workspace_(workspace),
-        first_(first),
-        last_(last),
-        first_frame_(layout.first_frame(first)),
-        frame_count_(layout.first_frame(last - 1) + 2 - first_frame_) {}
+        begin_(begin),
+        end_(end),
+        first_frame_(pairs.clip(begin) * layout_.frames + std::max<int64_t>(pairs.first(begin), 0)),
+        frame_count_(pairs.clip(end - 1) * layout_.frames + pairs.second(end - 1) + 1 -
+                     first_frame_) {}
 
   void match(int32_t* matches, float* similarities, double* column_duals) {
     const bool with_matrix = needs_similarity_matrix(options_.method);
@@ -86,16 +66,16 @@ class PairGroup {
     const int64_t patches = layout_.patches;
     // Another thread may have raised thread_count() since `workers` was sized.
     const int workers = std::min(thread_count(), static_cast<int>(workspace_.workers.size()));
-    parallel_for_dynamic(last_ - first_, workers, [&](int64_t index, int worker) {
-      const int64_t pair = first_ + index;
-      const auto current = static_cast<size_t>(layout_.first_frame(pair) - first_frame_);
-      match_pair(workspace_.frames[current], workspace_.frames[current + 1],
-                 with_matrix ? matrix(index) : nullptr, options_,
+    const auto match_one = [&](int64_t index, int worker) {
+      const int64_t pair = begin_ + index;
+      match_pair(first_of(pair), second_of(pair), with_matrix ? matrix(index) : nullptr, options_,
                  workspace_.workers[static_cast<size_t>(worker)], pair,
                  column_duals != nullptr ? column_duals + pair * patches : nullptr,
                  matches + pair * patches,
                  similarities != nullptr ? similarities + pair * patches : nullptr);
-    });
+    };
+    // By reference, here as below: copies of what they capture would be allocated.
+    parallel_for_dynamic(end_ - begin_, workers, std::cref(match_one));
   }
 
  private:
@@ -103,53 +83,125 @@ class PairGroup {
     return workspace_.similarity.data() + index * layout_.patches * layout_.patches;
   }
 
+  const NormalizedFrame& frame_of(int64_t clip, int64_t frame) const {
+    if (frame < 0) return workspace_.last_frames[static_cast<size_t>(clip)];
+    if (is_kept(frame)) return workspace_.new_last_frames[static_cast<size_t>(clip)];
+    return workspace_.frames[static_cast<size_t>(clip * layout_.frames + frame - first_frame_)];
+  }
+  const NormalizedFrame& first_of(int64_t pair) const {
+    return frame_of(pairs_.clip(pair), pairs_.first(pair));
+  }
+  const NormalizedFrame& second_of(int64_t pair) const {
+    return frame_of(pairs_.clip(pair), pairs_.second(pair));
+  }
+  // A last frame for the next part, which normalize_last_frames() has seen to.
+  bool is_kept(int64_t frame) const { return part_.continues && frame == layout_.frames - 1; }
+
   void normalize() {
     auto& frames = workspace_.frames;
     frames.resize(std::max(frames.size(), static_cast<size_t>(frame_count_)));
     const int64_t frame_size = layout_.patches * channels_;
-    parallel_for_dynamic(frame_count_, [&](int64_t index, int) {
-      const int64_t frame = first_frame_ + index;
-      frames[static_cast<size_t>(index)].assign(features_ + frame * frame_size, layout_.patches,
-                                                channels_, channels_, frame % layout_.frames,
+    const auto normalize_one = [&](int64_t index, int) {
+      const int64_t row = first_frame_ + index;
+      const int64_t frame = row % layout_.frames;
+      if (is_kept(frame)) return;
+      frames[static_cast<size_t>(index)].assign(features_ + row * frame_size, layout_.patches,
+                                                channels_, channels_, part_.frames_before + frame,
                                                 frame_product(options_));
-    });
+    };
+    parallel_for_dynamic(frame_count_, std::cref(normalize_one));
   }
 
   void multiply() {
     const int64_t patches = layout_.patches;
-    workspace_.similarity.reserve(static_cast<size_t>((last_ - first_) * patches * patches));
-    const int64_t chunks = (patches + kRowChunk - 1) / kRowChunk;
-    parallel_for_dynamic((last_ - first_) * chunks, [&](int64_t task, int) {
+    workspace_.similarity.reserve(static_cast<size_t>((end_ - begin_) * patches * patches));
+    // One pair alone is shared between more threads.
+    const int64_t rows = end_ - begin_ > 1 ? kRowChunk : kRowChunk / 2;
+    const int64_t chunks = (patches + rows - 1) / rows;
+    const auto multiply_some = [&](int64_t task, int) {
       const int64_t index = task / chunks;
-      const int64_t begin = task % chunks * kRowChunk;
-      const auto current = static_cast<size_t>(layout_.first_frame(first_ + index) - first_frame_);
-      cosine_similarity(workspace_.frames[current], begin, std::min(begin + kRowChunk, patches),
-                        workspace_.frames[current + 1], matrix(index) + begin * patches);
-    });
+      const int64_t begin = task % chunks * rows;
+      cosine_similarity(first_of(begin_ + index), begin, std::min(begin + rows, patches),
+                        second_of(begin_ + index), matrix(index) + begin * patches);
+    };
+    parallel_for_dynamic((end_ - begin_) * chunks, std::cref(multiply_some));
   }
 
   const float* features_;
+  const FramePairs& pairs_;
   const ClipLayout& layout_;
   const int64_t channels_;
   const AlignmentOptions& options_;
+  const ClipPart& part_;
   AlignmentWorkspace& workspace_;
-  const int64_t first_;
-  const int64_t last_;
+  const int64_t begin_;
+  const int64_t end_;
   const int64_t first_frame_;
   const int64_t frame_count_;
 };
 
-// Reorders similarities [pair, patch of frame t] to trajectories [pair, n].
-void follow_trajectories(const ClipLayout& layout, const int32_t* trajectories,
-                         float* similarities) {
-  std::vector<float> row(static_cast<size_t>(layout.patches));
-  for (int64_t pair = 0; pair < layout.pairs(); ++pair) {
-    const int64_t frame = layout.first_frame(pair);
-    float* line = similarities + pair * layout.patches;
-    std::copy_n(line, layout.patches, row.data());
-    for (int64_t n = 0; n < layout.patches; ++n) {
-      line[n] = row[static_cast<size_t>(trajectories[frame * layout.patches + n])];
+void normalize_last_frames(const float* features, const ClipLayout& layout, int64_t channels,
+                           const AlignmentOptions& options, const ClipPart& part,
+                           std::vector<NormalizedFrame>& last) {
+  last.resize(static_cast<size_t>(layout.clips));
+  const int64_t frame_size = layout.patches * channels;
+  const auto normalize_one = [&](int64_t clip, int) {
+    const float* frame = features + ((clip + 1) * layout.frames - 1) * frame_size;
+    last[static_cast<size_t>(clip)].assign(frame, layout.patches, channels, channels,
+                                           part.frames_before + layout.frames - 1,
+                                           frame_product(options));
+  };
+  parallel_for_dynamic(layout.clips, std::cref(normalize_one));
+}
+
+// Where the trajectories are in the first frame of a pair.
+const int32_t* patches_before(const FramePairs& pairs, const AlignmentWorkspace& workspace,
+                              const int32_t* trajectories, int64_t pair) {
+  const int64_t clip = pairs.clip(pair), frame = pairs.first(pair), n = pairs.layout.patches;
+  if (frame < 0) return workspace.last_patches.data() + clip * n;
+  return trajectories + (clip * pairs.layout.frames + frame) * n;
+}
+
+// Follows the matches from frame to frame, and reorders similarities [pair, patch of its first
+// frame] to trajectories [pair, n].
+void follow(const FramePairs& pairs, AlignmentWorkspace& workspace, int32_t* trajectories,
+            float* similarities) {
+  const int64_t patches = pairs.layout.patches;
+  workspace.row.reserve(static_cast<size_t>(patches));
+  if (!pairs.joined) {
+    for (int64_t clip = 0; clip < pairs.layout.clips; ++clip) {
+      stay_in_place(1, patches, trajectories + clip * pairs.layout.frames * patches);
     }
+  }
+  for (int64_t pair = 0; pair < pairs.count(); ++pair) {
+    const int32_t* now = patches_before(pairs, workspace, trajectories, pair);
+    const int32_t* match = workspace.matches.data() + pair * patches;
+    const int64_t frame = pairs.clip(pair) * pairs.layout.frames + pairs.second(pair);
+    int32_t* next = trajectories + frame * patches;
+    for (int64_t n = 0; n < patches; ++n) next[n] = match[now[n]];
+    if (similarities == nullptr) continue;
+    float* line = similarities + pair * patches;
+    std::copy_n(line, patches, workspace.row.data());
+    for (int64_t n = 0; n < patches; ++n) line[n] = workspace.row[static_cast<size_t>(now[n])];
+  }
+}
+
+void keep_for_next_part(const ClipLayout& layout, const int32_t* trajectories,
+                        AlignmentWorkspace& workspace) {
+  workspace.last_patches.reserve(static_cast<size_t>(layout.clips * layout.patches));
+  for (int64_t clip = 0; clip < layout.clips; ++clip) {
+    std::copy_n(trajectories + ((clip + 1) * layout.frames - 1) * layout.patches, layout.patches,
+                workspace.last_patches.data() + clip * layout.patches);
+  }
+  workspace.last_frames.swap(workspace.new_last_frames);
+}
+
+void check_part_before(const ClipLayout& layout, int64_t channels,
+                       const AlignmentWorkspace& workspace) {
+  const auto& last = workspace.last_frames;
+  if (last.size() != static_cast<size_t>(layout.clips) || last[0].patches() != layout.patches ||
+      last[0].channels() != channels) {
+    fail(ATA_INTERNAL, "alignment: the clips go on where none like them ended");
   }
 }
 
@@ -183,37 +235,42 @@ void validate(const AlignmentOptions& options, int64_t patches) {
   if (options.method == AlignmentMethod::kWindow) window_grid(options, patches);
 }
 
-void align_features(const float* features, const ClipLayout& layout, int64_t channels,
-                    const AlignmentOptions& options, AlignmentWorkspace& workspace,
-                    int32_t* trajectories, float* similarities, double* column_duals) {
-  validate(options, layout.patches);
+void validate_trajectories(const AlignmentOptions& options, int64_t patches) {
+  validate(options, patches);
   if (options.method == AlignmentMethod::kSoft) {
     fail(ATA_UNSUPPORTED, "soft alignment has no trajectories; choose another alignment");
   }
-  if (options.method == AlignmentMethod::kNone || layout.pairs() == 0) {
-    stay_in_place(layout.clips * layout.frames, layout.patches, trajectories);
-    if (similarities != nullptr && layout.pairs() > 0) {
-      position_similarities(features, layout, channels, similarities);
-    }
+}
+
+void align_features(const float* features, const ClipLayout& layout, int64_t channels,
+                    const AlignmentOptions& options, AlignmentWorkspace& workspace,
+                    int32_t* trajectories, float* similarities, double* column_duals,
+                    const ClipPart& part) {
+  validate_trajectories(options, layout.patches);
+  const FramePairs pairs{layout, part.frames_before > 0};
+  const bool stays = options.method == AlignmentMethod::kNone;
+  if (!part.continues && (pairs.count() == 0 || (stays && similarities == nullptr))) {
+    stay_in_place(layout.frame_count(), layout.patches, trajectories);
     return;
   }
-  require(layout.patches >= 1 && layout.patches <= kMaxAssignmentExtent, "alignment of ",
+  require(stays || (layout.patches >= 1 && layout.patches <= kMaxAssignmentExtent), "alignment of ",
           layout.patches, " patches a frame; it can align 1 to ", kMaxAssignmentExtent);
+  if (pairs.joined) check_part_before(layout, channels, workspace);
+  if (part.continues) {
+    normalize_last_frames(features, layout, channels, options, part, workspace.new_last_frames);
+  }
   workspace.workers.resize(std::max(workspace.workers.size(), static_cast<size_t>(thread_count())));
-  workspace.matches.reserve(static_cast<size_t>(layout.pairs() * layout.patches));
+  workspace.matches.reserve(static_cast<size_t>(pairs.count() * layout.patches));
   const int64_t matrix_bytes =
       layout.patches * layout.patches * static_cast<int64_t>(sizeof(float));
   const int64_t group = std::max<int64_t>(1, kGroupBytes / matrix_bytes);
-  for (int64_t first = 0; first < layout.pairs(); first += group) {
-    PairGroup(features, layout, channels, options, workspace, first,
-              std::min(first + group, layout.pairs()))
+  for (int64_t begin = 0; begin < pairs.count(); begin += group) {
+    PairGroup(features, pairs, channels, options, part, workspace, begin,
+              std::min(begin + group, pairs.count()))
         .match(workspace.matches.data(), similarities, column_duals);
   }
-  for (int64_t clip = 0; clip < layout.clips; ++clip) {
-    chain(workspace.matches.data() + clip * (layout.frames - 1) * layout.patches, layout.frames,
-          layout.patches, trajectories + clip * layout.frames * layout.patches);
-  }
-  if (similarities != nullptr) follow_trajectories(layout, trajectories, similarities);
+  follow(pairs, workspace, trajectories, similarities);
+  if (part.continues) keep_for_next_part(layout, trajectories, workspace);
 }
 
 }  // namespace ata

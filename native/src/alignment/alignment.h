@@ -43,6 +43,9 @@ PatchGrid window_grid(const AlignmentOptions& options, int64_t patches);
 /// `patches` patches in its grid.
 void validate(const AlignmentOptions& options, int64_t patches);
 
+/// validate(), and throws ATA_UNSUPPORTED for `soft`, which has no trajectories.
+void validate_trajectories(const AlignmentOptions& options, int64_t patches);
+
 /// Scratch memory of matching one pair of frames.
 struct MatchWorkspace {
   AssignmentWorkspace assignment;
@@ -57,6 +60,14 @@ struct AlignmentWorkspace {
   std::vector<MatchWorkspace> workers;
   AlignedBuffer<float> similarity;
   AlignedBuffer<int32_t> matches;
+  AlignedBuffer<float> row;
+
+  // What the next part of the clips needs of this one: each clip's last frame, and the patches of
+  // its trajectories there.
+  std::vector<NormalizedFrame> last_frames;
+  AlignedBuffer<int32_t> last_patches;
+  /// The last frames of a call that may still fail.
+  std::vector<NormalizedFrame> new_last_frames;
 };
 
 /// Aligns clips and chains the matchings into trajectories. Parallel inside; the result does not
@@ -71,12 +82,16 @@ struct AlignmentWorkspace {
 ///   these (zeros to begin with) and leaves the final ones for the next call on similar features,
 ///   such as those of the next layer. They change the speed, not the result, except that among
 ///   equally good matchings another may be found.
+/// @param part The clips may come in parts, with one workspace. Each part's trajectories are those
+///   that the whole clip has in its frames. A part that is not the first has one more pair of
+///   frames, its first: `similarities` and `column_duals` are `[clips, frames, patches]`. One that
+///   is refused leaves the parts before as they were.
 ///
 /// `soft` has no trajectories and is ATA_UNSUPPORTED.
 void align_features(const float* features, const ClipLayout& layout, int64_t channels,
                     const AlignmentOptions& options, AlignmentWorkspace& workspace,
                     int32_t* trajectories, float* similarities = nullptr,
-                    double* column_duals = nullptr);
+                    double* column_duals = nullptr, const ClipPart& part = {});
 
 }  // namespace ata
 

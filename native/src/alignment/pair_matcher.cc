@@ -14,6 +14,16 @@ void match_nearest(const float* similarity, int64_t patches, int32_t* match) {
   }
 }
 
+void stay(const NormalizedFrame& now, const NormalizedFrame& next, int32_t* match,
+          float* similarities) {
+  for (int32_t i = 0; i < now.patches(); ++i) {
+    match[i] = i;
+    if (similarities != nullptr) {
+      cosine_similarities_of(now, i, next, {&match[i], 1}, &similarities[i]);
+    }
+  }
+}
+
 // Rounds the transport plan to the matching that carries the most mass.
 void match_transport(const float* similarity, int64_t patches, const AlignmentOptions& options,
                      MatchWorkspace& workspace, int64_t pair, int32_t* match) {
@@ -55,9 +65,10 @@ void match_pair(const NormalizedFrame& now, const NormalizedFrame& next, const f
                              similarities);
       return;
     case AlignmentMethod::kNone:
+      stay(now, next, match, similarities);
+      return;
     case AlignmentMethod::kSoft:
-      fail(ATA_INTERNAL, "alignment method ", static_cast<int>(options.method),
-           " does not match pairs of frames");
+      fail(ATA_INTERNAL, "soft alignment does not match pairs of frames");
   }
   if (similarities == nullptr) return;
   for (int64_t i = 0; i < patches; ++i) similarities[i] = similarity[i * patches + match[i]];

@@ -13,8 +13,7 @@ bool needs_similarity_matrix(AlignmentMethod method);
 /// The product that the method's frames are to be assigned for.
 SimilarityProduct frame_product(const AlignmentOptions& options);
 
-/// Matches the patches of one frame with those of the next, by any method that has trajectories
-/// except `none`.
+/// Matches the patches of one frame with those of the next, by any method that has trajectories.
 /// @param similarity `[patches, patches]` when the method needs it, else null.
 /// @param pair The number that an error message names.
 /// @param column_duals Start and result of `exact`, or null; see align_features().

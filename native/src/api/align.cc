@@ -1,10 +1,10 @@
-#include "alignment/online_aligner.h"
 #include "api/alignment_options.h"
 #include "api/boundary.h"
 #include "information/mutual_information.h"
 #include "information/principal_components.h"
 #include "ops/alignment.h"
 #include "ops/cpu_device.h"
+#include "ops/online_aligner.h"
 
 using ata::api::alignment_options;
 using ata::api::guard;
@@ -16,8 +16,6 @@ using ata::api::require_pointer;
 
 struct ata_online_aligner {
   ata::OnlineAligner aligner;
-  int64_t patches;
-  int64_t channels;
 };
 
 namespace {
@@ -102,8 +100,8 @@ ata_status ata_online_aligner_create(int64_t patches, int64_t channels,
                                      ata_online_aligner** aligner) noexcept {
   return guard([&] {
     require_pointer(aligner, "aligner");
-    *aligner = new ata_online_aligner{
-        ata::OnlineAligner(alignment_options(options), patches, channels), patches, channels};
+    *aligner =
+        new ata_online_aligner{{ata::cpu_device(), alignment_options(options), patches, channels}};
   });
 }
 
@@ -118,14 +116,9 @@ ata_status ata_online_aligner_add(ata_online_aligner* aligner, const ata_tensor*
     require_pointer(aligner, "aligner");
     require_pointer(frame, "frame");
     require_pointer(positions, "positions");
-    const ata::Tensor& features = frame->tensor;
-    const ata::Shape shape = {aligner->patches, aligner->channels};
-    ata::require(features.dtype() == ata::DType::kF32 && features.shape() == shape, "frame is ",
-                 ata::dtype_name(features.dtype()), " ", features.shape().to_string(), ", not f32 ",
-                 shape.to_string());
-    ata::require(capacity == static_cast<size_t>(aligner->patches), "capacity is ", capacity,
-                 "; the aligner has ", aligner->patches, " patches");
-    const auto patches = aligner->aligner.push(features.data<float>());
+    ata::require(capacity == static_cast<size_t>(aligner->aligner.patches()), "capacity is ",
+                 capacity, "; the aligner has ", aligner->aligner.patches(), " patches");
+    const auto patches = aligner->aligner.push(frame->tensor);
     std::copy(patches.begin(), patches.end(), positions);
     if (similarities) {
       const auto values = aligner->aligner.similarities();

@@ -1,11 +1,11 @@
 // Assignment problems on their own.
 
 #include <algorithm>
-#include <vector>
 
 #include "api/boundary.h"
-#include "assignment/assigner.h"
-#include "assignment/assignment.h"
+#include "ops/assigner.h"
+#include "ops/assignment.h"
+#include "ops/cpu_device.h"
 
 using ata::api::guard;
 using ata::api::init_options;
@@ -24,13 +24,6 @@ ata::AssignmentOptions assignment_options(const ata_assign_options* options) {
       options_or_default(options, ata_assign_options_init, "ata_assign_options");
   return {
       .maximize = given.maximize != 0, .polish = given.polish != 0, .certify = given.certify != 0};
-}
-
-void require_extents(int64_t rows, int64_t columns) {
-  ata::require(rows >= 1 && columns >= 1 && rows <= ata::kMaxAssignmentExtent &&
-                   columns <= ata::kMaxAssignmentExtent,
-               "values holds problems of ", rows, " x ", columns, "; extents are 1 to ",
-               int{ata::kMaxAssignmentExtent});
 }
 
 void require_room(const char* name, const char* what, size_t capacity, size_t needed) {
@@ -54,20 +47,20 @@ ata_status ata_assign(const ata_tensor* values, const ata_assign_options* option
     ata::require(matrix.dtype() == ata::DType::kF32 && (matrix.rank() == 2 || matrix.rank() == 3),
                  "values is ", ata::dtype_name(matrix.dtype()), " ", matrix.shape().to_string(),
                  ", not f32 [B, N, M] or [N, M]");
-    const int64_t rows = matrix.dim(-2);
-    const int64_t columns = matrix.dim(-1);
-    const int64_t count = matrix.rank() == 3 ? matrix.dim(0) : 1;
-    require_extents(rows, columns);
-    const auto problems = static_cast<size_t>(count);
-    if (totals != nullptr) require_room("totals", "sums", totals_capacity, problems);
-    const ata::Shape shape = matrix.rank() == 3 ? ata::Shape({count, rows}) : ata::Shape({rows});
-    auto result = make_handle(ata::Tensor(shape, ata::DType::kI32));
-    std::vector<double> sums(problems);
-    std::vector<ata::AssignmentWorkspace> workspaces;
-    ata::solve_assignments(matrix.data<float>(), count, static_cast<int>(rows),
-                           static_cast<int>(columns), checked, workspaces,
-                           result->tensor.data<int32_t>(), sums.data());
-    if (totals != nullptr) std::copy(sums.begin(), sums.end(), totals);
+    const bool is_batch = matrix.rank() == 3;
+    const ata::Tensor problems =
+        is_batch ? matrix : matrix.reshape({1, matrix.dim(0), matrix.dim(1)});
+    ata::check_assignment(problems, false);
+    const auto count = static_cast<size_t>(problems.dim(0));
+    if (totals != nullptr) require_room("totals", "sums", totals_capacity, count);
+    const ata::Context context = ata::make_context(ata::cpu_device());
+    const ata::Assignments solved = ata::assign(context, context.upload(problems), checked);
+    const ata::Tensor columns = context.download(solved.matching, /*may_share=*/true);
+    auto result = make_handle(is_batch ? columns : columns.reshape({matrix.dim(0)}));
+    if (totals != nullptr) {
+      const ata::Tensor sums = context.download(solved.totals, /*may_share=*/true);
+      std::copy_n(sums.data<double>(), count, totals);
+    }
     *matching = result.release();
   });
 }
@@ -76,7 +69,7 @@ ata_status ata_assigner_create(const ata_assign_options* options,
                                ata_assigner** assigner) noexcept {
   return guard([&] {
     require_pointer(assigner, "assigner");
-    *assigner = new ata_assigner{ata::Assigner(assignment_options(options))};
+    *assigner = new ata_assigner{{ata::cpu_device(), assignment_options(options)}};
   });
 }
 
@@ -90,7 +83,7 @@ ata_status ata_assigner_solve(ata_assigner* assigner, const float* values, size_
                               double* column_duals, size_t duals_capacity) noexcept {
   return guard([&] {
     require_pointer(assigner, "assigner");
-    require_extents(rows, columns);
+    ata::check_assignment_extents(rows, columns);
     ata::require(count >= 0, "count is ", count, "; it must be at least 0");
     const auto problems = static_cast<size_t>(count);
     const auto size = static_cast<size_t>(rows * columns);
@@ -105,12 +98,12 @@ ata_status ata_assigner_solve(ata_assigner* assigner, const float* values, size_
     require_room("matching", "columns", matching_capacity, problems * static_cast<size_t>(rows));
     if (totals != nullptr) require_room("totals", "sums", totals_capacity, problems);
     if (column_duals != nullptr) {
-      ata::require(rows == columns, "column_duals need square problems, and these are ", rows,
-                   " x ", columns, "; pass NULL");
       require_room("column_duals", "prices", duals_capacity,
                    problems * static_cast<size_t>(columns));
     }
-    assigner->assigner.solve(values, count, static_cast<int>(rows), static_cast<int>(columns),
-                             matching, totals, column_duals);
+    // Read alone.
+    const ata::Tensor matrices = ata::Tensor::wrap(
+        const_cast<float*>(values), {count, rows, columns}, ata::DType::kF32, nullptr);
+    assigner->assigner.solve(matrices, matching, totals, column_duals);
   });
 }

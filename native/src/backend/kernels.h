@@ -12,7 +12,8 @@
 
 namespace ata {
 
-struct AlignmentOptions;  // alignment/alignment.h
+struct AlignmentOptions;   // alignment/alignment.h
+struct AssignmentOptions;  // assignment/assignment.h
 
 /// A weight matrix in the layout and precision that a backend's product wants. Immutable; any
 /// number of threads may multiply by it at once.
@@ -23,10 +24,17 @@ class PackedMatrix {
   virtual DType dtype() const = 0;
 };
 
-/// What a device's `align` keeps between calls, to spare allocation. One call at a time.
+/// What a device's `align` keeps between calls: memory, to spare allocation, and what the next part
+/// of clips that come in parts needs of the last. One call at a time.
 class AlignmentScratch {
  public:
   virtual ~AlignmentScratch() = default;
+};
+
+/// What a device's `assign` keeps between calls, to spare allocation. One call at a time.
+class AssignmentScratch {
+ public:
+  virtual ~AssignmentScratch() = default;
 };
 
 /// What follows a linear layer, element by element.
@@ -41,7 +49,7 @@ enum class Activation {
 };
 
 /// Version of the table below, checked when a plugin is loaded.
-constexpr uint32_t kKernelsVersion = 4;
+constexpr uint32_t kKernelsVersion = 5;
 
 /// The operations of one device: the table every backend fills. Entries check nothing; the ops in
 /// native/src/ops check shapes and types first, and document what is computed. The entry order is
@@ -148,12 +156,21 @@ struct Kernels {
   // --- Alignment ------------------------------------------------------------------------------
 
   /// trajectories i32 `[B, T, N]` from features f32 `[B*T*N, D]`, as align_features() in
-  /// alignment/alignment.h gives them, by any method but `soft`. similarities f32 `[B, T-1, N]` or
-  /// empty; column_duals f64 `[B, T-1, N]`, in and out, or empty. `scratch` may be null at first.
-  /// Features that are not finite are kFeatureNotFinite, or an error at once.
+  /// alignment/alignment.h gives them, by any method but `soft`. similarities f32 `[B, P, N]` or
+  /// empty; column_duals f64 `[B, P, N]`, in and out, or empty; P = T - 1, or T when frames came
+  /// before. `scratch` may be null at first. Features that are not finite are kFeatureNotFinite, or
+  /// an error at once, and leave what `scratch` keeps of the parts before as it was.
   void (*align)(Stream& stream, const Tensor& features, const ClipLayout& layout,
-                const AlignmentOptions& options, std::shared_ptr<AlignmentScratch>& scratch,
-                Tensor& column_duals, Tensor& trajectories, Tensor& similarities);
+                const AlignmentOptions& options, const ClipPart& part,
+                std::shared_ptr<AlignmentScratch>& scratch, Tensor& column_duals,
+                Tensor& trajectories, Tensor& similarities);
+  /// matching i32 `[B, N]` and totals f64 `[B]` of the problems f32 values `[B, N, M]`, as
+  /// solve_assignments() in assignment/assignment.h gives them, with its errors, at once.
+  /// column_duals f64 `[B, M]`, in and out, or empty. `scratch` keeps memory for calls as large as
+  /// this; it may hold null at first, or be null: then nothing is kept.
+  void (*assign)(Stream& stream, const Tensor& values, const AssignmentOptions& options,
+                 std::shared_ptr<AssignmentScratch>* scratch, Tensor& column_duals,
+                 Tensor& matching, Tensor& totals);
 
   // --- Soft alignment -------------------------------------------------------------------------
 

@@ -25,10 +25,7 @@ Trajectories align(const Context& context, const Tensor& features, const ClipLay
               features.dim(0) == layout.patch_rows(),
           "align: features of shape ", features.shape().to_string(), " are not ", layout.clips,
           " clips of ", layout.frames, " frames of ", layout.patches, " patches");
-  validate(options, layout.patches);
-  if (options.method == AlignmentMethod::kSoft) {
-    fail(ATA_UNSUPPORTED, "soft alignment has no trajectories; choose another alignment");
-  }
+  validate_trajectories(options, layout.patches);
   if (options.method == AlignmentMethod::kNone && similarities == nullptr) return {};
   Tensor index = context.empty({layout.clips, layout.frames, layout.patches}, DType::kI32);
   const Shape prices = {layout.clips, layout.frames - 1, layout.patches};
@@ -39,8 +36,8 @@ Trajectories align(const Context& context, const Tensor& features, const ClipLay
   if (similarities != nullptr) {
     *similarities = context.empty({layout.clips, layout.frames - 1, layout.patches});
   }
-  context.run(&Kernels::align, features, layout, options, state.scratch, state.column_duals, index,
-              similarities != nullptr ? *similarities : none);
+  context.run(&Kernels::align, features, layout, options, ClipPart{}, state.scratch,
+              state.column_duals, index, similarities != nullptr ? *similarities : none);
   const bool may_meet = options.method == AlignmentMethod::kNearest && layout.frames > 1;
   return {index, may_meet ? count_visits(context, index) : Tensor()};
 }

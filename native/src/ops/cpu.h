@@ -37,6 +37,7 @@ Entry<decltype(Kernels::visited_rows)> visited_rows;
 Entry<decltype(Kernels::temporal_attention)> temporal_attention;
 Entry<decltype(Kernels::temporal_attention_gradient)> temporal_attention_gradient;
 Entry<decltype(Kernels::align)> align;
+Entry<decltype(Kernels::assign)> assign;
 Entry<decltype(Kernels::soft_weights)> soft_weights;
 Entry<decltype(Kernels::soft_weights_gradient)> soft_weights_gradient;
 Entry<decltype(Kernels::divide)> divide;

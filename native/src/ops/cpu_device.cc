@@ -37,6 +37,7 @@ constexpr Kernels kTable = {
     .temporal_attention = cpu::temporal_attention,
     .temporal_attention_gradient = cpu::temporal_attention_gradient,
     .align = cpu::align,
+    .assign = cpu::assign,
     .soft_weights = cpu::soft_weights,
     .soft_weights_gradient = cpu::soft_weights_gradient,
     .divide = cpu::divide,

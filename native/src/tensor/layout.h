@@ -26,6 +26,14 @@ struct ClipLayout {
   }
 };
 
+/// Clips that come in parts, a call each.
+struct ClipPart {
+  /// How many frames of each clip the calls before had; 0: the clips begin.
+  int64_t frames_before = 0;
+  /// Another part may follow.
+  bool continues = false;
+};
+
 }  // namespace ata
 
 #endif  // ATA_TENSOR_LAYOUT_H_

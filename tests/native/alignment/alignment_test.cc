@@ -8,6 +8,7 @@
 
 #include "base/threads.h"
 #include "clips.h"
+#include "support/errors.h"
 #include "support/matrices.h"
 #include "support/targets.h"
 
@@ -248,16 +249,79 @@ TEST(Alignment, OneFrameAndConstantFeatures) {
   for (const float s : result.similarities.values<float>()) EXPECT_EQ(s, 0.0F);
 }
 
+// Two clips in parts of 1, 3, 1 and 2 frames; the second part is refused first.
+TEST(Alignment, PartsGiveWhatTheWholeGives) {
+  const ClipLayout whole = {2, 7, 16};
+  const int64_t channels = 6, frame_size = whole.patches * channels;
+  const Tensor features = moving_features(whole, channels, 0.5F, 12);
+  for (const AlignmentMethod method :
+       {AlignmentMethod::kExact, AlignmentMethod::kNone, AlignmentMethod::kNearest,
+        AlignmentMethod::kWindow, AlignmentMethod::kSinkhorn}) {
+    SCOPED_TRACE(static_cast<int>(method));
+    const AlignmentOptions options{.method = method};
+    AlignmentWorkspace workspace;
+    const Alignment expected = align(features, options, workspace);
+    AlignmentWorkspace of_parts;
+    int64_t before = 0;
+    for (const int64_t frames : {1, 3, 1, 2}) {
+      const ClipLayout layout = {whole.clips, frames, whole.patches};
+      const int64_t pairs = before > 0 ? frames : frames - 1;
+      std::vector<float> values;
+      for (int64_t b = 0; b < whole.clips; ++b) {
+        const float* clip = features.data<float>() + (b * whole.frames + before) * frame_size;
+        values.insert(values.end(), clip, clip + frames * frame_size);
+      }
+      std::vector<int32_t> trajectories(static_cast<size_t>(layout.patch_rows()));
+      std::vector<float> similarities(static_cast<size_t>(whole.clips * pairs * whole.patches));
+      const auto align_part = [&] {
+        align_features(values.data(), layout, channels, options, of_parts, trajectories.data(),
+                       similarities.data(), nullptr, {before, before + frames < whole.frames});
+      };
+      if (before == 1) {
+        std::vector<float> intact = values;
+        values[static_cast<size_t>((2 * frames - 2) * frame_size)] = std::nanf("");
+        EXPECT_THROW(align_part(), Error);
+        values = intact;
+      }
+      align_part();
+      for (int64_t b = 0; b < whole.clips; ++b) {
+        for (int64_t t = 0; t < frames; ++t) {
+          for (int64_t n = 0; n < whole.patches; ++n) {
+            EXPECT_EQ(trajectories[static_cast<size_t>((b * frames + t) * whole.patches + n)],
+                      at(expected.trajectories, b, before + t, n));
+          }
+        }
+        const float* along =
+            expected.similarities.data<float>() +
+            (b * (whole.frames - 1) + std::max<int64_t>(before - 1, 0)) * whole.patches;
+        EXPECT_TRUE(std::equal(along, along + pairs * whole.patches,
+                               similarities.begin() + b * pairs * whole.patches));
+      }
+      before += frames;
+    }
+  }
+}
+
+TEST(Alignment, PartsGoOnOnlyWhereLikeOnesEnded) {
+  const std::vector<float> features(2 * 9 * 4, 1.0F);
+  std::vector<int32_t> trajectories(2 * 9);
+  AlignmentWorkspace workspace;
+  const auto part = [&](const ClipLayout& layout, int64_t before) {
+    align_features(features.data(), layout, 4, {}, workspace, trajectories.data(), nullptr, nullptr,
+                   {before, true});
+  };
+  EXPECT_THROW(part({1, 1, 9}, 1), Error);
+  part({1, 1, 9}, 0);
+  EXPECT_THROW(part({2, 1, 9}, 1), Error);
+  EXPECT_THROW(part({1, 1, 4}, 1), Error);
+  part({1, 1, 9}, 1);
+}
+
 TEST(Alignment, RejectsBadInput) {
   AlignmentWorkspace workspace;
   const Tensor features = Tensor::zeros({1, 2, 10, 4}, DType::kF32);
   const auto status = [&](const Tensor& tensor, const AlignmentOptions& options) {
-    try {
-      align(tensor, options, workspace);
-    } catch (const Error& error) {
-      return error.status();
-    }
-    return static_cast<ata_status>(ATA_OK);
+    return status_of([&] { align(tensor, options, workspace); });
   };
   EXPECT_EQ(status(features, {}), ATA_OK);
   EXPECT_EQ(status(features, {.method = AlignmentMethod::kSoft}), ATA_UNSUPPORTED);

@@ -158,6 +158,7 @@ constexpr Kernels kTable = {
     .temporal_attention = fenced<cpu::temporal_attention>,
     .temporal_attention_gradient = fenced<cpu::temporal_attention_gradient>,
     .align = fenced<cpu::align>,
+    .assign = fenced<cpu::assign>,
     .soft_weights = fenced<cpu::soft_weights>,
     .soft_weights_gradient = fenced<cpu::soft_weights_gradient>,
     .divide = fenced<cpu::divide>,
