@@ -38,8 +38,8 @@ struct Context {
   /// the host's memory is the device's. The only way of a value from a device to the host.
   Tensor download(const Tensor& tensor, bool may_share = false) const;
   /// Throws, naming `pass`, when the device has seen an error (StreamStatus) since the last call:
-  /// ATA_NOT_FINITE for features, else ATA_INVALID_ARGUMENT. Once a pass, with its results: it waits
-  /// for the device.
+  /// ATA_NOT_FINITE for features, else ATA_INVALID_ARGUMENT. Once a pass, with its results: it
+  /// waits for the device.
   void check_status(const char* pass) const;
 
   /// Waits for all that was queued, before other streams read it.
