@@ -48,7 +48,7 @@ public unsafe class AlignmentBenchmark
             NativeStatus.Check(NativeMethods.ata_assign(values.Pointer, null, &matching, null, 0));
         }
 
-        ata_tensor_info info;
+        ata_tensor_info info = new() { struct_size = (nuint)sizeof(ata_tensor_info) };
         NativeStatus.Check(NativeMethods.ata_tensor_get_info(matching, &info));
         int first = *(int*)info.data;
         NativeMethods.ata_tensor_release(matching);

@@ -39,15 +39,12 @@ internal static class AlignmentInformation
         }
     }
 
-    /// <summary>Estimates it for the tokens that enter each block of a model, each aligned by themselves.</summary>
-    public static IReadOnlyList<InformationJson> OfBlocks(
-        Model model, VideoClip clip, AlignmentOptions alignment, int components, CancellationToken cancellationToken)
+    /// <summary>Estimates it for the tokens that enter blocks of a model, each aligned by themselves.</summary>
+    public static IReadOnlyList<InformationJson> Of(BlockFeatures blocks, AlignmentOptions alignment, int components)
     {
-        using Session session = model.CreateSession();
         var results = new List<InformationJson>();
-        for (int block = 0; block < model.Config.Depth; ++block)
+        foreach ((int block, AtaTensor features) in blocks)
         {
-            using AtaTensor features = session.GetFeatures(clip.Tensor, block, cancellationToken);
             using Trajectories trajectories = FrameAligner.Align(features, alignment);
             results.AddRange(Of($"block {block}", features, trajectories, components));
         }

@@ -37,7 +37,7 @@ public static unsafe class AtaRuntime
     public static int ThreadCount
     {
         get => NativeMethods.ata_thread_count();
-        set => NativeStatus.Check(NativeMethods.ata_set_thread_count(value));
+        set => NativeStatus.Check(NativeMethods.ata_thread_set_count(value));
     }
 
     /// <summary>Reports what is installed and what works. Does not fail when something is missing, not even the native
@@ -85,7 +85,7 @@ public static unsafe class AtaRuntime
     private static byte[] DiagnoseNative()
     {
         nuint length = 0;
-        NativeStatus.Check(NativeMethods.ata_diagnose(null, 0, &length));
+        NativeStatus.Check(NativeMethods.ata_runtime_diagnose(null, 0, &length));
         while (true)
         {
             // The report can grow between two calls, since it counts memory.
@@ -93,7 +93,7 @@ public static unsafe class AtaRuntime
             nuint needed;
             fixed (byte* data = buffer)
             {
-                NativeStatus.Check(NativeMethods.ata_diagnose(data, (nuint)buffer.Length, &needed));
+                NativeStatus.Check(NativeMethods.ata_runtime_diagnose(data, (nuint)buffer.Length, &needed));
             }
 
             if (needed < (nuint)buffer.Length)

@@ -1,12 +1,13 @@
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
 using Ata.Bindings;
 using Ata.Interop;
 
 namespace Ata;
 
 /// <summary>
-/// A contiguous row-major array in native memory. Spans over it cost nothing, and are valid until the tensor is
-/// disposed: keep the tensor in a variable (best with <c>using</c>) for as long as you use a span of it.
+/// A contiguous row-major array in native memory, or over memory that was lent. Spans over it cost nothing, and are valid
+/// until the tensor is disposed: keep the tensor in a variable (best with <c>using</c>) for as long as you use a span of it.
 /// </summary>
 /// <remarks>Reading from several threads at once is safe.</remarks>
 public sealed unsafe class AtaTensor : IDisposable
@@ -16,9 +17,12 @@ public sealed unsafe class AtaTensor : IDisposable
     private readonly nint[] _shape;
 
     /// <summary>Takes ownership of a native tensor.</summary>
-    internal AtaTensor(ata_tensor* pointer, string owner = nameof(AtaTensor))
+    /// <param name="pointer">The tensor.</param>
+    /// <param name="owner">Name of the public type, for messages.</param>
+    /// <param name="lent">Whether its memory is somebody else's.</param>
+    internal AtaTensor(ata_tensor* pointer, string owner = nameof(AtaTensor), bool lent = false)
     {
-        ata_tensor_info info;
+        ata_tensor_info info = new() { struct_size = (nuint)sizeof(ata_tensor_info) };
         try
         {
             NativeStatus.Check(NativeMethods.ata_tensor_get_info(pointer, &info));
@@ -28,7 +32,7 @@ public sealed unsafe class AtaTensor : IDisposable
                 _shape[axis] = checked((nint)info.shape[axis]);
             }
 
-            _handle = new TensorHandle(pointer, owner, checked((long)info.size));
+            _handle = new TensorHandle(pointer, owner, lent ? 0 : checked((long)info.size));
         }
         catch
         {
@@ -39,6 +43,8 @@ public sealed unsafe class AtaTensor : IDisposable
         _data = info.data;
         ElementType = (TensorElementType)info.dtype;
         ByteCount = checked((long)info.size);
+        Device = Marshal.PtrToStringUTF8((nint)info.device)!;
+        IsReadOnly = info.read_only != 0;
         Count = 1;
         foreach (nint extent in _shape)
         {
@@ -60,6 +66,12 @@ public sealed unsafe class AtaTensor : IDisposable
 
     /// <summary>Size of the elements in bytes.</summary>
     public long ByteCount { get; }
+
+    /// <summary>Where the elements are: <c>cpu</c>.</summary>
+    public string Device { get; }
+
+    /// <summary>Whether the elements must not be written to, because they are somebody else's.</summary>
+    public bool IsReadOnly { get; }
 
     internal TensorHandle Handle => _handle;
 
@@ -119,19 +131,77 @@ public sealed unsafe class AtaTensor : IDisposable
         return tensor;
     }
 
+    /// <summary>Makes a tensor over memory, without copying. The memory stays pinned until nothing native refers to it any
+    /// more: this tensor, a <see cref="TensorFile"/> it was set in, a consumer of <see cref="ToDlpack"/>.</summary>
+    /// <typeparam name="T">As for <see cref="Create{T}(ReadOnlySpan{nint})"/>.</typeparam>
+    /// <param name="memory">The elements in row-major order.</param>
+    /// <param name="shape">Extents whose product is the number of elements.</param>
+    /// <exception cref="ArgumentException">The memory has another number of elements than the shape.</exception>
+    public static AtaTensor Wrap<T>(Memory<T> memory, params ReadOnlySpan<nint> shape)
+        where T : unmanaged => PinnedMemory.Wrap<T>(memory, readOnly: false, shape);
+
+    /// <summary>Makes a read-only tensor over memory, without copying; see
+    /// <see cref="Wrap{T}(Memory{T}, ReadOnlySpan{nint})"/>.</summary>
+    /// <typeparam name="T">As for <see cref="Create{T}(ReadOnlySpan{nint})"/>.</typeparam>
+    /// <param name="memory">The elements in row-major order.</param>
+    /// <param name="shape">Extents whose product is the number of elements.</param>
+    /// <exception cref="ArgumentException">The memory has another number of elements than the shape.</exception>
+    public static AtaTensor Wrap<T>(ReadOnlyMemory<T> memory, params ReadOnlySpan<nint> shape)
+        where T : unmanaged => PinnedMemory.Wrap(memory, readOnly: true, shape);
+
+    /// <summary>Makes a tensor over the memory of another framework's, without copying.</summary>
+    /// <param name="managed">Address of a <c>DLManagedTensorVersioned</c> of DLPack 1. Its deleter is called when nothing
+    /// refers to the memory any more; if this method throws it is still the caller's.</param>
+    /// <exception cref="NotSupportedException">It is not on the CPU, has gaps between its elements, or elements of a type
+    /// that Ata has not.</exception>
+    public static AtaTensor FromDlpack(nint managed)
+    {
+        ata_tensor* tensor;
+        NativeStatus.Check(NativeMethods.ata_tensor_from_dlpack((DLManagedTensorVersioned*)managed, &tensor));
+        return new AtaTensor(tensor, lent: true);
+    }
+
+    /// <summary>Lends the memory to another framework, without copying; this tensor may be disposed at any time.</summary>
+    /// <returns>Address of a <c>DLManagedTensorVersioned</c> of DLPack 1, whose deleter the other framework calls
+    /// once.</returns>
+    public nint ToDlpack()
+    {
+        using Lease<ata_tensor> lease = _handle.Lease();
+        DLManagedTensorVersioned* managed;
+        NativeStatus.Check(NativeMethods.ata_tensor_to_dlpack(lease.Pointer, &managed));
+        return (nint)managed;
+    }
+
     /// <summary>The elements, without copying.</summary>
     /// <typeparam name="T">The type that belongs to <see cref="ElementType"/>.</typeparam>
     /// <exception cref="ArgumentException">The tensor holds elements of another type.</exception>
     /// <exception cref="OverflowException">There are more elements than a span can hold.</exception>
     /// <exception cref="ObjectDisposedException">The tensor was disposed.</exception>
+    /// <exception cref="InvalidOperationException">The tensor is read-only.</exception>
     public Span<T> AsSpan<T>()
+        where T : unmanaged => new(WritableDataOf<T>(), checked((int)Count));
+
+    /// <summary>The elements to be read, without copying.</summary>
+    /// <typeparam name="T">The type that belongs to <see cref="ElementType"/>.</typeparam>
+    /// <exception cref="ArgumentException">The tensor holds elements of another type.</exception>
+    /// <exception cref="OverflowException">There are more elements than a span can hold.</exception>
+    /// <exception cref="ObjectDisposedException">The tensor was disposed.</exception>
+    public ReadOnlySpan<T> AsReadOnlySpan<T>()
         where T : unmanaged => new(DataOf<T>(), checked((int)Count));
 
     /// <summary>The elements with their shape, without copying.</summary>
     /// <typeparam name="T">The type that belongs to <see cref="ElementType"/>.</typeparam>
     /// <exception cref="ArgumentException">The tensor holds elements of another type.</exception>
     /// <exception cref="ObjectDisposedException">The tensor was disposed.</exception>
+    /// <exception cref="InvalidOperationException">The tensor is read-only.</exception>
     public TensorSpan<T> AsTensorSpan<T>()
+        where T : unmanaged => new((T*)WritableDataOf<T>(), checked((nint)Count), _shape);
+
+    /// <summary>The elements to be read with their shape, without copying.</summary>
+    /// <typeparam name="T">The type that belongs to <see cref="ElementType"/>.</typeparam>
+    /// <exception cref="ArgumentException">The tensor holds elements of another type.</exception>
+    /// <exception cref="ObjectDisposedException">The tensor was disposed.</exception>
+    public ReadOnlyTensorSpan<T> AsReadOnlyTensorSpan<T>()
         where T : unmanaged => new((T*)DataOf<T>(), checked((nint)Count), _shape);
 
     /// <summary>Releases the memory. Spans over it must not be used any more.</summary>
@@ -150,6 +220,15 @@ public sealed unsafe class AtaTensor : IDisposable
         {
             throw new ArgumentException($"The tensor is {this}; it must be {type} [{axes}].", parameter);
         }
+    }
+
+    private void* WritableDataOf<T>()
+        where T : unmanaged
+    {
+        void* data = DataOf<T>();
+        return !IsReadOnly
+            ? data
+            : throw new InvalidOperationException("The tensor is read-only; read it through AsReadOnlySpan, or write to a copy.");
     }
 
     private void* DataOf<T>()

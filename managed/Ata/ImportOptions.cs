@@ -171,7 +171,7 @@ public sealed record ImportNote(ImportNoteKind Kind, string Subject, string Text
         ata_import_note_kind kind;
         byte* subject;
         byte* text;
-        NativeStatus.Check(NativeMethods.ata_model_import_note(model, index, &kind, &subject, &text));
+        NativeStatus.Check(NativeMethods.ata_model_get_import_note(model, index, &kind, &subject, &text));
         return new ImportNote(
             (ImportNoteKind)kind, Marshal.PtrToStringUTF8((nint)subject)!, Marshal.PtrToStringUTF8((nint)text)!);
     }

@@ -19,7 +19,7 @@ public sealed unsafe class Model : IDisposable
     /// <summary>Takes ownership of a native model.</summary>
     internal Model(ata_model* pointer, Precision precision = Precision.Float32)
     {
-        ata_model_config config;
+        ata_model_config config = new() { struct_size = (nuint)sizeof(ata_model_config) };
         try
         {
             NativeStatus.Check(NativeMethods.ata_model_get_config(pointer, &config));
@@ -189,7 +189,7 @@ public sealed unsafe class Model : IDisposable
         for (int i = 0; i < names.Length; ++i)
         {
             byte* name;
-            NativeStatus.Check(NativeMethods.ata_model_parameter_name(lease.Pointer, (nuint)i, &name));
+            NativeStatus.Check(NativeMethods.ata_model_get_parameter_name(lease.Pointer, (nuint)i, &name));
             names[i] = Marshal.PtrToStringUTF8((nint)name)!;
         }
 

@@ -143,7 +143,7 @@ public sealed record ModelConfig
         ArgumentNullException.ThrowIfNull(architecture);
         using var text = new Utf8Text(architecture, stackalloc byte[Utf8Text.BufferSize]);
         ata_model_config config;
-        NativeStatus.Check(NativeMethods.ata_model_config_init(text.Pointer, &config));
+        NativeStatus.Check(NativeMethods.ata_model_config_init(text.Pointer, &config, (nuint)sizeof(ata_model_config)));
         return FromNative(&config);
     }
 

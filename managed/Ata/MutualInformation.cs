@@ -64,7 +64,7 @@ public static unsafe class MutualInformation
         using Lease<ata_tensor> first = x.Handle.Lease();
         using Lease<ata_tensor> second = y.Handle.Lease();
         double nats;
-        NativeStatus.Check(NativeMethods.ata_mutual_information(first.Pointer, second.Pointer, &native, &nats));
+        NativeStatus.Check(NativeMethods.ata_mutual_information_estimate(first.Pointer, second.Pointer, &native, &nats));
         return nats;
     }
 
@@ -85,7 +85,7 @@ public static unsafe class MutualInformation
         using Lease<ata_tensor> trajectoriesLease = trajectories.Tensor.Handle.Lease();
         double before;
         double after;
-        NativeStatus.Check(NativeMethods.ata_temporal_information(
+        NativeStatus.Check(NativeMethods.ata_temporal_information_estimate(
             featuresLease.Pointer, trajectoriesLease.Pointer, &native, &before, &after));
         return (before, after);
     }

@@ -81,6 +81,40 @@ public sealed unsafe class Session : IDisposable
         Forward(clip.Tensor, logits, cancellationToken);
     }
 
+    /// <summary>Runs the model once and gives all that is wanted of that pass, which goes no further than that needs. Each
+    /// result has the bits that it has alone.</summary>
+    /// <param name="clips">Float32 <c>[B, 3, T, H, W]</c>.</param>
+    /// <param name="outputs">What is wanted, and where it goes. Nothing is written when the run fails.</param>
+    /// <param name="cancellationToken">Stops the run between two blocks.</param>
+    /// <exception cref="ArgumentException">A span has the wrong length, a block does not exist or is named twice, or
+    /// nothing is wanted.</exception>
+    /// <exception cref="AtaNotFiniteException">The model computes values that are not finite.</exception>
+    /// <exception cref="NotSupportedException">Trajectories are wanted, and the model does not run in mode
+    /// <see cref="TemporalMode.Ata"/>, or its alignment has no trajectories.</exception>
+    /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
+    public void Run(AtaTensor clips, in SessionOutputs outputs, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(clips);
+        using Lease<ata_tensor> lease = clips.Handle.Lease();
+        Run(lease.Pointer, outputs, cancellationToken);
+    }
+
+    /// <summary>Runs the model once, without copying the clips; see
+    /// <see cref="Run(AtaTensor, in SessionOutputs, CancellationToken)"/>.</summary>
+    /// <param name="clips">One or more whole clips in row-major order; their number follows from the length.</param>
+    /// <param name="outputs">What is wanted, and where it goes. Nothing is written when the run fails.</param>
+    /// <param name="cancellationToken">Stops the run between two blocks.</param>
+    public void Run(ReadOnlySpan<float> clips, in SessionOutputs outputs, CancellationToken cancellationToken = default)
+    {
+        Span<long> shape = stackalloc long[5];
+        ShapeOf(clips, shape);
+        fixed (float* data = clips)
+        {
+            using var tensor = BorrowedTensor.OfFloats(data, clips.Length, shape);
+            Run(tensor.Pointer, outputs, cancellationToken);
+        }
+    }
+
     /// <summary>Classifies clips of a trainable model, and computes the mean cross-entropy and its gradient with respect
     /// to every parameter; see <see cref="GetGradient"/>.</summary>
     /// <param name="clips">Float32 <c>[B, 3, T, H, W]</c>.</param>
@@ -147,7 +181,8 @@ public sealed unsafe class Session : IDisposable
         return new Trajectories(trajectories, null);
     }
 
-    /// <summary>Computes the patch tokens that enter a block: what alignment sees.</summary>
+    /// <summary>Computes the patch tokens that enter a block: what alignment sees.
+    /// <see cref="Run(AtaTensor, in SessionOutputs, CancellationToken)"/> gives those of several blocks in one pass.</summary>
     /// <param name="clips">Float32 <c>[B, 3, T, H, W]</c>.</param>
     /// <param name="block">0 to depth - 1; depth for the output of the last block.</param>
     /// <param name="cancellationToken">Stops the run between two blocks.</param>
@@ -158,14 +193,18 @@ public sealed unsafe class Session : IDisposable
     public AtaTensor GetFeatures(AtaTensor clips, int block, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(clips);
-        using Lease<ata_session> lease = _handle.LeaseExclusively();
-        using Lease<ata_tensor> tensor = clips.Handle.Lease();
-        using var native = new NativeCancellation(cancellationToken);
-        ata_tensor* features;
-        NativeStatus.Check(
-            NativeMethods.ata_session_features(lease.Pointer, tensor.Pointer, block, native.Pointer, &features),
-            cancellation: cancellationToken);
-        return new AtaTensor(features);
+        AtaTensor features = AtaTensor.Create<float>(
+            clips.Rank > 0 ? clips.Shape[0] : 0, Config.Frames, Config.Patches, Config.Dim);
+        try
+        {
+            Run(clips, new SessionOutputs { FeatureBlocks = [block], Features = features.AsSpan<float>() }, cancellationToken);
+            return features;
+        }
+        catch
+        {
+            features.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Releases the session.</summary>
@@ -183,6 +222,39 @@ public sealed unsafe class Session : IDisposable
         }
     }
 
+    private void Run(ata_tensor* clips, in SessionOutputs outputs, CancellationToken cancellationToken)
+    {
+        using Lease<ata_session> lease = _handle.LeaseExclusively();
+        using var native = new NativeCancellation(cancellationToken);
+        fixed (float* logits = outputs.Logits)
+        fixed (float* classToken = outputs.ClassToken)
+        fixed (int* featureBlocks = outputs.FeatureBlocks)
+        fixed (float* features = outputs.Features)
+        fixed (int* trajectoryBlocks = outputs.TrajectoryBlocks)
+        fixed (int* trajectories = outputs.Trajectories)
+        {
+            var wanted = new ata_session_outputs
+            {
+                struct_size = (nuint)sizeof(ata_session_outputs),
+                logits = logits,
+                logits_count = (nuint)outputs.Logits.Length,
+                class_token = classToken,
+                class_token_count = (nuint)outputs.ClassToken.Length,
+                feature_blocks = featureBlocks,
+                feature_block_count = (nuint)outputs.FeatureBlocks.Length,
+                features = features,
+                features_count = (nuint)outputs.Features.Length,
+                trajectory_blocks = trajectoryBlocks,
+                trajectory_block_count = (nuint)outputs.TrajectoryBlocks.Length,
+                trajectories = trajectories,
+                trajectories_count = (nuint)outputs.Trajectories.Length,
+            };
+            NativeStatus.Check(
+                NativeMethods.ata_session_run(lease.Pointer, clips, native.Pointer, &wanted),
+                cancellation: cancellationToken);
+        }
+    }
+
     private float ComputeGradients(
         ata_tensor* clips, ReadOnlySpan<long> labels, Span<float> logits, CancellationToken cancellationToken)
     {
@@ -195,7 +267,7 @@ public sealed unsafe class Session : IDisposable
                 classes, (nuint)labels.Length * sizeof(long), TensorElementType.Int64, [labels.Length]);
             float loss;
             NativeStatus.Check(
-                NativeMethods.ata_session_gradients(
+                NativeMethods.ata_session_compute_gradients(
                     lease.Pointer, clips, targets.Pointer, native.Pointer, results, (nuint)logits.Length, &loss),
                 cancellation: cancellationToken);
             return loss;

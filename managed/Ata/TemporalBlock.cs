@@ -58,6 +58,29 @@ public sealed unsafe class TemporalBlock : IDisposable
         return new AtaTensor(output);
     }
 
+    /// <summary>Runs the block along trajectories that are given, instead of aligning the features: those of another layer, of
+    /// <see cref="FrameAligner"/> on other features, of a tracker. Where several trajectories meet in a patch, the mean of
+    /// what they gather is added; patches that none visits keep their value.</summary>
+    /// <param name="features">As for <see cref="Forward"/>.</param>
+    /// <param name="trajectories">Int32 <c>[B, T, N]</c>: the patch of frame t on trajectory n, 0 to N - 1; for instance
+    /// <see cref="Trajectories.Tensor"/>.</param>
+    /// <param name="forBackward">Keep what <see cref="Backward"/> needs.</param>
+    /// <returns>Features of the same shape, which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">The features are not as <see cref="Forward"/> takes them, or the trajectories have
+    /// another type or shape or leave the frame.</exception>
+    public AtaTensor ForwardAlong(AtaTensor features, AtaTensor trajectories, bool forBackward = false)
+    {
+        ArgumentNullException.ThrowIfNull(features);
+        ArgumentNullException.ThrowIfNull(trajectories);
+        using Lease<ata_temporal_block> lease = _handle.LeaseExclusively();
+        using Lease<ata_tensor> tensor = features.Handle.Lease();
+        using Lease<ata_tensor> index = trajectories.Handle.Lease();
+        ata_tensor* output;
+        NativeStatus.Check(NativeMethods.ata_temporal_block_forward_along(
+            lease.Pointer, tensor.Pointer, index.Pointer, forBackward ? 1 : 0, &output));
+        return new AtaTensor(output);
+    }
+
     /// <summary>Goes back through the last <see cref="Forward"/>, once; then <see cref="GetGradient"/> has the gradients of
     /// the parameters. Trajectories are constants for the gradient.</summary>
     /// <param name="gradient">Gradient of the output, Float32 of its shape.</param>
@@ -176,7 +199,7 @@ public sealed unsafe class TemporalBlock : IDisposable
         for (int i = 0; i < names.Length; ++i)
         {
             byte* name;
-            NativeStatus.Check(NativeMethods.ata_temporal_block_parameter_name(lease.Pointer, (nuint)i, &name));
+            NativeStatus.Check(NativeMethods.ata_temporal_block_get_parameter_name(lease.Pointer, (nuint)i, &name));
             names[i] = Marshal.PtrToStringUTF8((nint)name)!;
         }
 

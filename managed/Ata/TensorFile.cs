@@ -142,7 +142,7 @@ public sealed unsafe class TensorFile : IDisposable
         for (int i = 0; i < names.Length; ++i)
         {
             byte* name;
-            NativeStatus.Check(NativeMethods.ata_tensor_file_name(lease.Pointer, (nuint)i, &name));
+            NativeStatus.Check(NativeMethods.ata_tensor_file_get_name(lease.Pointer, (nuint)i, &name));
             names[i] = Marshal.PtrToStringUTF8((nint)name)!;
         }
 

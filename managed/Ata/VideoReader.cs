@@ -47,7 +47,7 @@ public sealed unsafe class VideoReader : IDisposable
     private VideoReader(ata_video* video, string path)
     {
         Path = path;
-        ata_video_info info;
+        ata_video_info info = new() { struct_size = (nuint)sizeof(ata_video_info) };
         try
         {
             NativeStatus.Check(NativeMethods.ata_video_get_info(video, &info), path);
@@ -84,7 +84,7 @@ public sealed unsafe class VideoReader : IDisposable
         {
             using Lease<ata_video> lease = _handle.LeaseExclusively();
             long bytes;
-            NativeStatus.Check(NativeMethods.ata_video_kept_bytes(lease.Pointer, &bytes), Path);
+            NativeStatus.Check(NativeMethods.ata_video_get_kept_bytes(lease.Pointer, &bytes), Path);
             return bytes;
         }
     }

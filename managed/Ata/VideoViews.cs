@@ -55,7 +55,7 @@ internal sealed unsafe class VideoViews : IDisposable
             fixed (double* starts = FrameTimes.SpanOf(frameTimes))
             {
                 NativeStatus.Check(
-                    NativeMethods.ata_video_views_next(lease.Pointer, native.Pointer, &clip, starts), _path, cancellationToken);
+                    NativeMethods.ata_video_views_sample_next(lease.Pointer, native.Pointer, &clip, starts), _path, cancellationToken);
             }
 
             ++_next;

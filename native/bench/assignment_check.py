@@ -59,11 +59,6 @@ KINDS = {
 }
 
 
-class TensorInfo(ctypes.Structure):
-    _fields_ = [("data", ctypes.POINTER(ctypes.c_int32)), ("size", ctypes.c_size_t),
-                ("dtype", ctypes.c_int32), ("rank", ctypes.c_int32), ("shape", ctypes.c_int64 * 8)]
-
-
 class Tally:
     def __init__(self):
         self.problems = self.differing = self.differing_polished = 0
@@ -81,9 +76,8 @@ def solve(ata, values, maximize, polish):
                                          ctypes.byref(total), ctypes.c_size_t(1)))
     finally:
         ata.library.ata_tensor_release(tensor)
-    info = TensorInfo()
-    ata.check(ata.library.ata_tensor_get_info(matching, ctypes.byref(info)))
-    columns = np.array(info.data[:len(values)])
+    data = ctypes.cast(ata.info(matching).data, ctypes.POINTER(ctypes.c_int32))
+    columns = np.array(data[:len(values)])
     ata.library.ata_tensor_release(matching)
     return columns, total.value
 

@@ -86,6 +86,15 @@ def make_problem(random, kind, side):
     raise ValueError(kind)
 
 
+class TensorInfo(ctypes.Structure):
+    """ata_tensor_info of ata.h."""
+    _fields_ = [("struct_size", ctypes.c_size_t), ("data", ctypes.c_void_p),
+                ("size", ctypes.c_size_t), ("dtype", ctypes.c_int32), ("rank", ctypes.c_int32),
+                ("shape", ctypes.c_int64 * 8), ("strides", ctypes.POINTER(ctypes.c_int64)),
+                ("device", ctypes.c_char_p), ("read_only", ctypes.c_int32),
+                ("reserved", ctypes.c_int32)]
+
+
 class Ata:
     """The few functions of the C API that solving assignments takes."""
 
@@ -100,7 +109,7 @@ class Ata:
         self.library.ata_last_error.restype = ctypes.c_char_p
         self.library.ata_tensor_release.restype = None
         self.library.ata_tensor_release.argtypes = [ctypes.c_void_p]
-        self.check(self.library.ata_set_thread_count(ctypes.c_int32(threads)))
+        self.check(self.library.ata_thread_set_count(ctypes.c_int32(threads)))
 
     def check(self, status):
         if status != 0:
@@ -108,12 +117,19 @@ class Ata:
 
     def wrap(self, values):
         """A tensor over the memory of a C-contiguous float32 array, which must outlive it."""
-        shape = (ctypes.c_int64 * values.ndim)(*values.shape)
+        info = TensorInfo(struct_size=ctypes.sizeof(TensorInfo), data=values.ctypes.data,
+                          size=values.nbytes, dtype=self.F32, rank=values.ndim)
+        info.shape[:values.ndim] = values.shape
         tensor = ctypes.c_void_p()
-        self.check(self.library.ata_tensor_wrap(
-            ctypes.c_void_p(values.ctypes.data), ctypes.c_size_t(values.nbytes), self.F32, shape,
-            ctypes.c_int32(values.ndim), ctypes.byref(tensor)))
+        self.check(self.library.ata_tensor_wrap(ctypes.byref(info), None, None,
+                                                ctypes.byref(tensor)))
         return tensor
+
+    def info(self, tensor):
+        """What a tensor is."""
+        info = TensorInfo(struct_size=ctypes.sizeof(TensorInfo))
+        self.check(self.library.ata_tensor_get_info(tensor, ctypes.byref(info)))
+        return info
 
     def assign(self, tensor, count, polish=False, certify=False):
         """Solves, and returns (seconds, totals)."""

@@ -20,33 +20,35 @@ import numpy as np
 
 from assignment_vs_scipy import Ata, cosine
 
-MAX_RANK = 8  # ATA_MAX_RANK of ata.h
+
+class Outputs(ctypes.Structure):
+    """ata_session_outputs of ata.h."""
+    _fields_ = [("struct_size", ctypes.c_size_t), ("logits", ctypes.c_void_p),
+                ("logits_count", ctypes.c_size_t), ("class_token", ctypes.c_void_p),
+                ("class_token_count", ctypes.c_size_t), ("feature_blocks", ctypes.c_void_p),
+                ("feature_block_count", ctypes.c_size_t), ("features", ctypes.c_void_p),
+                ("features_count", ctypes.c_size_t), ("trajectory_blocks", ctypes.c_void_p),
+                ("trajectory_block_count", ctypes.c_size_t), ("trajectories", ctypes.c_void_p),
+                ("trajectories_count", ctypes.c_size_t)]
 
 
-class TensorInfo(ctypes.Structure):
-    _fields_ = [("data", ctypes.c_void_p), ("size", ctypes.c_size_t), ("dtype", ctypes.c_int32),
-                ("rank", ctypes.c_int32), ("shape", ctypes.c_int64 * MAX_RANK)]
-
-
-def tokens_of_block(ata, session, clip, block):
-    """Patch tokens [T, N, D] that enter a block."""
-    tensor = ctypes.c_void_p()
-    ata.check(ata.library.ata_session_features(session, clip, ctypes.c_int32(block), None,
-                                               ctypes.byref(tensor)))
-    info = TensorInfo()
-    ata.check(ata.library.ata_tensor_get_info(tensor, ctypes.byref(info)))
-    values = np.ctypeslib.as_array(
-        ctypes.cast(info.data, ctypes.POINTER(ctypes.c_float)), tuple(info.shape[:info.rank]))
-    tokens = values[0].copy()
-    ata.library.ata_tensor_release(tensor)
+def tokens_of_blocks(ata, session, clip, config):
+    """Patch tokens [block, T, N, D] that enter each block."""
+    blocks = np.arange(config["depth"], dtype=np.int32)
+    patches = (config["image_size"] // config["patch_size"]) ** 2
+    tokens = np.empty((len(blocks), config["frames"], patches, config["dim"]), np.float32)
+    outputs = Outputs(struct_size=ctypes.sizeof(Outputs),
+                      feature_blocks=blocks.ctypes.data, feature_block_count=len(blocks),
+                      features=tokens.ctypes.data, features_count=tokens.size)
+    ata.check(ata.library.ata_session_run(session, clip, None, ctypes.byref(outputs)))
     return tokens
 
 
-def depth_of(ata, model):
+def config_of(ata, model):
     file, config = ctypes.c_void_p(), ctypes.c_char_p()
     ata.check(ata.library.ata_tensor_file_open(model.encode(), ctypes.byref(file)))
     ata.check(ata.library.ata_tensor_file_get_metadata(file, b"config", ctypes.byref(config)))
-    return json.loads(config.value)["depth"]
+    return json.loads(config.value)
 
 
 def similarities_of_blocks(ata, model, clip):
@@ -57,11 +59,8 @@ def similarities_of_blocks(ata, model, clip):
     ata.check(library.ata_session_create(loaded, ctypes.byref(session)))
     ata.check(library.ata_tensor_file_open(clip.encode(), ctypes.byref(file)))
     ata.check(library.ata_tensor_file_get(file, b"clip", ctypes.byref(pixels)))
-    blocks = []
-    for block in range(depth_of(ata, model)):
-        tokens = tokens_of_block(ata, session, pixels, block)
-        blocks.append([cosine(now, following) for now, following in zip(tokens, tokens[1:])])
-    return np.array(blocks)
+    return np.array([[cosine(now, following) for now, following in zip(tokens, tokens[1:])]
+                     for tokens in tokens_of_blocks(ata, session, pixels, config_of(ata, model))])
 
 
 class Assigner:

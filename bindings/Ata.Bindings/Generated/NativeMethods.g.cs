@@ -12,9 +12,10 @@ namespace Ata.Bindings;
 public static unsafe partial class NativeMethods
 {
     /// <summary>
-    /// Version of the binary interface. It changes when a struct or a function changes incompatibly.
+    /// Version of the binary interface. It changes when a struct or a function changes incompatibly; not when a
+    /// function is added, or a field at the end of a struct.
     /// </summary>
-    public const int ATA_ABI_VERSION = 2;
+    public const int ATA_ABI_VERSION = 3;
 
     /// <summary>Largest number of threads that one operation, or one video reader, can be given.</summary>
     public const int ATA_MAX_THREADS = 1024;
@@ -81,7 +82,7 @@ public static unsafe partial class NativeMethods
     /// <param name="user_data">Passed to the callback.</param>
     /// <param name="minimum">Messages below this level are dropped.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_set_log_callback(delegate* unmanaged[Cdecl]<ata_log_level, byte*, void*, void> callback, void* user_data, ata_log_level minimum);
+    public static extern ata_status ata_log_set_callback(delegate* unmanaged[Cdecl]<ata_log_level, byte*, void*, void> callback, void* user_data, ata_log_level minimum);
 
     /// <summary>
     /// Sets how many threads one operation uses. Thread-safe; applies to operations that start later.
@@ -90,7 +91,7 @@ public static unsafe partial class NativeMethods
     /// 1 to <see cref="NativeMethods.ATA_MAX_THREADS"/>, or 0 for the number of available cores (the default).
     /// </param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_set_thread_count(int count);
+    public static extern ata_status ata_thread_set_count(int count);
 
     /// <summary>How many threads one operation uses.</summary>
     /// <returns>How many threads one operation uses.</returns>
@@ -109,7 +110,7 @@ public static unsafe partial class NativeMethods
     /// </param>
     /// <param name="length">Receives the length of the JSON without its zero.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_diagnose(byte* buffer, nuint capacity, nuint* length);
+    public static extern ata_status ata_runtime_diagnose(byte* buffer, nuint capacity, nuint* length);
 
     /// <summary>Creates a flag that is not set.</summary>
     /// <param name="cancellation">Receives the handle.</param>
@@ -138,16 +139,46 @@ public static unsafe partial class NativeMethods
     public static extern ata_status ata_tensor_create(ata_dtype dtype, long* shape, int rank, ata_tensor** tensor);
 
     /// <summary>
-    /// Makes a tensor over the caller's memory, without copying. The memory must outlive the handle.
+    /// Makes a tensor over the caller's memory, without copying. The memory must stay until it is released: until
+    /// the handle and whatever else refers to it (<see cref="ata_tensor_file"/>, a consumer of
+    /// <see cref="NativeMethods.ata_tensor_to_dlpack"/>) are gone.
     /// </summary>
-    /// <param name="data">Elements, aligned to their size; NULL only for an empty tensor.</param>
-    /// <param name="size">Size of the memory in bytes; must equal what dtype and shape need.</param>
-    /// <param name="dtype">Element type.</param>
-    /// <param name="shape"><paramref name="rank"/> extents.</param>
-    /// <param name="rank">0 to <see cref="NativeMethods.ATA_MAX_RANK"/>.</param>
+    /// <param name="info">
+    /// The memory. <c>data</c> is aligned to its elements, and NULL only for an empty tensor; <c>size</c> is what
+    /// dtype and shape need; NULL <c>strides</c> stand for row-major without gaps, and others are
+    /// <see cref="ata_status.ATA_UNSUPPORTED"/>; a NULL <c>device</c> stands for "cpu".
+    /// </param>
+    /// <param name="release">
+    /// Called exactly once when nothing refers to the memory any more; NULL if the caller sees to that. Never
+    /// called when this function fails: the memory is then still the caller's.
+    /// </param>
+    /// <param name="user_data">Passed to <paramref name="release"/>.</param>
     /// <param name="tensor">Receives the handle.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_tensor_wrap(void* data, nuint size, ata_dtype dtype, long* shape, int rank, ata_tensor** tensor);
+    public static extern ata_status ata_tensor_wrap(ata_tensor_info* info, delegate* unmanaged[Cdecl]<void*, void> release, void* user_data, ata_tensor** tensor);
+
+    /// <summary>
+    /// Makes a tensor over the memory of another framework's, without copying. Memory of another device than the
+    /// CPU, gaps between elements (strides that are not row-major) and element types other than
+    /// <see cref="ata_dtype"/>'s are <see cref="ata_status.ATA_UNSUPPORTED"/>. A read-only one stays so.
+    /// </summary>
+    /// <param name="managed">
+    /// The other tensor (the content of a Python capsule "dltensor_versioned"). On success it belongs to the
+    /// library, which calls its deleter when nothing refers to the memory any more; on failure it is still the
+    /// caller's.
+    /// </param>
+    /// <param name="tensor">Receives the handle.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_tensor_from_dlpack(DLManagedTensorVersioned* managed, ata_tensor** tensor);
+
+    /// <summary>Lends a tensor's memory to another framework, without copying.</summary>
+    /// <param name="tensor">The tensor; its handle may be released at any time.</param>
+    /// <param name="managed">
+    /// Receives what the other framework takes. Whoever holds it calls its deleter, once, from any thread; until
+    /// then the memory stays.
+    /// </param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_tensor_to_dlpack(ata_tensor* tensor, DLManagedTensorVersioned** managed);
 
     /// <summary>Releases a handle.</summary>
     /// <param name="tensor">May be NULL.</param>
@@ -156,7 +187,7 @@ public static unsafe partial class NativeMethods
 
     /// <summary>Describes a tensor.</summary>
     /// <param name="tensor">The tensor.</param>
-    /// <param name="info">Receives the description.</param>
+    /// <param name="info">Receives the description; its <c>struct_size</c> is set by the caller.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_tensor_get_info(ata_tensor* tensor, ata_tensor_info* info);
 
@@ -191,7 +222,7 @@ public static unsafe partial class NativeMethods
     /// <param name="index">0 to count - 1.</param>
     /// <param name="name">Receives the name, valid while the handle lives and no tensor is added.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_tensor_file_name(ata_tensor_file* file, nuint index, byte** name);
+    public static extern ata_status ata_tensor_file_get_name(ata_tensor_file* file, nuint index, byte** name);
 
     /// <summary>Reads one tensor.</summary>
     /// <param name="file">The set.</param>
@@ -238,8 +269,9 @@ public static unsafe partial class NativeMethods
 
     /// <summary>Fills in the defaults.</summary>
     /// <param name="options">Receives them.</param>
+    /// <param name="struct_size">sizeof(ata_alignment_options).</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_alignment_options_init(ata_alignment_options* options);
+    public static extern ata_status ata_alignment_options_init(ata_alignment_options* options, nuint struct_size);
 
     /// <summary>
     /// Aligns the frames of a batch of clips by cosine similarity of their patch features. <c>soft</c> has no
@@ -260,8 +292,9 @@ public static unsafe partial class NativeMethods
 
     /// <summary>Fills in the defaults.</summary>
     /// <param name="options">Receives them.</param>
+    /// <param name="struct_size">sizeof(ata_assign_options).</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_assign_options_init(ata_assign_options* options);
+    public static extern ata_status ata_assign_options_init(ata_assign_options* options, nuint struct_size);
 
     /// <summary>Solves a batch of dense linear assignment problems, in parallel over the problems.</summary>
     /// <remarks>
@@ -329,8 +362,9 @@ public static unsafe partial class NativeMethods
 
     /// <summary>Fills in the defaults.</summary>
     /// <param name="options">Receives them.</param>
+    /// <param name="struct_size">sizeof(ata_mi_options).</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_mi_options_init(ata_mi_options* options);
+    public static extern ata_status ata_mi_options_init(ata_mi_options* options, nuint struct_size);
 
     /// <summary>
     /// Estimates the mutual information of paired samples. Estimates scatter around the truth and may be slightly
@@ -343,7 +377,7 @@ public static unsafe partial class NativeMethods
     /// <param name="options">Options; NULL for the defaults.</param>
     /// <param name="nats">Receives the estimate in nats.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_mutual_information(ata_tensor* x, ata_tensor* y, ata_mi_options* options, double* nats);
+    public static extern ata_status ata_mutual_information_estimate(ata_tensor* x, ata_tensor* y, ata_mi_options* options, double* nats);
 
     /// <summary>
     /// Estimates the mutual information between the patches of neighbouring frames, I(X_t; X_t+1), over all
@@ -355,7 +389,7 @@ public static unsafe partial class NativeMethods
     /// <param name="before">Receives the estimate for patches at the same position, in nats.</param>
     /// <param name="after">Receives the estimate for patches on the same trajectory, in nats.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_temporal_information(ata_tensor* features, ata_tensor* trajectories, ata_mi_options* options, double* before, double* after);
+    public static extern ata_status ata_temporal_information_estimate(ata_tensor* features, ata_tensor* trajectories, ata_mi_options* options, double* before, double* after);
 
     /// <summary>Creates an assigner. Its memory grows with the problems that it is given.</summary>
     /// <param name="options">Options of every call; NULL for the defaults.</param>
@@ -417,13 +451,15 @@ public static unsafe partial class NativeMethods
     /// </summary>
     /// <param name="architecture">Name.</param>
     /// <param name="config">Receives the configuration.</param>
+    /// <param name="struct_size">sizeof(ata_model_config).</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_model_config_init(byte* architecture, ata_model_config* config);
+    public static extern ata_status ata_model_config_init(byte* architecture, ata_model_config* config, nuint struct_size);
 
     /// <summary>Fills in the defaults.</summary>
     /// <param name="options">Receives them.</param>
+    /// <param name="struct_size">sizeof(ata_model_options).</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_model_options_init(ata_model_options* options);
+    public static extern ata_status ata_model_options_init(ata_model_options* options, nuint struct_size);
 
     /// <summary>Loads a checkpoint (safetensors with <c>__metadata__.config</c>).</summary>
     /// <param name="path">File to read.</param>
@@ -445,15 +481,16 @@ public static unsafe partial class NativeMethods
 
     /// <summary>Fills in the defaults.</summary>
     /// <param name="options">Receives them.</param>
+    /// <param name="struct_size">sizeof(ata_import_options).</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_import_options_init(ata_import_options* options);
+    public static extern ata_status ata_import_options_init(ata_import_options* options, nuint struct_size);
 
     /// <summary>
     /// Reads a foreign checkpoint: safetensors, shards with their index, a PyTorch file (of which nothing is
     /// executed), or the folder of one. The model computes what the original computed. Image weights fill
     /// <c>attn</c>, <c>norm1</c>, ...; where the temporal mode needs more than the file has, <c>temporal_attn</c>
     /// and <c>temporal_norm1</c> start as copies and <c>temporal_fc</c> at zero. The result is trainable, and
-    /// <see cref="NativeMethods.ata_model_import_note"/> tells what became of the file.
+    /// <see cref="NativeMethods.ata_model_get_import_note"/> tells what became of the file.
     /// </summary>
     /// <remarks>
     /// Every tensor of the file is accounted for: one that is neither used nor known to do without (such as a
@@ -483,7 +520,7 @@ public static unsafe partial class NativeMethods
     /// </param>
     /// <param name="text">Receives what is to be said of it, valid while the handle lives.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_model_import_note(ata_model* model, nuint index, ata_import_note_kind* kind, byte** subject, byte** text);
+    public static extern ata_status ata_model_get_import_note(ata_model* model, nuint index, ata_import_note_kind* kind, byte** subject, byte** text);
 
     /// <summary>Writes a trainable model's checkpoint; <paramref name="path"/> is never half-written.</summary>
     /// <param name="model">The model.</param>
@@ -498,7 +535,7 @@ public static unsafe partial class NativeMethods
 
     /// <summary>Reads a model's configuration.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="config">Receives it.</param>
+    /// <param name="config">Receives it; its <c>struct_size</c> is set by the caller.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_model_get_config(ata_model* model, ata_model_config* config);
 
@@ -535,7 +572,7 @@ public static unsafe partial class NativeMethods
     /// <param name="index">0 to count - 1.</param>
     /// <param name="name">Receives the name as in the checkpoint, valid while the handle lives.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_model_parameter_name(ata_model* model, nuint index, byte** name);
+    public static extern ata_status ata_model_get_parameter_name(ata_model* model, nuint index, byte** name);
 
     /// <summary>Creates a session. It keeps the model's weights alive.</summary>
     /// <param name="model">The model.</param>
@@ -548,8 +585,29 @@ public static unsafe partial class NativeMethods
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern void ata_session_release(ata_session* session);
 
+    /// <summary>Fills in that nothing is wanted.</summary>
+    /// <param name="outputs">Receives it.</param>
+    /// <param name="struct_size">sizeof(ata_session_outputs).</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_session_outputs_init(ata_session_outputs* outputs, nuint struct_size);
+
     /// <summary>
-    /// Classifies clips. <see cref="ata_status.ATA_NOT_FINITE"/> when the model computes a NaN or an infinity.
+    /// Runs the model once and gives all that is wanted of that pass, which goes no further than that needs. Each
+    /// result has the bits that it has alone. <see cref="ata_status.ATA_NOT_FINITE"/> when the model computes a
+    /// NaN or an infinity. Trajectories are <see cref="ata_status.ATA_UNSUPPORTED"/> unless the model runs in
+    /// mode <see cref="ata_temporal_mode.ATA_TEMPORAL_ATA"/> with a method that has them.
+    /// </summary>
+    /// <param name="session">The session.</param>
+    /// <param name="clip">
+    /// f32 <c>[B, 3, T, H, W]</c>, normalised; T, H and W as in the model's configuration.
+    /// </param>
+    /// <param name="cancellation">May be NULL.</param>
+    /// <param name="outputs">What is wanted, and where it goes. On failure no buffer is touched.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_session_run(ata_session* session, ata_tensor* clip, ata_cancellation* cancellation, ata_session_outputs* outputs);
+
+    /// <summary>
+    /// Classifies clips: <see cref="NativeMethods.ata_session_run"/> for logits alone, and with its errors.
     /// </summary>
     /// <param name="session">The session.</param>
     /// <param name="clip">
@@ -573,10 +631,10 @@ public static unsafe partial class NativeMethods
     /// <param name="logits_count">Length of <paramref name="logits"/>; must be B x classes.</param>
     /// <param name="loss">Receives the loss.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_session_gradients(ata_session* session, ata_tensor* clip, ata_tensor* labels, ata_cancellation* cancellation, float* logits, nuint logits_count, float* loss);
+    public static extern ata_status ata_session_compute_gradients(ata_session* session, ata_tensor* clip, ata_tensor* labels, ata_cancellation* cancellation, float* logits, nuint logits_count, float* loss);
 
     /// <summary>
-    /// Reads a gradient of the last <see cref="NativeMethods.ata_session_gradients"/>;
+    /// Reads a gradient of the last <see cref="NativeMethods.ata_session_compute_gradients"/>;
     /// <see cref="ata_status.ATA_INVALID_STATE"/> before it.
     /// </summary>
     /// <param name="session">The session.</param>
@@ -598,21 +656,11 @@ public static unsafe partial class NativeMethods
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_session_get_trajectories(ata_session* session, int block, ata_tensor** trajectories);
 
-    /// <summary>
-    /// Computes the patch tokens that enter a block (what alignment sees), class token excluded.
-    /// </summary>
-    /// <param name="session">The session.</param>
-    /// <param name="clip">f32 <c>[B, 3, T, H, W]</c>.</param>
-    /// <param name="block">0 to depth - 1; depth for the output of the last block.</param>
-    /// <param name="cancellation">May be NULL.</param>
-    /// <param name="features">Receives a new f32 tensor <c>[B, T, N, D]</c>.</param>
-    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_session_features(ata_session* session, ata_tensor* clip, int block, ata_cancellation* cancellation, ata_tensor** features);
-
     /// <summary>Fills in the defaults.</summary>
     /// <param name="options">Receives them.</param>
+    /// <param name="struct_size">sizeof(ata_temporal_block_options).</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_temporal_block_options_init(ata_temporal_block_options* options);
+    public static extern ata_status ata_temporal_block_options_init(ata_temporal_block_options* options, nuint struct_size);
 
     /// <summary>Creates a block with random weights.</summary>
     /// <param name="channels">Channels of a patch, D.</param>
@@ -644,6 +692,22 @@ public static unsafe partial class NativeMethods
     public static extern ata_status ata_temporal_block_forward(ata_temporal_block* block, ata_tensor* features, int for_backward, ata_tensor** output);
 
     /// <summary>
+    /// Runs the block along trajectories that are given, instead of aligning the features: those of another
+    /// layer, of <see cref="NativeMethods.ata_align"/> on other features, of a tracker. The block's own alignment
+    /// is not used. Where several trajectories meet in a patch, the mean of what they gather is added; patches
+    /// that none visits keep their value.
+    /// </summary>
+    /// <param name="block">The block.</param>
+    /// <param name="features">As for <see cref="NativeMethods.ata_temporal_block_forward"/>.</param>
+    /// <param name="trajectories">i32 <c>[B, T, N]</c>: the patch of frame t on trajectory n, 0 to N - 1.</param>
+    /// <param name="for_backward">
+    /// Nonzero: keep what <see cref="NativeMethods.ata_temporal_block_backward"/> needs.
+    /// </param>
+    /// <param name="output">Receives a new f32 tensor of the features' shape.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_temporal_block_forward_along(ata_temporal_block* block, ata_tensor* features, ata_tensor* trajectories, int for_backward, ata_tensor** output);
+
+    /// <summary>
     /// Goes back through the last forward, once; <see cref="ata_status.ATA_INVALID_STATE"/> when there is none
     /// that keeps what this needs. Trajectories are constants for the gradient.
     /// </summary>
@@ -664,7 +728,7 @@ public static unsafe partial class NativeMethods
     /// <param name="index">0 to count - 1.</param>
     /// <param name="name">Receives the name, valid while the handle lives.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_temporal_block_parameter_name(ata_temporal_block* block, nuint index, byte** name);
+    public static extern ata_status ata_temporal_block_get_parameter_name(ata_temporal_block* block, nuint index, byte** name);
 
     /// <summary>
     /// Opens a parameter: an f32 tensor that shares the block's memory. Writing to it, between a backward and the
@@ -692,7 +756,8 @@ public static unsafe partial class NativeMethods
 
     /// <summary>
     /// Reads the trajectories of the last forward. <see cref="ata_status.ATA_UNSUPPORTED"/> for
-    /// <see cref="ata_alignment.ATA_ALIGNMENT_SOFT"/>; <see cref="ata_status.ATA_INVALID_STATE"/> before it.
+    /// <see cref="ata_alignment.ATA_ALIGNMENT_SOFT"/>, unless they were given;
+    /// <see cref="ata_status.ATA_INVALID_STATE"/> before it.
     /// </summary>
     /// <param name="block">The block.</param>
     /// <param name="trajectories">Receives a new i32 tensor <c>[B, T, N]</c>.</param>
@@ -701,8 +766,9 @@ public static unsafe partial class NativeMethods
 
     /// <summary>Fills in the defaults.</summary>
     /// <param name="options">Receives them.</param>
+    /// <param name="struct_size">sizeof(ata_train_options).</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_train_options_init(ata_train_options* options);
+    public static extern ata_status ata_train_options_init(ata_train_options* options, nuint struct_size);
 
     /// <summary>Creates a trainer, which updates the model's weights in place and keeps them alive.</summary>
     /// <param name="model">A trainable model.</param>
@@ -759,7 +825,7 @@ public static unsafe partial class NativeMethods
     /// <param name="trainer">The trainer.</param>
     /// <param name="model">Receives the handle.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_trainer_averaged_model(ata_trainer* trainer, ata_model** model);
+    public static extern ata_status ata_trainer_get_averaged_model(ata_trainer* trainer, ata_model** model);
 
     /// <summary>
     /// Writes everything that training needs to continue bit for bit: weights, moments, average, counters, random
@@ -784,8 +850,9 @@ public static unsafe partial class NativeMethods
 
     /// <summary>Fills in the defaults.</summary>
     /// <param name="options">Receives them.</param>
+    /// <param name="struct_size">sizeof(ata_video_options).</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_video_options_init(ata_video_options* options);
+    public static extern ata_status ata_video_options_init(ata_video_options* options, nuint struct_size);
 
     /// <summary>
     /// Opens a video (any container and codec that FFmpeg's libraries read) or a folder of images.
@@ -803,7 +870,7 @@ public static unsafe partial class NativeMethods
 
     /// <summary>Describes a video.</summary>
     /// <param name="video">The video.</param>
-    /// <param name="info">Receives the description.</param>
+    /// <param name="info">Receives the description; its <c>struct_size</c> is set by the caller.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_video_get_info(ata_video* video, ata_video_info* info);
 
@@ -815,7 +882,7 @@ public static unsafe partial class NativeMethods
     /// Receives bytes: 0 before the first read, and if the video is too large or damaged.
     /// </param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_video_kept_bytes(ata_video* video, long* bytes);
+    public static extern ata_status ata_video_get_kept_bytes(ata_video* video, long* bytes);
 
     /// <summary>
     /// Decodes the frames shown at given times: for each time the last frame that starts at or before it (the
@@ -834,8 +901,9 @@ public static unsafe partial class NativeMethods
 
     /// <summary>Fills in the defaults.</summary>
     /// <param name="options">Receives them.</param>
+    /// <param name="struct_size">sizeof(ata_clip_options).</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_clip_options_init(ata_clip_options* options);
+    public static extern ata_status ata_clip_options_init(ata_clip_options* options, nuint struct_size);
 
     /// <summary>Samples a clip exactly as a model sees it.</summary>
     /// <param name="video">The video.</param>
@@ -856,7 +924,8 @@ public static unsafe partial class NativeMethods
     /// The video. Views keep what they need of it; views and video together are used by one thread at a time.
     /// </param>
     /// <param name="options">
-    /// <paramref name="count"/> options in the order in which the clips are wanted; copied.
+    /// <paramref name="count"/> options in the order in which the clips are wanted, all of one
+    /// <c>struct_size</c>; copied.
     /// </param>
     /// <param name="count">Number of clips, 1 to 2^20.</param>
     /// <param name="views">Receives the handle.</param>
@@ -873,7 +942,7 @@ public static unsafe partial class NativeMethods
     /// Receives T start times of the frames in seconds, or NULL. Untouched after the last clip.
     /// </param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_video_views_next(ata_video_views* views, ata_cancellation* cancellation, ata_tensor** clip, double* frame_times);
+    public static extern ata_status ata_video_views_sample_next(ata_video_views* views, ata_cancellation* cancellation, ata_tensor** clip, double* frame_times);
 
     /// <summary>Releases a handle.</summary>
     /// <param name="views">May be NULL.</param>

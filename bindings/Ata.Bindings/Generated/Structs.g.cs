@@ -39,6 +39,11 @@ public partial struct ata_tensor
 {
 }
 
+/// <summary>A tensor of any framework as DLPack (version 1) exchanges it; dlpack.h defines it.</summary>
+public partial struct DLManagedTensorVersioned
+{
+}
+
 /// <summary>A set of named tensors with string metadata, as a safetensors file holds.</summary>
 public partial struct ata_tensor_file
 {
@@ -103,10 +108,16 @@ public partial struct ata_video_writer
 {
 }
 
-/// <summary>What a tensor is.</summary>
+/// <summary>
+/// What a tensor is: reported by <see cref="NativeMethods.ata_tensor_get_info"/>, and said to
+/// <see cref="NativeMethods.ata_tensor_wrap"/>.
+/// </summary>
 [StructLayout(LayoutKind.Sequential)]
 public unsafe partial struct ata_tensor_info
 {
+    /// <summary>sizeof(ata_tensor_info).</summary>
+    public nuint struct_size;
+
     /// <summary>The elements; valid while the handle lives.</summary>
     public void* data;
 
@@ -116,11 +127,26 @@ public unsafe partial struct ata_tensor_info
     /// <summary>Element type.</summary>
     public ata_dtype dtype;
 
-    /// <summary>Number of axes.</summary>
+    /// <summary>Number of axes, 0 to <see cref="NativeMethods.ATA_MAX_RANK"/>.</summary>
     public int rank;
 
-    /// <summary>Extents; the first <c>rank</c> are meaningful, the others 0.</summary>
+    /// <summary>Extents, at least 0; the first <c>rank</c> are meaningful, the others 0.</summary>
     public fixed long shape[8];
+
+    /// <summary>
+    /// From one index of an axis to the next, in elements: <c>rank</c> values that live as long as the handle.
+    /// Tensors are row-major without gaps for now.
+    /// </summary>
+    public long* strides;
+
+    /// <summary>Where the elements are; "cpu" for now. Lives as long as the handle.</summary>
+    public byte* device;
+
+    /// <summary>1: the elements must not be written to. The library never writes to its inputs.</summary>
+    public int read_only;
+
+    /// <summary>0.</summary>
+    public int reserved;
 }
 
 /// <summary>Parameters of an alignment.</summary>
@@ -310,7 +336,7 @@ public unsafe partial struct ata_model_options
     public int bicubic_positions;
 
     /// <summary>
-    /// 1: keep what <see cref="NativeMethods.ata_session_gradients"/> and
+    /// 1: keep what <see cref="NativeMethods.ata_session_compute_gradients"/> and
     /// <see cref="NativeMethods.ata_model_save"/> need; 0 (the default): weights are kept only in the form that
     /// inference reads.
     /// </summary>
@@ -400,6 +426,62 @@ public unsafe partial struct ata_import_options
 
     /// <summary>Nonzero: the configuration files beside the checkpoint are not read.</summary>
     public int tensors_only;
+}
+
+/// <summary>
+/// What one run of a model gives, into the caller's memory. A NULL buffer is not wanted; the lengths are
+/// checked before the run.
+/// </summary>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe partial struct ata_session_outputs
+{
+    /// <summary>sizeof(ata_session_outputs).</summary>
+    public nuint struct_size;
+
+    /// <summary>Receives <c>[B, classes]</c>.</summary>
+    public float* logits;
+
+    /// <summary>Length of <c>logits</c>.</summary>
+    public nuint logits_count;
+
+    /// <summary>
+    /// Receives <c>[B, D]</c>: the class token that the head reads, after the last normalisation (in mode
+    /// <see cref="ata_temporal_mode.ATA_TEMPORAL_SPACE_ONLY"/> its mean over the frames).
+    /// </summary>
+    public float* class_token;
+
+    /// <summary>Length of <c>class_token</c>.</summary>
+    public nuint class_token_count;
+
+    /// <summary>
+    /// Blocks whose features are wanted, in any order, each once: 0 to depth - 1; depth for the output of the
+    /// last block.
+    /// </summary>
+    public int* feature_blocks;
+
+    /// <summary>Length of <c>feature_blocks</c>.</summary>
+    public nuint feature_block_count;
+
+    /// <summary>
+    /// Receives <c>[feature_block_count, B, T, N, D]</c>: the patch tokens that enter each of the blocks (what
+    /// alignment sees), class tokens excluded.
+    /// </summary>
+    public float* features;
+
+    /// <summary>Length of <c>features</c>.</summary>
+    public nuint features_count;
+
+    /// <summary>Blocks whose trajectories are wanted, in any order, each once: 0 to depth - 1.</summary>
+    public int* trajectory_blocks;
+
+    /// <summary>Length of <c>trajectory_blocks</c>.</summary>
+    public nuint trajectory_block_count;
+
+    /// <summary>Receives <c>[trajectory_block_count, B, T, N]</c>.</summary>
+    public int* trajectories;
+
+    /// <summary>Length of <c>trajectories</c>.</summary>
+    public nuint trajectories_count;
 }
 
 /// <summary>Parameters of a temporal block.</summary>
@@ -541,6 +623,9 @@ public unsafe partial struct ata_video_options
 [StructLayout(LayoutKind.Sequential)]
 public unsafe partial struct ata_video_info
 {
+    /// <summary>sizeof(ata_video_info).</summary>
+    public nuint struct_size;
+
     /// <summary>Width in pixels as shown: rotation and pixel aspect ratio applied.</summary>
     public int width;
 

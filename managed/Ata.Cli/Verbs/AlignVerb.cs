@@ -141,9 +141,11 @@ internal sealed class AlignVerb : Verb<AlignVerb.Arguments>
         using VideoReader video = VideoReader.Open(arguments.Clip);
         using VideoClip clip = video.Sample(model is null ? arguments.Sampling : For(model.Config, arguments.Sampling), cancellationToken);
         int patchSize = model?.Config.PatchSize ?? arguments.PatchSize;
-        using AtaTensor features = model is null
-            ? PatchFeatures.Of(clip, patchSize)
-            : FeaturesOf(model, clip, arguments.Block ?? 0, cancellationToken);
+        bool everyBlock = model is not null && arguments.Information && arguments.Block is null;
+        using BlockFeatures? blocks = model is null
+            ? null
+            : new BlockFeatures(model, clip, everyBlock ? [.. Enumerable.Range(0, model.Config.Depth)] : [arguments.Block ?? 0], cancellationToken);
+        using AtaTensor features = blocks?.First ?? PatchFeatures.Of(clip, patchSize);
         var watch = Stopwatch.StartNew();
         using Trajectories trajectories = FrameAligner.Align(features, alignment);
         TimeSpan time = watch.Elapsed;
@@ -165,7 +167,7 @@ internal sealed class AlignVerb : Verb<AlignVerb.Arguments>
         }
 
         IReadOnlyList<InformationJson>? information = !arguments.Information ? null
-            : model is not null && arguments.Block is null ? AlignmentInformation.OfBlocks(model, clip, alignment, arguments.Components, cancellationToken)
+            : everyBlock ? AlignmentInformation.Of(blocks!, alignment, arguments.Components)
             : AlignmentInformation.Of(kind, looks ?? features, trajectories, arguments.Components);
         RequireSomethingDefined(information);
         Report(Summarize(arguments, alignment.Method, kind, clip, trajectories, grid, time, information), arguments.Json);
@@ -216,12 +218,6 @@ internal sealed class AlignVerb : Verb<AlignVerb.Arguments>
         {
             throw new NotSupportedException(information[0].Undefined);
         }
-    }
-
-    private static AtaTensor FeaturesOf(Model model, VideoClip clip, int block, CancellationToken cancellationToken)
-    {
-        using Session session = model.CreateSession();
-        return session.GetFeatures(clip.Tensor, block, cancellationToken);
     }
 
     private static bool IsPicture(string path) =>

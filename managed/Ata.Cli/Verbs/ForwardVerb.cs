@@ -73,8 +73,12 @@ internal sealed class ForwardVerb : Verb<ForwardVerb.Arguments>
             throw new InvalidDataException($"There are {labels.Length} labels for {batch} clips; each clip has one.");
         }
 
-        int classes = model.Config.Classes;
+        ModelConfig config = model.Config;
+        int classes = config.Classes;
         var logits = new float[batch * classes];
+        int[] blocks = config is { Temporal: TemporalMode.Ata, Alignment: not AlignmentMethod.Soft } ? [.. Enumerable.Range(0, config.Depth)] : [];
+        int each = checked(batch * config.Frames * config.Patches);
+        var trajectories = new int[checked(blocks.Length * each)];
         using Session session = model.CreateSession();
         using var result = new TensorFile();
         var watch = Stopwatch.StartNew();
@@ -82,10 +86,15 @@ internal sealed class ForwardVerb : Verb<ForwardVerb.Arguments>
         if (wantGradients)
         {
             loss = session.ComputeGradients(clips, labels, logits, cancellationToken);
+            foreach (int block in blocks)
+            {
+                using Trajectories followed = session.GetTrajectories(block);
+                followed.Positions.CopyTo(trajectories.AsSpan(block * each));
+            }
         }
         else
         {
-            session.Forward(clips, logits, cancellationToken);
+            session.Run(clips, new SessionOutputs { Logits = logits, TrajectoryBlocks = blocks, Trajectories = trajectories }, cancellationToken);
             loss = labels is null ? null : CrossEntropy(logits, labels, classes);
         }
 
@@ -96,7 +105,11 @@ internal sealed class ForwardVerb : Verb<ForwardVerb.Arguments>
             result.Set<float>("loss", [(float)value]);
         }
 
-        int trajectories = SaveTrajectories(model, session, result);
+        foreach (int block in blocks)
+        {
+            result.Set<int>($"trajectories/{block}", trajectories.AsSpan(block * each, each), batch, config.Frames, config.Patches);
+        }
+
         IReadOnlyList<string> parameters = wantGradients ? model.ParameterNames : [];
         foreach (string name in parameters)
         {
@@ -106,23 +119,7 @@ internal sealed class ForwardVerb : Verb<ForwardVerb.Arguments>
 
         cancellationToken.ThrowIfCancellationRequested();
         result.Save(outputPath);
-        return new ForwardJson(outputPath, [batch, classes], loss, parameters.Count, trajectories, seconds);
-    }
-
-    private static int SaveTrajectories(Model model, Session session, TensorFile result)
-    {
-        if (model.Config is not { Temporal: TemporalMode.Ata, Alignment: not AlignmentMethod.Soft })
-        {
-            return 0;
-        }
-
-        for (int block = 0; block < model.Config.Depth; ++block)
-        {
-            using Trajectories trajectories = session.GetTrajectories(block);
-            result.Set($"trajectories/{block}", trajectories.Tensor);
-        }
-
-        return model.Config.Depth;
+        return new ForwardJson(outputPath, [batch, classes], loss, parameters.Count, blocks.Length, seconds);
     }
 
     private static long[]? ReadLabels(TensorFile file, string path)

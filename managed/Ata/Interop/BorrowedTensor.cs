@@ -12,17 +12,38 @@ internal readonly unsafe ref struct BorrowedTensor
     /// <param name="shape">Extents; they must need exactly <paramref name="bytes"/>.</param>
     public BorrowedTensor(void* data, nuint bytes, TensorElementType type, scoped ReadOnlySpan<long> shape)
     {
+        ata_tensor_info info = Describe(data, bytes, type, shape);
         ata_tensor* tensor;
-        fixed (long* extents = shape)
-        {
-            NativeStatus.Check(
-                NativeMethods.ata_tensor_wrap(data, bytes, type.ToNative(), extents, shape.Length, &tensor));
-        }
-
+        NativeStatus.Check(NativeMethods.ata_tensor_wrap(&info, null, null, &tensor));
         Pointer = tensor;
     }
 
     public ata_tensor* Pointer { get; }
+
+    /// <summary>Says what a native tensor is to be made over.</summary>
+    public static ata_tensor_info Describe(void* data, nuint bytes, TensorElementType type, scoped ReadOnlySpan<long> shape)
+    {
+        if (shape.Length > NativeMethods.ATA_MAX_RANK)
+        {
+            throw new ArgumentException(
+                $"There are {shape.Length} extents; at most {NativeMethods.ATA_MAX_RANK} are possible.", nameof(shape));
+        }
+
+        var info = new ata_tensor_info
+        {
+            struct_size = (nuint)sizeof(ata_tensor_info),
+            data = data,
+            size = bytes,
+            dtype = type.ToNative(),
+            rank = shape.Length,
+        };
+        for (int axis = 0; axis < shape.Length; ++axis)
+        {
+            info.shape[axis] = shape[axis];
+        }
+
+        return info;
+    }
 
     public void Dispose() => NativeMethods.ata_tensor_release(Pointer);
 

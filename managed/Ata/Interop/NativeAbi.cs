@@ -1,12 +1,14 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Reflection;
 using System.Runtime.InteropServices;
 using Ata.Bindings;
 
 namespace Ata.Interop;
 
 /// <summary>
-/// Compares the structs of a library with those of the bindings before anything else is called, so that a library of
-/// another version is an error and not corrupted memory.
+/// Compares what a library has with what the bindings call before anything else is called, so that a library of another
+/// version is an error and not corrupted memory. The binary interface must be of the same version, with every function
+/// and every field that the bindings know, where they know it. A library that has more is newer, and serves older callers.
 /// </summary>
 internal static unsafe class NativeAbi
 {
@@ -30,7 +32,20 @@ internal static unsafe class NativeAbi
 
         nuint count;
         ata_abi_entry* entries = ((delegate* unmanaged[Cdecl]<nuint*, ata_abi_entry*>)layoutExport)(&count);
-        return CheckLayout(new ReadOnlySpan<ata_abi_entry>(entries, checked((int)count)));
+        return CheckFunctions(library) ?? CheckLayout(new ReadOnlySpan<ata_abi_entry>(entries, checked((int)count)));
+    }
+
+    internal static string? CheckFunctions(nint library)
+    {
+        foreach (MethodInfo function in typeof(NativeMethods).GetMethods(BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly))
+        {
+            if (!NativeLibrary.TryGetExport(library, function.Name, out _))
+            {
+                return $"it is older and has no {function.Name}; {Remedy}";
+            }
+        }
+
+        return null;
     }
 
     internal static string? CheckLayout(ReadOnlySpan<ata_abi_entry> layout) =>
@@ -42,6 +57,7 @@ internal static unsafe class NativeAbi
         ?? Difference<ata_model_config>(layout)
         ?? Difference<ata_model_options>(layout)
         ?? Difference<ata_import_options>(layout)
+        ?? Difference<ata_session_outputs>(layout)
         ?? Difference<ata_temporal_block_options>(layout)
         ?? Difference<ata_train_options>(layout)
         ?? Difference<ata_video_options>(layout)
@@ -54,7 +70,8 @@ internal static unsafe class NativeAbi
         where T : unmanaged
     {
         string name = typeof(T).Name;
-        bool known = false;
+        nuint? size = null;
+        var offsets = new Dictionary<string, nuint>();
         foreach (ref readonly ata_abi_entry entry in layout)
         {
             if (Marshal.PtrToStringUTF8((nint)entry.struct_name) != name)
@@ -62,38 +79,51 @@ internal static unsafe class NativeAbi
                 continue;
             }
 
-            known = true;
-            string? field = Marshal.PtrToStringUTF8((nint)entry.field_name);
-            if (field is null)
+            if (Marshal.PtrToStringUTF8((nint)entry.field_name) is { } field)
             {
-                if (entry.size != (nuint)sizeof(T))
-                {
-                    return $"its {name} has {entry.size} bytes, not {sizeof(T)}; {Remedy}";
-                }
+                offsets[field] = entry.offset;
             }
-            else if (OffsetOf<T>(field) is not { } offset)
+            else
             {
-                return $"its {name} has a field '{field}' that is unknown here; {Remedy}";
-            }
-            else if (entry.offset != (nuint)offset)
-            {
-                return $"its {name}.{field} is at byte {entry.offset}, not {offset}; {Remedy}";
+                size = entry.size;
             }
         }
 
-        return known ? null : $"it has no {name}; {Remedy}";
-    }
+        if (size is null)
+        {
+            return $"it has no {name}; {Remedy}";
+        }
 
-    private static nint? OffsetOf<[DynamicallyAccessedMembers(
-        DynamicallyAccessedMemberTypes.PublicFields | DynamicallyAccessedMemberTypes.NonPublicFields)] T>(string field)
-    {
-        try
+        // Only a struct that says its size can grow.
+        bool grows = offsets.ContainsKey(nameof(ata_tensor_info.struct_size));
+        if (grows ? size < (nuint)sizeof(T) : size != (nuint)sizeof(T))
         {
-            return Marshal.OffsetOf<T>(field);
+            return $"its {name} has {size} bytes, not {sizeof(T)}; {Remedy}";
         }
-        catch (ArgumentException)
+
+        foreach (FieldInfo field in typeof(T).GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic))
         {
-            return null;
+            nint offset = Marshal.OffsetOf<T>(field.Name);
+            if (!offsets.Remove(field.Name, out nuint there))
+            {
+                return $"its {name} has no field '{field.Name}'; {Remedy}";
+            }
+
+            if (there != (nuint)offset)
+            {
+                return $"its {name}.{field.Name} is at byte {there}, not {offset}; {Remedy}";
+            }
         }
+
+        // What is unknown here must lie behind what the bindings pass.
+        foreach ((string field, nuint offset) in offsets)
+        {
+            if (offset < (nuint)sizeof(T))
+            {
+                return $"its {name} has a field '{field}' at byte {offset} that is unknown here; {Remedy}";
+            }
+        }
+
+        return null;
     }
 }

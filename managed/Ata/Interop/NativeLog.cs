@@ -20,8 +20,8 @@ internal static unsafe partial class NativeLog
             _logger = logger;
             ata_log_level minimum = MinimumOf(logger);
             NativeStatus.Check(minimum == ata_log_level.ATA_LOG_OFF
-                ? NativeMethods.ata_set_log_callback(null, null, ata_log_level.ATA_LOG_OFF)
-                : NativeMethods.ata_set_log_callback(&Receive, null, minimum));
+                ? NativeMethods.ata_log_set_callback(null, null, ata_log_level.ATA_LOG_OFF)
+                : NativeMethods.ata_log_set_callback(&Receive, null, minimum));
         }
     }
 

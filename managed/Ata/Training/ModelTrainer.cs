@@ -100,7 +100,7 @@ public sealed unsafe class ModelTrainer : IDisposable
     {
         using Lease<ata_trainer> trainer = _handle.LeaseExclusively();
         ata_model* model;
-        NativeStatus.Check(NativeMethods.ata_trainer_averaged_model(trainer.Pointer, &model));
+        NativeStatus.Check(NativeMethods.ata_trainer_get_averaged_model(trainer.Pointer, &model));
         return new Model(model);
     }
 

@@ -136,11 +136,11 @@ class OnlineAligner {
 };
 
 /// Mutual information in nats of paired samples f32 `[S, D]` and `[S, E]`; see
-/// ata_mutual_information().
+/// ata_mutual_information_estimate().
 inline double mutual_information(const Tensor& x, const Tensor& y,
                                  const ata_mi_options& options = defaults<ata_mi_options>()) {
   double nats = 0;
-  detail::check(ata_mutual_information(x.get(), y.get(), &options, &nats));
+  detail::check(ata_mutual_information_estimate(x.get(), y.get(), &options, &nats));
   return nats;
 }
 
@@ -153,13 +153,13 @@ struct TemporalInformation {
 };
 
 /// Measures what alignment gains: features f32 `[B, T, N, D]`, trajectories i32 `[B, T, N]` as
-/// align() gives; see ata_temporal_information().
+/// align() gives; see ata_temporal_information_estimate().
 inline TemporalInformation temporal_information(
     const Tensor& features, const Tensor& trajectories,
     const ata_mi_options& options = defaults<ata_mi_options>()) {
   TemporalInformation nats = {};
-  detail::check(ata_temporal_information(features.get(), trajectories.get(), &options, &nats.before,
-                                         &nats.after));
+  detail::check(ata_temporal_information_estimate(features.get(), trajectories.get(), &options,
+                                                  &nats.before, &nats.after));
   return nats;
 }
 

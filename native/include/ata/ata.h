@@ -12,8 +12,11 @@
  *    its parent alive.
  *  - Strings are UTF-8 and zero-terminated. Strings that the library returns belong to the library
  *    unless the function copies into the caller's buffer.
- *  - Option structs begin with `struct_size`, which the caller sets to `sizeof` of the struct, or
- *    fill with the matching `_init`. A NULL options pointer means the defaults.
+ *  - Structs begin with `struct_size`, which the caller sets to `sizeof` of the struct; the `_init`
+ *    of an options struct does so, and fills in the defaults. A caller that was compiled for
+ *    another release may have a shorter or a longer struct: the fields that both know count, those
+ *    that the caller does not have take their defaults, and what the library does not know must be
+ *    zero. A NULL options pointer means the defaults.
  *  - Tensors are row-major and contiguous.
  *  - Threads: distinct handles may be used from distinct threads at once. One handle may be used by
  *    one thread at a time, except where its type says otherwise.
@@ -52,8 +55,9 @@ extern "C" {
  * Errors, versions, logging, threads
  * ------------------------------------------------------------------------------------------ */
 
-/** Version of the binary interface. It changes when a struct or a function changes incompatibly. */
-#define ATA_ABI_VERSION 2
+/** Version of the binary interface. It changes when a struct or a function changes incompatibly;
+ * not when a function is added, or a field at the end of a struct. */
+#define ATA_ABI_VERSION 3
 
 /** Outcome of a call. */
 ATA_ENUM(ata_status){
@@ -146,7 +150,7 @@ ATA_ENUM(ata_log_level){
  * back into the library and must not throw.
  * @param level Severity.
  * @param message UTF-8 text without a trailing newline, valid during the call.
- * @param user_data As given to ata_set_log_callback().
+ * @param user_data As given to ata_log_set_callback().
  */
 typedef void (*ata_log_callback)(ata_log_level level, const char* message, void* user_data);
 
@@ -158,7 +162,7 @@ typedef void (*ata_log_callback)(ata_log_level level, const char* message, void*
  * @param minimum Messages below this level are dropped.
  */
 ATA_API(ata_status)
-ata_set_log_callback(ata_log_callback callback, void* user_data,
+ata_log_set_callback(ata_log_callback callback, void* user_data,
                      ata_log_level minimum) ATA_NOEXCEPT;
 
 /** Largest number of threads that one operation, or one video reader, can be given. */
@@ -168,7 +172,7 @@ ata_set_log_callback(ata_log_callback callback, void* user_data,
  * Sets how many threads one operation uses. Thread-safe; applies to operations that start later.
  * @param count 1 to ::ATA_MAX_THREADS, or 0 for the number of available cores (the default).
  */
-ATA_API(ata_status) ata_set_thread_count(int32_t count) ATA_NOEXCEPT;
+ATA_API(ata_status) ata_thread_set_count(int32_t count) ATA_NOEXCEPT;
 
 /** @return How many threads one operation uses. */
 ATA_API(int32_t) ata_thread_count(void) ATA_NOEXCEPT;
@@ -182,7 +186,7 @@ ATA_API(int32_t) ata_thread_count(void) ATA_NOEXCEPT;
  * @param length Receives the length of the JSON without its zero.
  */
 ATA_API(ata_status)
-ata_diagnose(char* buffer, size_t capacity, size_t* length) ATA_NOEXCEPT;
+ata_runtime_diagnose(char* buffer, size_t capacity, size_t* length) ATA_NOEXCEPT;
 
 /** A flag by which one thread stops the work of another. All its functions are thread-safe. */
 typedef struct ata_cancellation ata_cancellation;
@@ -224,6 +228,31 @@ ATA_ENUM(ata_dtype){
 /** A contiguous row-major array in host memory. Reading it from several threads at once is safe. */
 typedef struct ata_tensor ata_tensor;
 
+/** What a tensor is: reported by ata_tensor_get_info(), and said to ata_tensor_wrap(). */
+typedef struct ata_tensor_info {
+  /** sizeof(ata_tensor_info). */
+  size_t struct_size;
+  /** The elements; valid while the handle lives. */
+  void* data;
+  /** Size of the elements in bytes. */
+  size_t size;
+  /** Element type. */
+  ata_dtype dtype;
+  /** Number of axes, 0 to ::ATA_MAX_RANK. */
+  int32_t rank;
+  /** Extents, at least 0; the first `rank` are meaningful, the others 0. */
+  int64_t shape[ATA_MAX_RANK];
+  /** From one index of an axis to the next, in elements: `rank` values that live as long as the
+   *  handle. Tensors are row-major without gaps for now. */
+  const int64_t* strides;
+  /** Where the elements are; "cpu" for now. Lives as long as the handle. */
+  const char* device;
+  /** 1: the elements must not be written to. The library never writes to its inputs. */
+  int32_t read_only;
+  /** 0. */
+  int32_t reserved;
+} ata_tensor_info;
+
 /**
  * Allocates a zeroed tensor.
  * @param dtype Element type.
@@ -236,39 +265,60 @@ ata_tensor_create(ata_dtype dtype, const int64_t* shape, int32_t rank,
                   ata_tensor** tensor) ATA_NOEXCEPT;
 
 /**
- * Makes a tensor over the caller's memory, without copying. The memory must outlive the handle.
- * @param data Elements, aligned to their size; NULL only for an empty tensor.
- * @param size Size of the memory in bytes; must equal what dtype and shape need.
- * @param dtype Element type.
- * @param shape `rank` extents.
- * @param rank 0 to ::ATA_MAX_RANK.
+ * Gives memory back to who lent it. Called once, by the thread that drops the last reference to the
+ * memory; it must not throw.
+ * @param user_data As given with the memory.
+ */
+typedef void (*ata_release_callback)(void* user_data);
+
+/**
+ * Makes a tensor over the caller's memory, without copying. The memory must stay until it is
+ * released: until the handle and whatever else refers to it (::ata_tensor_file, a consumer of
+ * ata_tensor_to_dlpack()) are gone.
+ * @param info The memory. `data` is aligned to its elements, and NULL only for an empty tensor;
+ *   `size` is what dtype and shape need; NULL `strides` stand for row-major without gaps, and
+ *   others are ::ATA_UNSUPPORTED; a NULL `device` stands for "cpu".
+ * @param release Called exactly once when nothing refers to the memory any more; NULL if the caller
+ *   sees to that. Never called when this function fails: the memory is then still the caller's.
+ * @param user_data Passed to `release`.
  * @param tensor Receives the handle.
  */
 ATA_API(ata_status)
-ata_tensor_wrap(void* data, size_t size, ata_dtype dtype, const int64_t* shape, int32_t rank,
+ata_tensor_wrap(const ata_tensor_info* info, ata_release_callback release, void* user_data,
                 ata_tensor** tensor) ATA_NOEXCEPT;
+
+/** A tensor of any framework as DLPack (version 1) exchanges it; dlpack.h defines it. */
+struct DLManagedTensorVersioned;
+
+/**
+ * Makes a tensor over the memory of another framework's, without copying. Memory of another device
+ * than the CPU, gaps between elements (strides that are not row-major) and element types other than
+ * ::ata_dtype's are ::ATA_UNSUPPORTED. A read-only one stays so.
+ * @param managed The other tensor (the content of a Python capsule "dltensor_versioned"). On
+ *   success it belongs to the library, which calls its deleter when nothing refers to the memory
+ *   any more; on failure it is still the caller's.
+ * @param tensor Receives the handle.
+ */
+ATA_API(ata_status)
+ata_tensor_from_dlpack(struct DLManagedTensorVersioned* managed, ata_tensor** tensor) ATA_NOEXCEPT;
+
+/**
+ * Lends a tensor's memory to another framework, without copying.
+ * @param tensor The tensor; its handle may be released at any time.
+ * @param managed Receives what the other framework takes. Whoever holds it calls its deleter, once,
+ *   from any thread; until then the memory stays.
+ */
+ATA_API(ata_status)
+ata_tensor_to_dlpack(const ata_tensor* tensor,
+                     struct DLManagedTensorVersioned** managed) ATA_NOEXCEPT;
 
 /** Releases a handle. @param tensor May be NULL. */
 ATA_API(void) ata_tensor_release(ata_tensor* tensor) ATA_NOEXCEPT;
 
-/** What a tensor is. */
-typedef struct ata_tensor_info {
-  /** The elements; valid while the handle lives. */
-  void* data;
-  /** Size of the elements in bytes. */
-  size_t size;
-  /** Element type. */
-  ata_dtype dtype;
-  /** Number of axes. */
-  int32_t rank;
-  /** Extents; the first `rank` are meaningful, the others 0. */
-  int64_t shape[ATA_MAX_RANK];
-} ata_tensor_info;
-
 /**
  * Describes a tensor.
  * @param tensor The tensor.
- * @param info Receives the description.
+ * @param info Receives the description; its `struct_size` is set by the caller.
  */
 ATA_API(ata_status)
 ata_tensor_get_info(const ata_tensor* tensor, ata_tensor_info* info) ATA_NOEXCEPT;
@@ -301,7 +351,7 @@ ATA_API(size_t) ata_tensor_file_count(const ata_tensor_file* file) ATA_NOEXCEPT;
  * @param name Receives the name, valid while the handle lives and no tensor is added.
  */
 ATA_API(ata_status)
-ata_tensor_file_name(const ata_tensor_file* file, size_t index, const char** name) ATA_NOEXCEPT;
+ata_tensor_file_get_name(const ata_tensor_file* file, size_t index, const char** name) ATA_NOEXCEPT;
 
 /**
  * Reads one tensor.
@@ -390,8 +440,13 @@ typedef struct ata_alignment_options {
   int32_t grid_width;
 } ata_alignment_options;
 
-/** Fills in the defaults. @param options Receives them. */
-ATA_API(ata_status) ata_alignment_options_init(ata_alignment_options* options) ATA_NOEXCEPT;
+/**
+ * Fills in the defaults.
+ * @param options Receives them.
+ * @param struct_size sizeof(ata_alignment_options).
+ */
+ATA_API(ata_status)
+ata_alignment_options_init(ata_alignment_options* options, size_t struct_size) ATA_NOEXCEPT;
 
 /**
  * Aligns the frames of a batch of clips by cosine similarity of their patch features.
@@ -422,8 +477,13 @@ typedef struct ata_assign_options {
   int32_t certify;
 } ata_assign_options;
 
-/** Fills in the defaults. @param options Receives them. */
-ATA_API(ata_status) ata_assign_options_init(ata_assign_options* options) ATA_NOEXCEPT;
+/**
+ * Fills in the defaults.
+ * @param options Receives them.
+ * @param struct_size sizeof(ata_assign_options).
+ */
+ATA_API(ata_status)
+ata_assign_options_init(ata_assign_options* options, size_t struct_size) ATA_NOEXCEPT;
 
 /**
  * Solves a batch of dense linear assignment problems, in parallel over the problems.
@@ -514,8 +574,13 @@ typedef struct ata_mi_options {
   int64_t max_pairs;
 } ata_mi_options;
 
-/** Fills in the defaults. @param options Receives them. */
-ATA_API(ata_status) ata_mi_options_init(ata_mi_options* options) ATA_NOEXCEPT;
+/**
+ * Fills in the defaults.
+ * @param options Receives them.
+ * @param struct_size sizeof(ata_mi_options).
+ */
+ATA_API(ata_status)
+ata_mi_options_init(ata_mi_options* options, size_t struct_size) ATA_NOEXCEPT;
 
 /**
  * Estimates the mutual information of paired samples. Estimates scatter around the truth and may be
@@ -526,8 +591,8 @@ ATA_API(ata_status) ata_mi_options_init(ata_mi_options* options) ATA_NOEXCEPT;
  * @param nats Receives the estimate in nats.
  */
 ATA_API(ata_status)
-ata_mutual_information(const ata_tensor* x, const ata_tensor* y, const ata_mi_options* options,
-                       double* nats) ATA_NOEXCEPT;
+ata_mutual_information_estimate(const ata_tensor* x, const ata_tensor* y,
+                                const ata_mi_options* options, double* nats) ATA_NOEXCEPT;
 
 /**
  * Estimates the mutual information between the patches of neighbouring frames, I(X_t; X_t+1), over
@@ -540,8 +605,9 @@ ata_mutual_information(const ata_tensor* x, const ata_tensor* y, const ata_mi_op
  * @param after Receives the estimate for patches on the same trajectory, in nats.
  */
 ATA_API(ata_status)
-ata_temporal_information(const ata_tensor* features, const ata_tensor* trajectories,
-                         const ata_mi_options* options, double* before, double* after) ATA_NOEXCEPT;
+ata_temporal_information_estimate(const ata_tensor* features, const ata_tensor* trajectories,
+                                  const ata_mi_options* options, double* before,
+                                  double* after) ATA_NOEXCEPT;
 
 /**
  * Solves assignment problems as ata_assign() does, in memory that it keeps, from and into the
@@ -684,9 +750,11 @@ typedef struct ata_model_config {
  * "vit-large" (patch 16, 224 pixels, 8 frames, 400 classes, mode `ata`).
  * @param architecture Name.
  * @param config Receives the configuration.
+ * @param struct_size sizeof(ata_model_config).
  */
 ATA_API(ata_status)
-ata_model_config_init(const char* architecture, ata_model_config* config) ATA_NOEXCEPT;
+ata_model_config_init(const char* architecture, ata_model_config* config,
+                      size_t struct_size) ATA_NOEXCEPT;
 
 /** How to load a model. */
 typedef struct ata_model_options {
@@ -715,13 +783,18 @@ typedef struct ata_model_options {
   /** 1: interpolate the spatial embedding bicubically, as timm does, instead of by nearest
    *  neighbour. */
   int32_t bicubic_positions;
-  /** 1: keep what ata_session_gradients() and ata_model_save() need; 0 (the default): weights are
-   *  kept only in the form that inference reads. */
+  /** 1: keep what ata_session_compute_gradients() and ata_model_save() need; 0 (the default):
+   *  weights are kept only in the form that inference reads. */
   int32_t trainable;
 } ata_model_options;
 
-/** Fills in the defaults. @param options Receives them. */
-ATA_API(ata_status) ata_model_options_init(ata_model_options* options) ATA_NOEXCEPT;
+/**
+ * Fills in the defaults.
+ * @param options Receives them.
+ * @param struct_size sizeof(ata_model_options).
+ */
+ATA_API(ata_status)
+ata_model_options_init(ata_model_options* options, size_t struct_size) ATA_NOEXCEPT;
 
 /** Weights and configuration. Shared and read-only: any number of sessions and threads at once. */
 typedef struct ata_model ata_model;
@@ -822,15 +895,20 @@ typedef struct ata_import_options {
   int32_t tensors_only;
 } ata_import_options;
 
-/** Fills in the defaults. @param options Receives them. */
-ATA_API(ata_status) ata_import_options_init(ata_import_options* options) ATA_NOEXCEPT;
+/**
+ * Fills in the defaults.
+ * @param options Receives them.
+ * @param struct_size sizeof(ata_import_options).
+ */
+ATA_API(ata_status)
+ata_import_options_init(ata_import_options* options, size_t struct_size) ATA_NOEXCEPT;
 
 /**
  * Reads a foreign checkpoint: safetensors, shards with their index, a PyTorch file (of which
  * nothing is executed), or the folder of one. The model computes what the original computed.
  * Image weights fill `attn`, `norm1`, ...; where the temporal mode needs more than the file has,
  * `temporal_attn` and `temporal_norm1` start as copies and `temporal_fc` at zero. The result is
- * trainable, and ata_model_import_note() tells what became of the file.
+ * trainable, and ata_model_get_import_note() tells what became of the file.
  *
  * Every tensor of the file is accounted for: one that is neither used nor known to do without
  * (such as a text tower), a missing one, and one that configuration files contradict are
@@ -871,8 +949,8 @@ ATA_API(size_t) ata_model_import_note_count(const ata_model* model) ATA_NOEXCEPT
  * @param text Receives what is to be said of it, valid while the handle lives.
  */
 ATA_API(ata_status)
-ata_model_import_note(const ata_model* model, size_t index, ata_import_note_kind* kind,
-                      const char** subject, const char** text) ATA_NOEXCEPT;
+ata_model_get_import_note(const ata_model* model, size_t index, ata_import_note_kind* kind,
+                          const char** subject, const char** text) ATA_NOEXCEPT;
 
 /**
  * Writes a trainable model's checkpoint; `path` is never half-written.
@@ -887,7 +965,7 @@ ATA_API(void) ata_model_release(ata_model* model) ATA_NOEXCEPT;
 /**
  * Reads a model's configuration.
  * @param model The model.
- * @param config Receives it.
+ * @param config Receives it; its `struct_size` is set by the caller.
  */
 ATA_API(ata_status)
 ata_model_get_config(const ata_model* model, ata_model_config* config) ATA_NOEXCEPT;
@@ -924,7 +1002,7 @@ ATA_API(int64_t) ata_model_value_count(const ata_model* model) ATA_NOEXCEPT;
  * @param name Receives the name as in the checkpoint, valid while the handle lives.
  */
 ATA_API(ata_status)
-ata_model_parameter_name(const ata_model* model, size_t index, const char** name) ATA_NOEXCEPT;
+ata_model_get_parameter_name(const ata_model* model, size_t index, const char** name) ATA_NOEXCEPT;
 
 /** Workspace and stream of one sequence of runs on a model. One thread at a time. */
 typedef struct ata_session ata_session;
@@ -940,7 +1018,65 @@ ATA_API(ata_status) ata_session_create(const ata_model* model, ata_session** ses
 ATA_API(void) ata_session_release(ata_session* session) ATA_NOEXCEPT;
 
 /**
- * Classifies clips. ::ATA_NOT_FINITE when the model computes a NaN or an infinity.
+ * What one run of a model gives, into the caller's memory. A NULL buffer is not wanted; the lengths
+ * are checked before the run.
+ */
+typedef struct ata_session_outputs {
+  /** sizeof(ata_session_outputs). */
+  size_t struct_size;
+  /** Receives `[B, classes]`. */
+  float* logits;
+  /** Length of `logits`. */
+  size_t logits_count;
+  /** Receives `[B, D]`: the class token that the head reads, after the last normalisation (in mode
+   *  ::ATA_TEMPORAL_SPACE_ONLY its mean over the frames). */
+  float* class_token;
+  /** Length of `class_token`. */
+  size_t class_token_count;
+  /** Blocks whose features are wanted, in any order, each once: 0 to depth - 1; depth for the
+   *  output of the last block. */
+  const int32_t* feature_blocks;
+  /** Length of `feature_blocks`. */
+  size_t feature_block_count;
+  /** Receives `[feature_block_count, B, T, N, D]`: the patch tokens that enter each of the blocks
+   *  (what alignment sees), class tokens excluded. */
+  float* features;
+  /** Length of `features`. */
+  size_t features_count;
+  /** Blocks whose trajectories are wanted, in any order, each once: 0 to depth - 1. */
+  const int32_t* trajectory_blocks;
+  /** Length of `trajectory_blocks`. */
+  size_t trajectory_block_count;
+  /** Receives `[trajectory_block_count, B, T, N]`. */
+  int32_t* trajectories;
+  /** Length of `trajectories`. */
+  size_t trajectories_count;
+} ata_session_outputs;
+
+/**
+ * Fills in that nothing is wanted.
+ * @param outputs Receives it.
+ * @param struct_size sizeof(ata_session_outputs).
+ */
+ATA_API(ata_status)
+ata_session_outputs_init(ata_session_outputs* outputs, size_t struct_size) ATA_NOEXCEPT;
+
+/**
+ * Runs the model once and gives all that is wanted of that pass, which goes no further than that
+ * needs. Each result has the bits that it has alone. ::ATA_NOT_FINITE when the model computes a NaN
+ * or an infinity. Trajectories are ::ATA_UNSUPPORTED unless the model runs in mode
+ * ::ATA_TEMPORAL_ATA with a method that has them.
+ * @param session The session.
+ * @param clip f32 `[B, 3, T, H, W]`, normalised; T, H and W as in the model's configuration.
+ * @param cancellation May be NULL.
+ * @param outputs What is wanted, and where it goes. On failure no buffer is touched.
+ */
+ATA_API(ata_status)
+ata_session_run(ata_session* session, const ata_tensor* clip, const ata_cancellation* cancellation,
+                const ata_session_outputs* outputs) ATA_NOEXCEPT;
+
+/**
+ * Classifies clips: ata_session_run() for logits alone, and with its errors.
  * @param session The session.
  * @param clip f32 `[B, 3, T, H, W]`, normalised; T, H and W as in the model's configuration.
  * @param cancellation May be NULL.
@@ -964,12 +1100,12 @@ ata_session_forward(ata_session* session, const ata_tensor* clip,
  * @param loss Receives the loss.
  */
 ATA_API(ata_status)
-ata_session_gradients(ata_session* session, const ata_tensor* clip, const ata_tensor* labels,
-                      const ata_cancellation* cancellation, float* logits, size_t logits_count,
-                      float* loss) ATA_NOEXCEPT;
+ata_session_compute_gradients(ata_session* session, const ata_tensor* clip,
+                              const ata_tensor* labels, const ata_cancellation* cancellation,
+                              float* logits, size_t logits_count, float* loss) ATA_NOEXCEPT;
 
 /**
- * Reads a gradient of the last ata_session_gradients(); ::ATA_INVALID_STATE before it.
+ * Reads a gradient of the last ata_session_compute_gradients(); ::ATA_INVALID_STATE before it.
  * @param session The session.
  * @param name Parameter name; ::ATA_UNKNOWN_NAME if the model has no such parameter.
  * @param gradient Receives a new f32 tensor of the parameter's shape.
@@ -990,18 +1126,6 @@ ATA_API(ata_status)
 ata_session_get_trajectories(const ata_session* session, int32_t block,
                              ata_tensor** trajectories) ATA_NOEXCEPT;
 
-/**
- * Computes the patch tokens that enter a block (what alignment sees), class token excluded.
- * @param session The session.
- * @param clip f32 `[B, 3, T, H, W]`.
- * @param block 0 to depth - 1; depth for the output of the last block.
- * @param cancellation May be NULL.
- * @param features Receives a new f32 tensor `[B, T, N, D]`.
- */
-ATA_API(ata_status)
-ata_session_features(ata_session* session, const ata_tensor* clip, int32_t block,
-                     const ata_cancellation* cancellation, ata_tensor** features) ATA_NOEXCEPT;
-
 /* ---------------------------------------------------------------------------------------------
  * Temporal attention for other backbones
  * ------------------------------------------------------------------------------------------ */
@@ -1020,9 +1144,14 @@ typedef struct ata_temporal_block_options {
   uint64_t seed;
 } ata_temporal_block_options;
 
-/** Fills in the defaults. @param options Receives them. */
+/**
+ * Fills in the defaults.
+ * @param options Receives them.
+ * @param struct_size sizeof(ata_temporal_block_options).
+ */
 ATA_API(ata_status)
-ata_temporal_block_options_init(ata_temporal_block_options* options) ATA_NOEXCEPT;
+ata_temporal_block_options_init(ata_temporal_block_options* options,
+                                size_t struct_size) ATA_NOEXCEPT;
 
 /**
  * Attention over time along trajectories, to plug into any image backbone: it aligns the frames of
@@ -1062,6 +1191,22 @@ ata_temporal_block_forward(ata_temporal_block* block, const ata_tensor* features
                            int32_t for_backward, ata_tensor** output) ATA_NOEXCEPT;
 
 /**
+ * Runs the block along trajectories that are given, instead of aligning the features: those of
+ * another layer, of ata_align() on other features, of a tracker. The block's own alignment is not
+ * used. Where several trajectories meet in a patch, the mean of what they gather is added; patches
+ * that none visits keep their value.
+ * @param block The block.
+ * @param features As for ata_temporal_block_forward().
+ * @param trajectories i32 `[B, T, N]`: the patch of frame t on trajectory n, 0 to N - 1.
+ * @param for_backward Nonzero: keep what ata_temporal_block_backward() needs.
+ * @param output Receives a new f32 tensor of the features' shape.
+ */
+ATA_API(ata_status)
+ata_temporal_block_forward_along(ata_temporal_block* block, const ata_tensor* features,
+                                 const ata_tensor* trajectories, int32_t for_backward,
+                                 ata_tensor** output) ATA_NOEXCEPT;
+
+/**
  * Goes back through the last forward, once; ::ATA_INVALID_STATE when there is none that keeps what
  * this needs. Trajectories are constants for the gradient.
  * @param block The block.
@@ -1083,8 +1228,8 @@ ata_temporal_block_parameter_count(const ata_temporal_block* block) ATA_NOEXCEPT
  * @param name Receives the name, valid while the handle lives.
  */
 ATA_API(ata_status)
-ata_temporal_block_parameter_name(const ata_temporal_block* block, size_t index,
-                                  const char** name) ATA_NOEXCEPT;
+ata_temporal_block_get_parameter_name(const ata_temporal_block* block, size_t index,
+                                      const char** name) ATA_NOEXCEPT;
 
 /**
  * Opens a parameter: an f32 tensor that shares the block's memory. Writing to it, between a
@@ -1109,8 +1254,8 @@ ata_temporal_block_get_gradient(const ata_temporal_block* block, const char* nam
                                 ata_tensor** gradient) ATA_NOEXCEPT;
 
 /**
- * Reads the trajectories of the last forward. ::ATA_UNSUPPORTED for ::ATA_ALIGNMENT_SOFT;
- * ::ATA_INVALID_STATE before it.
+ * Reads the trajectories of the last forward. ::ATA_UNSUPPORTED for ::ATA_ALIGNMENT_SOFT, unless
+ * they were given; ::ATA_INVALID_STATE before it.
  * @param block The block.
  * @param trajectories Receives a new i32 tensor `[B, T, N]`.
  */
@@ -1180,8 +1325,13 @@ typedef struct ata_train_options {
   uint64_t seed;
 } ata_train_options;
 
-/** Fills in the defaults. @param options Receives them. */
-ATA_API(ata_status) ata_train_options_init(ata_train_options* options) ATA_NOEXCEPT;
+/**
+ * Fills in the defaults.
+ * @param options Receives them.
+ * @param struct_size sizeof(ata_train_options).
+ */
+ATA_API(ata_status)
+ata_train_options_init(ata_train_options* options, size_t struct_size) ATA_NOEXCEPT;
 
 /** Trains a model: gradients, optimizer, average of weights. One thread at a time; while a step
  *  runs, no session of the model may run. */
@@ -1240,7 +1390,7 @@ ATA_API(int64_t) ata_trainer_update_count(const ata_trainer* trainer) ATA_NOEXCE
  * @param model Receives the handle.
  */
 ATA_API(ata_status)
-ata_trainer_averaged_model(const ata_trainer* trainer, ata_model** model) ATA_NOEXCEPT;
+ata_trainer_get_averaged_model(const ata_trainer* trainer, ata_model** model) ATA_NOEXCEPT;
 
 /**
  * Writes everything that training needs to continue bit for bit: weights, moments, average,
@@ -1284,8 +1434,13 @@ typedef struct ata_video_options {
   int64_t keep_bytes;
 } ata_video_options;
 
-/** Fills in the defaults. @param options Receives them. */
-ATA_API(ata_status) ata_video_options_init(ata_video_options* options) ATA_NOEXCEPT;
+/**
+ * Fills in the defaults.
+ * @param options Receives them.
+ * @param struct_size sizeof(ata_video_options).
+ */
+ATA_API(ata_status)
+ata_video_options_init(ata_video_options* options, size_t struct_size) ATA_NOEXCEPT;
 
 /**
  * Opens a video (any container and codec that FFmpeg's libraries read) or a folder of images.
@@ -1301,6 +1456,8 @@ ATA_API(void) ata_video_release(ata_video* video) ATA_NOEXCEPT;
 
 /** What a video is. */
 typedef struct ata_video_info {
+  /** sizeof(ata_video_info). */
+  size_t struct_size;
   /** Width in pixels as shown: rotation and pixel aspect ratio applied. */
   int32_t width;
   /** Height in pixels as shown. */
@@ -1322,7 +1479,7 @@ typedef struct ata_video_info {
 /**
  * Describes a video.
  * @param video The video.
- * @param info Receives the description.
+ * @param info Receives the description; its `struct_size` is set by the caller.
  */
 ATA_API(ata_status) ata_video_get_info(const ata_video* video, ata_video_info* info) ATA_NOEXCEPT;
 
@@ -1331,7 +1488,7 @@ ATA_API(ata_status) ata_video_get_info(const ata_video* video, ata_video_info* i
  * @param video The video.
  * @param bytes Receives bytes: 0 before the first read, and if the video is too large or damaged.
  */
-ATA_API(ata_status) ata_video_kept_bytes(const ata_video* video, int64_t* bytes) ATA_NOEXCEPT;
+ATA_API(ata_status) ata_video_get_kept_bytes(const ata_video* video, int64_t* bytes) ATA_NOEXCEPT;
 
 /**
  * Decodes the frames shown at given times: for each time the last frame that starts at or before
@@ -1432,8 +1589,13 @@ typedef struct ata_clip_options {
   double interval_end;
 } ata_clip_options;
 
-/** Fills in the defaults. @param options Receives them. */
-ATA_API(ata_status) ata_clip_options_init(ata_clip_options* options) ATA_NOEXCEPT;
+/**
+ * Fills in the defaults.
+ * @param options Receives them.
+ * @param struct_size sizeof(ata_clip_options).
+ */
+ATA_API(ata_status)
+ata_clip_options_init(ata_clip_options* options, size_t struct_size) ATA_NOEXCEPT;
 
 /**
  * Samples a clip exactly as a model sees it.
@@ -1458,7 +1620,8 @@ typedef struct ata_video_views ata_video_views;
  * at a time (but at least one); if the clips need more, parts of the video are decoded again.
  * @param video The video. Views keep what they need of it; views and video together are used by one
  *   thread at a time.
- * @param options `count` options in the order in which the clips are wanted; copied.
+ * @param options `count` options in the order in which the clips are wanted, all of one
+ *   `struct_size`; copied.
  * @param count Number of clips, 1 to 2^20.
  * @param views Receives the handle.
  */
@@ -1475,8 +1638,8 @@ ata_video_views_create(ata_video* video, const ata_clip_options* options, size_t
  *   last clip.
  */
 ATA_API(ata_status)
-ata_video_views_next(ata_video_views* views, const ata_cancellation* cancellation,
-                     ata_tensor** clip, double* frame_times) ATA_NOEXCEPT;
+ata_video_views_sample_next(ata_video_views* views, const ata_cancellation* cancellation,
+                            ata_tensor** clip, double* frame_times) ATA_NOEXCEPT;
 
 /** Releases a handle. @param views May be NULL. */
 ATA_API(void) ata_video_views_release(ata_video_views* views) ATA_NOEXCEPT;

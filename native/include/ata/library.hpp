@@ -54,31 +54,34 @@ T* make(Create&& create) {
 }
 
 inline ata_status init(ata_alignment_options* options) {
-  return ata_alignment_options_init(options);
+  return ata_alignment_options_init(options, sizeof(*options));
 }
 inline ata_status init(ata_assign_options* options) {
-  return ata_assign_options_init(options);
+  return ata_assign_options_init(options, sizeof(*options));
 }
 inline ata_status init(ata_mi_options* options) {
-  return ata_mi_options_init(options);
+  return ata_mi_options_init(options, sizeof(*options));
 }
 inline ata_status init(ata_model_options* options) {
-  return ata_model_options_init(options);
+  return ata_model_options_init(options, sizeof(*options));
 }
 inline ata_status init(ata_import_options* options) {
-  return ata_import_options_init(options);
+  return ata_import_options_init(options, sizeof(*options));
+}
+inline ata_status init(ata_session_outputs* outputs) {
+  return ata_session_outputs_init(outputs, sizeof(*outputs));
 }
 inline ata_status init(ata_temporal_block_options* options) {
-  return ata_temporal_block_options_init(options);
+  return ata_temporal_block_options_init(options, sizeof(*options));
 }
 inline ata_status init(ata_train_options* options) {
-  return ata_train_options_init(options);
+  return ata_train_options_init(options, sizeof(*options));
 }
 inline ata_status init(ata_video_options* options) {
-  return ata_video_options_init(options);
+  return ata_video_options_init(options, sizeof(*options));
 }
 inline ata_status init(ata_clip_options* options) {
-  return ata_clip_options_init(options);
+  return ata_clip_options_init(options, sizeof(*options));
 }
 
 }  // namespace detail
@@ -116,15 +119,15 @@ inline int thread_count() {
 
 /// Sets how many threads one operation uses; 0 for the number of available cores. Thread-safe.
 inline void set_thread_count(int count) {
-  detail::check(ata_set_thread_count(count));
+  detail::check(ata_thread_set_count(count));
 }
 
-/// Describes the installation as JSON; see ata_diagnose(). Thread-safe.
+/// Describes the installation as JSON; see ata_runtime_diagnose(). Thread-safe.
 inline std::string diagnose() {
   std::string json;
   for (;;) {
     size_t length = 0;
-    detail::check(ata_diagnose(json.data(), json.empty() ? 0 : json.size() + 1, &length));
+    detail::check(ata_runtime_diagnose(json.data(), json.empty() ? 0 : json.size() + 1, &length));
     if (length <= json.size()) {
       json.resize(length);
       return json;
@@ -150,7 +153,7 @@ inline void set_log_handler(LogHandler handler, ata_log_level minimum = ATA_LOG_
     } catch (...) {
     }
   };
-  detail::check(ata_set_log_callback(next ? callback : nullptr, next.get(), minimum));
+  detail::check(ata_log_set_callback(next ? callback : nullptr, next.get(), minimum));
   delete std::exchange(current, next.release());
 }
 

@@ -8,7 +8,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -21,7 +20,7 @@ inline namespace hpp1 {
 /// Configuration of a named architecture; see ata_model_config_init().
 inline ata_model_config architecture(const std::string& name) {
   ata_model_config config;
-  detail::check(ata_model_config_init(name.c_str(), &config));
+  detail::check(ata_model_config_init(name.c_str(), &config, sizeof config));
   return config;
 }
 
@@ -58,8 +57,7 @@ class Model {
   }
 
   ata_model_config config() const {
-    ata_model_config config;
-    std::memset(&config, 0, sizeof config);
+    ata_model_config config = {};
     config.struct_size = sizeof config;
     detail::check(ata_model_get_config(handle_.get(), &config));
     return config;
@@ -85,7 +83,7 @@ class Model {
     std::vector<std::string> result(ata_model_parameter_count(handle_.get()));
     for (size_t i = 0; i < result.size(); ++i) {
       const char* name = nullptr;
-      detail::check(ata_model_parameter_name(handle_.get(), i, &name));
+      detail::check(ata_model_get_parameter_name(handle_.get(), i, &name));
       result[i] = name;
     }
     return result;
@@ -94,7 +92,7 @@ class Model {
   /// How many values the parameter tensors hold together.
   int64_t value_count() const noexcept { return ata_model_value_count(handle_.get()); }
 
-  /// Something to know about how the model was imported; see ata_model_import_note().
+  /// Something to know about how the model was imported; see ata_model_get_import_note().
   struct ImportNote {
     ata_import_note_kind kind;
     std::string subject;  ///< The field, the weights or the tensor.
@@ -107,7 +105,7 @@ class Model {
     for (size_t i = 0; i < result.size(); ++i) {
       const char* subject = nullptr;
       const char* text = nullptr;
-      detail::check(ata_model_import_note(handle_.get(), i, &result[i].kind, &subject, &text));
+      detail::check(ata_model_get_import_note(handle_.get(), i, &result[i].kind, &subject, &text));
       result[i].subject = subject;
       result[i].text = text;
     }
@@ -127,7 +125,7 @@ class Session {
   explicit Session(const Model& model)
       : handle_(detail::make<ata_session>(
             [&](ata_session** out) { return ata_session_create(model.get(), out); })),
-        classes_(static_cast<size_t>(model.config().classes)) {}
+        config_(model.config()) {}
 
   /// Classifies clips f32 `[B, 3, T, H, W]`, normalised. Returns B x classes logits.
   std::vector<float> forward(const Tensor& clip, const Cancellation* cancellation = nullptr) {
@@ -143,6 +141,13 @@ class Session {
                                       logits.data(), logits.size()));
   }
 
+  /// Runs the model once and fills the caller's buffers with all that they ask for; see
+  /// ata_session_run(). Begin with `defaults<ata_session_outputs>()`.
+  void run(const Tensor& clip, const ata_session_outputs& outputs,
+           const Cancellation* cancellation = nullptr) {
+    detail::check(ata_session_run(handle_.get(), clip.get(), detail::raw(cancellation), &outputs));
+  }
+
   /// Result of gradients().
   struct Loss {
     float loss;                 ///< Mean cross-entropy.
@@ -154,9 +159,9 @@ class Session {
   Loss gradients(const Tensor& clip, const Tensor& labels,
                  const Cancellation* cancellation = nullptr) {
     Loss result{0.0f, std::vector<float>(logits_count(clip))};
-    detail::check(ata_session_gradients(handle_.get(), clip.get(), labels.get(),
-                                        detail::raw(cancellation), result.logits.data(),
-                                        result.logits.size(), &result.loss));
+    detail::check(ata_session_compute_gradients(handle_.get(), clip.get(), labels.get(),
+                                                detail::raw(cancellation), result.logits.data(),
+                                                result.logits.size(), &result.loss));
     return result;
   }
 
@@ -174,22 +179,30 @@ class Session {
         [&](ata_tensor** out) { return ata_session_get_trajectories(handle_.get(), block, out); }));
   }
 
-  /// The patch tokens f32 `[B, T, N, D]` that enter a block.
+  /// The patch tokens f32 `[B, T, N, D]` that enter a block, depth for those that leave the last.
+  /// run() gives those of several blocks in one pass.
   Tensor features(const Tensor& clip, int32_t block, const Cancellation* cancellation = nullptr) {
-    return Tensor(detail::make<ata_tensor>([&](ata_tensor** out) {
-      return ata_session_features(handle_.get(), clip.get(), block, detail::raw(cancellation), out);
-    }));
+    const int64_t grid = config_.image_size / config_.patch_size;
+    Tensor result = Tensor::zeros<float>(
+        {clip.rank() > 0 ? clip.shape()[0] : 0, config_.frames, grid * grid, config_.dim});
+    auto outputs = defaults<ata_session_outputs>();
+    outputs.feature_blocks = &block;
+    outputs.feature_block_count = 1;
+    outputs.features = result.data<float>().data();
+    outputs.features_count = result.data<float>().size();
+    run(clip, outputs, cancellation);
+    return result;
   }
 
   ata_session* get() const noexcept { return handle_.get(); }
 
  private:
   size_t logits_count(const Tensor& clip) const {
-    return clip.rank() > 0 ? static_cast<size_t>(clip.shape()[0]) * classes_ : 0;
+    return clip.rank() > 0 ? static_cast<size_t>(clip.shape()[0] * config_.classes) : 0;
   }
 
   detail::Handle<ata_session, ata_session_release> handle_;
-  size_t classes_;
+  ata_model_config config_;
 };
 
 /// A class and how probable a model holds it.

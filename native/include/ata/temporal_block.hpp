@@ -34,6 +34,16 @@ class TemporalBlock {
     }));
   }
 
+  /// The same along trajectories i32 `[B, T, N]` that are given, instead of aligning the features;
+  /// see ata_temporal_block_forward_along().
+  Tensor forward_along(const Tensor& features, const Tensor& trajectories,
+                       bool for_backward = false) {
+    return Tensor(detail::make<ata_tensor>([&](ata_tensor** out) {
+      return ata_temporal_block_forward_along(handle_.get(), features.get(), trajectories.get(),
+                                              for_backward ? 1 : 0, out);
+    }));
+  }
+
   /// The gradient of the features of the last forward, from that of its result; once.
   Tensor backward(const Tensor& gradient) {
     return Tensor(detail::make<ata_tensor>([&](ata_tensor** out) {
@@ -46,7 +56,7 @@ class TemporalBlock {
     std::vector<std::string> names(ata_temporal_block_parameter_count(handle_.get()));
     for (size_t i = 0; i < names.size(); ++i) {
       const char* name = nullptr;
-      detail::check(ata_temporal_block_parameter_name(handle_.get(), i, &name));
+      detail::check(ata_temporal_block_get_parameter_name(handle_.get(), i, &name));
       names[i] = name;
     }
     return names;

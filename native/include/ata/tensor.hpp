@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -55,6 +57,7 @@ class Tensor {
 
   /// Takes ownership of a handle of the C API.
   explicit Tensor(ata_tensor* handle) : handle_(handle) {
+    info_.struct_size = sizeof info_;
     detail::check(ata_tensor_get_info(handle, &info_));
   }
 
@@ -80,13 +83,39 @@ class Tensor {
     return tensor;
   }
 
-  /// A tensor over the caller's memory, which must outlive it; nothing is copied.
+  /// A tensor over the caller's memory, which must outlive it; nothing is copied. Memory of const
+  /// elements makes a read-only tensor.
   template <typename T>
   static Tensor wrap(std::span<T> memory, const Shape& shape) {
-    return Tensor(detail::make<ata_tensor>([&](ata_tensor** out) {
-      return ata_tensor_wrap(memory.data(), memory.size_bytes(), dtype_of<T>(), shape.data(),
-                             static_cast<int32_t>(shape.size()), out);
-    }));
+    return Tensor(wrap_memory(memory, shape, nullptr, nullptr));
+  }
+
+  /// The same over memory that `release()` gives back. It is called once, by the thread that drops
+  /// the last reference, and must not throw; it is not called when this function throws.
+  template <typename T, typename Release>
+  static Tensor wrap(std::span<T> memory, const Shape& shape, Release release) {
+    auto owned = std::make_unique<Release>(std::move(release));
+    const ata_release_callback callback = [](void* user_data) {
+      const std::unique_ptr<Release> back(static_cast<Release*>(user_data));
+      (*back)();
+    };
+    ata_tensor* const handle = wrap_memory(memory, shape, callback, owned.get());
+    owned.release();
+    return Tensor(handle);
+  }
+
+  /// A tensor over another framework's memory, which takes `managed` over unless it throws; see
+  /// ata_tensor_from_dlpack().
+  static Tensor from_dlpack(DLManagedTensorVersioned* managed) {
+    return Tensor(detail::make<ata_tensor>(
+        [&](ata_tensor** out) { return ata_tensor_from_dlpack(managed, out); }));
+  }
+
+  /// Lends the memory to another framework, which calls the result's deleter once; see
+  /// ata_tensor_to_dlpack().
+  DLManagedTensorVersioned* to_dlpack() const {
+    return detail::make<DLManagedTensorVersioned>(
+        [&](DLManagedTensorVersioned** out) { return ata_tensor_to_dlpack(handle_.get(), out); });
   }
 
   ata_dtype dtype() const noexcept { return info_.dtype; }
@@ -98,9 +127,25 @@ class Tensor {
     return {info_.shape, static_cast<size_t>(info_.rank)};
   }
 
-  /// The elements; valid while the tensor lives. Throws Error unless T is the element type.
+  /// From one index of an axis to the next, in elements; valid while the tensor lives.
+  std::span<const int64_t> strides() const noexcept {
+    return {info_.strides, static_cast<size_t>(info_.rank)};
+  }
+
+  /// Where the elements are: "cpu".
+  std::string device() const { return info_.device; }
+
+  /// Whether the elements must not be written to.
+  bool read_only() const noexcept { return info_.read_only != 0; }
+
+  /// The elements; valid while the tensor lives. Throws Error unless T is the element type, and
+  /// where they may be written to (T not const) if the tensor is read-only.
   template <typename T>
   std::span<T> data() {
+    if (!std::is_const_v<T> && read_only()) {
+      throw Error(ATA_INVALID_ARGUMENT,
+                  "the tensor is read-only; ask for data<const T>(), or copy it to write to it");
+    }
     return elements<T>();
   }
   template <typename T>
@@ -114,6 +159,22 @@ class Tensor {
   ata_tensor* release() noexcept { return handle_.release(); }
 
  private:
+  template <typename T>
+  static ata_tensor* wrap_memory(std::span<T> memory, const Shape& shape,
+                                 ata_release_callback release, void* user_data) {
+    ata_tensor_info info = {};
+    info.struct_size = sizeof info;
+    info.data = const_cast<std::remove_const_t<T>*>(memory.data());
+    info.size = memory.size_bytes();
+    info.dtype = dtype_of<std::remove_const_t<T>>();
+    info.rank = static_cast<int32_t>(shape.size());
+    // One with too many axes is refused by its rank.
+    std::copy_n(shape.begin(), std::min(shape.size(), std::size(info.shape)), info.shape);
+    info.read_only = std::is_const_v<T> ? 1 : 0;
+    return detail::make<ata_tensor>(
+        [&](ata_tensor** out) { return ata_tensor_wrap(&info, release, user_data, out); });
+  }
+
   template <typename T>
   std::span<T> elements() const {
     if (dtype_of<std::remove_const_t<T>>() != info_.dtype) {
@@ -145,7 +206,7 @@ class TensorFile {
     std::vector<std::string> result(ata_tensor_file_count(handle_.get()));
     for (size_t i = 0; i < result.size(); ++i) {
       const char* name = nullptr;
-      detail::check(ata_tensor_file_name(handle_.get(), i, &name));
+      detail::check(ata_tensor_file_get_name(handle_.get(), i, &name));
       result[i] = name;
     }
     return result;

@@ -45,7 +45,7 @@ class Trainer {
   /// A copy of the moving average of the weights, or of the weights if no average is kept.
   Model averaged_model() const {
     return Model(detail::make<ata_model>(
-        [&](ata_model** out) { return ata_trainer_averaged_model(handle_.get(), out); }));
+        [&](ata_model** out) { return ata_trainer_get_averaged_model(handle_.get(), out); }));
   }
 
   /// Writes what training needs to continue bit for bit, and the caller's own `state`.

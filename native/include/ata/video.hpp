@@ -31,7 +31,8 @@ class VideoReader {
             [&](ata_video** out) { return ata_video_open(path.c_str(), &options, out); })) {}
 
   ata_video_info info() const {
-    ata_video_info info;
+    ata_video_info info = {};
+    info.struct_size = sizeof info;
     detail::check(ata_video_get_info(handle_.get(), &info));
     return info;
   }
@@ -39,7 +40,7 @@ class VideoReader {
   /// What the frames kept in memory take, in bytes (ata_video_options::keep_bytes).
   int64_t kept_bytes() const {
     int64_t bytes = 0;
-    detail::check(ata_video_kept_bytes(handle_.get(), &bytes));
+    detail::check(ata_video_get_kept_bytes(handle_.get(), &bytes));
     return bytes;
   }
 
@@ -88,7 +89,8 @@ class VideoViews {
     if (next_ == frames_.size()) return std::nullopt;
     std::vector<double> starts(static_cast<size_t>(std::max(frames_[next_], 0)));
     Tensor clip(detail::make<ata_tensor>([&](ata_tensor** out) {
-      return ata_video_views_next(handle_.get(), detail::raw(cancellation), out, starts.data());
+      return ata_video_views_sample_next(handle_.get(), detail::raw(cancellation), out,
+                                         starts.data());
     }));
     ++next_;
     return TimedFrames{std::move(clip), std::move(starts)};

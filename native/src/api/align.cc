@@ -20,8 +20,25 @@ struct ata_online_aligner {
 
 namespace {
 
+ata_alignment_options default_alignment_options() {
+  const ata::AlignmentOptions defaults;
+  return {sizeof(ata_alignment_options),
+          static_cast<ata_alignment>(defaults.method),
+          defaults.window_radius,
+          defaults.temperature,
+          defaults.iterations,
+          defaults.grid_height,
+          defaults.grid_width};
+}
+
+ata_mi_options default_mi_options() {
+  const ata::InformationOptions defaults;
+  return {sizeof(ata_mi_options), static_cast<ata_mi_estimator>(defaults.estimator),
+          defaults.components, defaults.neighbours, defaults.max_samples};
+}
+
 ata::InformationOptions information_options(const ata_mi_options* options) {
-  const ata_mi_options given = options_or_default(options, ata_mi_options_init, "ata_mi_options");
+  const ata_mi_options given = options_or_default(options, default_mi_options(), "ata_mi_options");
   require_enum(given.estimator, ATA_MI_INFONCE, "ata_mi_options.estimator");
   ata::require(given.components >= 0, "ata_mi_options.components is ", given.components,
                "; it must be at least 0");
@@ -50,7 +67,7 @@ ata::SampleMatrix components_of(const ata::Tensor& samples, const char* name, in
 
 ata::AlignmentOptions ata::api::alignment_options(const ata_alignment_options* options) {
   const ata_alignment_options given =
-      options_or_default(options, ata_alignment_options_init, "ata_alignment_options");
+      options_or_default(options, default_alignment_options(), "ata_alignment_options");
   require_enum(given.method, ATA_ALIGNMENT_SOFT, "ata_alignment_options.method");
   ata::AlignmentOptions result;
   result.method = static_cast<ata::AlignmentMethod>(given.method);
@@ -62,14 +79,8 @@ ata::AlignmentOptions ata::api::alignment_options(const ata_alignment_options* o
   return result;
 }
 
-ata_status ata_alignment_options_init(ata_alignment_options* options) noexcept {
-  const ata::AlignmentOptions defaults;
-  return init_options(
-      options,
-      ata_alignment_options{0, static_cast<ata_alignment>(defaults.method), defaults.window_radius,
-                            defaults.temperature, defaults.iterations, defaults.grid_height,
-                            defaults.grid_width},
-      "ata_alignment_options");
+ata_status ata_alignment_options_init(ata_alignment_options* options, size_t struct_size) noexcept {
+  return init_options(options, struct_size, default_alignment_options(), "ata_alignment_options");
 }
 
 ata_status ata_align(const ata_tensor* features, const ata_alignment_options* options,
@@ -138,17 +149,12 @@ ata_status ata_online_aligner_reset(ata_online_aligner* aligner) noexcept {
   });
 }
 
-ata_status ata_mi_options_init(ata_mi_options* options) noexcept {
-  const ata::InformationOptions defaults;
-  return init_options(
-      options,
-      ata_mi_options{0, static_cast<ata_mi_estimator>(defaults.estimator), defaults.components,
-                     defaults.neighbours, defaults.max_samples},
-      "ata_mi_options");
+ata_status ata_mi_options_init(ata_mi_options* options, size_t struct_size) noexcept {
+  return init_options(options, struct_size, default_mi_options(), "ata_mi_options");
 }
 
-ata_status ata_mutual_information(const ata_tensor* x, const ata_tensor* y,
-                                  const ata_mi_options* options, double* nats) noexcept {
+ata_status ata_mutual_information_estimate(const ata_tensor* x, const ata_tensor* y,
+                                           const ata_mi_options* options, double* nats) noexcept {
   return guard([&] {
     require_pointer(x, "x");
     require_pointer(y, "y");
@@ -162,9 +168,10 @@ ata_status ata_mutual_information(const ata_tensor* x, const ata_tensor* y,
   });
 }
 
-ata_status ata_temporal_information(const ata_tensor* features, const ata_tensor* trajectories,
-                                    const ata_mi_options* options, double* before,
-                                    double* after) noexcept {
+ata_status ata_temporal_information_estimate(const ata_tensor* features,
+                                             const ata_tensor* trajectories,
+                                             const ata_mi_options* options, double* before,
+                                             double* after) noexcept {
   return guard([&] {
     require_pointer(features, "features");
     require_pointer(trajectories, "trajectories");

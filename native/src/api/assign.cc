@@ -19,9 +19,10 @@ struct ata_assigner {
 
 namespace {
 
+constexpr ata_assign_options kDefaults = {sizeof(ata_assign_options), 1, 0, 0};
+
 ata::AssignmentOptions assignment_options(const ata_assign_options* options) {
-  const ata_assign_options given =
-      options_or_default(options, ata_assign_options_init, "ata_assign_options");
+  const ata_assign_options given = options_or_default(options, kDefaults, "ata_assign_options");
   return {
       .maximize = given.maximize != 0, .polish = given.polish != 0, .certify = given.certify != 0};
 }
@@ -33,8 +34,8 @@ void require_room(const char* name, const char* what, size_t capacity, size_t ne
 
 }  // namespace
 
-ata_status ata_assign_options_init(ata_assign_options* options) noexcept {
-  return init_options(options, ata_assign_options{0, 1, 0, 0}, "ata_assign_options");
+ata_status ata_assign_options_init(ata_assign_options* options, size_t struct_size) noexcept {
+  return init_options(options, struct_size, kDefaults, "ata_assign_options");
 }
 
 ata_status ata_assign(const ata_tensor* values, const ata_assign_options* options,

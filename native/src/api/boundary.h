@@ -2,12 +2,14 @@
 #define ATA_API_BOUNDARY_H_
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <initializer_list>
 #include <memory>
 #include <new>
 #include <string>
+#include <vector>
 
 #include "ata/ata.h"
 #include "base/error.h"
@@ -17,6 +19,9 @@
 
 struct ata_tensor {
   ata::Tensor tensor;
+  /// As ata_tensor_info reports them.
+  std::array<int64_t, ATA_MAX_RANK> strides = {};
+  bool read_only = false;
 };
 
 struct ata_cancellation {
@@ -61,36 +66,102 @@ inline void require_enum(int32_t value, int32_t last, const char* name) {
   require(value >= 0 && value <= last, name, " is ", value, "; valid values are 0 to ", last);
 }
 
-/// The caller's options, or the defaults for NULL. Throws when `struct_size` is not this library's.
-template <typename Options>
-Options options_or_default(const Options* options, ata_status (*init)(Options*) noexcept,
-                           const char* type) {
-  Options result;
-  init(&result);
-  if (options == nullptr) return result;
-  require(options->struct_size == sizeof(Options), type, ".struct_size is ", options->struct_size,
-          ", not ", sizeof(Options), "; fill the struct with ", type, "_init() and build against ",
-          "the header of the library that is loaded");
-  return *options;
+// Structs that begin with `struct_size` and have grown, or will: the caller's header may be older
+// or newer than this library. The functions below are the one place that knows how.
+
+/// How many bytes of a struct both sides know, when it has `struct_size` bytes for the caller and
+/// `known` here. Throws ATA_INVALID_ARGUMENT for a size that no version of `type` has: one without
+/// a field, one that ends within a field, one beyond all reason.
+size_t shared_size(size_t struct_size, size_t known, const char* type);
+
+/// The same for a struct of the caller's. If it is longer than here, throws unless what lies beyond
+/// is zero: a newer caller sets something that this library cannot heed.
+size_t shared_size_of(const void* given, size_t known, const char* type);
+
+/// Copies the fields within the first `size` bytes, and not the padding between them, which would
+/// carry whatever was on this library's stack to the caller.
+void copy_fields(const void* from, size_t size, void* to, const char* type);
+
+/// What the caller says, and the defaults of the fields that an older caller does not have.
+template <typename Struct>
+Struct read_struct(const Struct* given, const Struct& defaults, const char* type) {
+  require_pointer(given, type);
+  Struct result = defaults;
+  std::memcpy(&result, given, shared_size_of(given, sizeof(Struct), type));
+  result.struct_size = sizeof(Struct);
+  return result;
 }
 
-/// Copies a `_init` function's defaults to the caller.
+/// The same of `count` structs one after another, all of the caller's size.
+template <typename Struct>
+std::vector<Struct> read_structs(const Struct* given, size_t count, const Struct& defaults,
+                                 const char* type) {
+  require_pointer(given, type);
+  size_t step = 0;
+  std::memcpy(&step, given, sizeof(step));
+  shared_size(step, sizeof(Struct), type);
+  std::vector<Struct> result;
+  for (size_t i = 0; i < count; ++i) {
+    const auto* element = reinterpret_cast<const unsigned char*>(given) + i * step;
+    size_t struct_size = 0;
+    std::memcpy(&struct_size, element, sizeof(struct_size));
+    require(struct_size == step, type, ".struct_size is ", struct_size, " at index ", i, " and ",
+            step, " at index 0; all elements of an array have the size of the first");
+    result.push_back(read_struct(reinterpret_cast<const Struct*>(element), defaults, type));
+  }
+  return result;
+}
+
+/// The same as read_struct(), or the defaults for NULL.
 template <typename Options>
-ata_status init_options(Options* options, const Options& defaults, const char* type) noexcept {
-  return guard([&] {
-    require_pointer(options, type);
-    *options = defaults;
-    options->struct_size = sizeof(Options);
-  });
+Options options_or_default(const Options* options, const Options& defaults, const char* type) {
+  return options == nullptr ? defaults : read_struct(options, defaults, type);
+}
+
+/// Writes as much of a result as the caller's struct has room for; its `struct_size` stays.
+template <typename Struct>
+void write_struct(const Struct& values, Struct* to, const char* type) {
+  const size_t shared = shared_size_of(to, sizeof(Struct), type);
+  Struct result = values;
+  result.struct_size = to->struct_size;
+  copy_fields(&result, shared, to, type);
+}
+
+/// Fills a struct of `struct_size` bytes, whatever it holds: with the defaults as far as both sides
+/// know it, with zeros beyond.
+template <typename Struct>
+void init_struct(Struct* to, size_t struct_size, const Struct& defaults, const char* type) {
+  require_pointer(to, type);
+  const size_t shared = shared_size(struct_size, sizeof(Struct), type);
+  Struct result = defaults;
+  result.struct_size = struct_size;
+  std::memset(static_cast<void*>(to), 0, struct_size);
+  copy_fields(&result, shared, to, type);
+}
+
+/// The body of an options struct's `_init` function.
+template <typename Options>
+ata_status init_options(Options* options, size_t struct_size, const Options& defaults,
+                        const char* type) noexcept {
+  return guard([&] { init_struct(options, struct_size, defaults, type); });
 }
 
 inline const std::atomic<bool>* flag_of(const ata_cancellation* cancellation) {
   return cancellation ? cancellation->flag.get() : nullptr;
 }
 
-inline std::unique_ptr<ata_tensor> make_handle(Tensor tensor) {
-  return std::unique_ptr<ata_tensor>(new ata_tensor{std::move(tensor)});
-}
+/// The distances in elements from one index of an axis to the next, row-major without gaps.
+std::array<int64_t, ATA_MAX_RANK> row_major_strides(const Shape& shape);
+
+std::unique_ptr<ata_tensor> make_handle(Tensor tensor, bool read_only = false);
+
+/// A handle over memory that was lent. When nothing refers to it any more `release(user_data)` is
+/// called, once; never if this throws. What `what` names must be row-major (`strides` null, or of
+/// the shape), aligned, and there.
+std::unique_ptr<ata_tensor> wrap_foreign(void* data, DType dtype, const Shape& shape,
+                                         const int64_t* strides, bool read_only,
+                                         ata_release_callback release, void* user_data,
+                                         const char* what);
 
 }  // namespace ata::api
 

@@ -1,8 +1,10 @@
-// The table that lets bindings verify their structs against this build.
+// The table that lets bindings verify their structs against this build, and what it says of the
+// structs of callers that were built for another release.
 
 #include <cstddef>
+#include <cstring>
 
-#include "ata/ata.h"
+#include "api/boundary.h"
 
 #define ATA_STRUCT(type) \
   { #type, nullptr, 0, sizeof(type) }
@@ -19,11 +21,16 @@ const ata_abi_entry kLayout[] = {
     ATA_FIELD(ata_abi_entry, size),
 
     ATA_STRUCT(ata_tensor_info),
+    ATA_FIELD(ata_tensor_info, struct_size),
     ATA_FIELD(ata_tensor_info, data),
     ATA_FIELD(ata_tensor_info, size),
     ATA_FIELD(ata_tensor_info, dtype),
     ATA_FIELD(ata_tensor_info, rank),
     ATA_FIELD(ata_tensor_info, shape),
+    ATA_FIELD(ata_tensor_info, strides),
+    ATA_FIELD(ata_tensor_info, device),
+    ATA_FIELD(ata_tensor_info, read_only),
+    ATA_FIELD(ata_tensor_info, reserved),
 
     ATA_STRUCT(ata_alignment_options),
     ATA_FIELD(ata_alignment_options, struct_size),
@@ -103,6 +110,21 @@ const ata_abi_entry kLayout[] = {
     ATA_FIELD(ata_import_options, ignore_count),
     ATA_FIELD(ata_import_options, tensors_only),
 
+    ATA_STRUCT(ata_session_outputs),
+    ATA_FIELD(ata_session_outputs, struct_size),
+    ATA_FIELD(ata_session_outputs, logits),
+    ATA_FIELD(ata_session_outputs, logits_count),
+    ATA_FIELD(ata_session_outputs, class_token),
+    ATA_FIELD(ata_session_outputs, class_token_count),
+    ATA_FIELD(ata_session_outputs, feature_blocks),
+    ATA_FIELD(ata_session_outputs, feature_block_count),
+    ATA_FIELD(ata_session_outputs, features),
+    ATA_FIELD(ata_session_outputs, features_count),
+    ATA_FIELD(ata_session_outputs, trajectory_blocks),
+    ATA_FIELD(ata_session_outputs, trajectory_block_count),
+    ATA_FIELD(ata_session_outputs, trajectories),
+    ATA_FIELD(ata_session_outputs, trajectories_count),
+
     ATA_STRUCT(ata_temporal_block_options),
     ATA_FIELD(ata_temporal_block_options, struct_size),
     ATA_FIELD(ata_temporal_block_options, device),
@@ -139,6 +161,7 @@ const ata_abi_entry kLayout[] = {
     ATA_FIELD(ata_video_options, keep_bytes),
 
     ATA_STRUCT(ata_video_info),
+    ATA_FIELD(ata_video_info, struct_size),
     ATA_FIELD(ata_video_info, width),
     ATA_FIELD(ata_video_info, height),
     ATA_FIELD(ata_video_info, fps),
@@ -171,7 +194,46 @@ const ata_abi_entry kLayout[] = {
     ATA_FIELD(ata_clip_options, interval_end),
 };
 
+// No struct will have more; what claims to is not initialised.
+constexpr size_t kLargestStruct = 4096;
+
 }  // namespace
+
+size_t ata::api::shared_size(size_t struct_size, size_t known, const char* type) {
+  require(struct_size > sizeof(size_t) && struct_size <= kLargestStruct, type, ".struct_size is ",
+          struct_size, ", which no version of the struct has; set it to sizeof(", type, "), ",
+          known, " here");
+  if (struct_size >= known) return known;
+  for (const ata_abi_entry& entry : kLayout) {
+    if (entry.field_name == nullptr || std::strcmp(entry.struct_name, type) != 0) continue;
+    require(struct_size <= entry.offset || struct_size >= entry.offset + entry.size, type,
+            ".struct_size is ", struct_size, ", which ends within its field ", entry.field_name,
+            "; set it to sizeof(", type, "), ", known, " here");
+  }
+  return struct_size;
+}
+
+size_t ata::api::shared_size_of(const void* given, size_t known, const char* type) {
+  size_t struct_size = 0;
+  std::memcpy(&struct_size, given, sizeof(struct_size));
+  const size_t shared = shared_size(struct_size, known, type);
+  const auto* bytes = static_cast<const unsigned char*>(given);
+  for (size_t i = shared; i < struct_size; ++i) {
+    require(bytes[i] == 0, type, " has ", struct_size, " bytes, of which this library (",
+            ata_version(), ") knows ", known, ", and byte ", i,
+            " is not zero; use the release that the caller was built for, or leave it zero");
+  }
+  return shared;
+}
+
+void ata::api::copy_fields(const void* from, size_t size, void* to, const char* type) {
+  for (const ata_abi_entry& entry : kLayout) {
+    if (entry.field_name == nullptr || std::strcmp(entry.struct_name, type) != 0) continue;
+    if (entry.offset + entry.size > size) continue;
+    std::memcpy(static_cast<char*>(to) + entry.offset,
+                static_cast<const char*>(from) + entry.offset, entry.size);
+  }
+}
 
 const ata_abi_entry* ata_abi_layout(size_t* count) noexcept {
   if (count) *count = sizeof(kLayout) / sizeof(kLayout[0]);

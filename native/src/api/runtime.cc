@@ -53,7 +53,7 @@ uint32_t ata_abi_version(void) noexcept {
   return ATA_ABI_VERSION;
 }
 
-ata_status ata_set_log_callback(ata_log_callback callback, void* user_data,
+ata_status ata_log_set_callback(ata_log_callback callback, void* user_data,
                                 ata_log_level minimum) noexcept {
   return guard([&] {
     require_enum(minimum, ATA_LOG_OFF, "minimum");
@@ -61,7 +61,7 @@ ata_status ata_set_log_callback(ata_log_callback callback, void* user_data,
   });
 }
 
-ata_status ata_set_thread_count(int32_t count) noexcept {
+ata_status ata_thread_set_count(int32_t count) noexcept {
   return guard([&] {
     ata::require(count >= 0 && count <= ATA_MAX_THREADS, "count is ", count, "; ask for 1 to ",
                  ATA_MAX_THREADS, " threads, or 0 for the number of cores");
@@ -152,7 +152,7 @@ Json describe_installation() {
 
 }  // namespace
 
-ata_status ata_diagnose(char* buffer, size_t capacity, size_t* length) noexcept {
+ata_status ata_runtime_diagnose(char* buffer, size_t capacity, size_t* length) noexcept {
   return guard([&] {
     require_pointer(length, "length");
     if (capacity > 0) require_pointer(buffer, "buffer");

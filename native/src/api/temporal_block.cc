@@ -15,8 +15,10 @@ struct ata_temporal_block {
   ata::TemporalBlock block;
 };
 
-ata_status ata_temporal_block_options_init(ata_temporal_block_options* options) noexcept {
-  return init_options(options, ata_temporal_block_options{}, "ata_temporal_block_options");
+ata_status ata_temporal_block_options_init(ata_temporal_block_options* options,
+                                           size_t struct_size) noexcept {
+  return init_options(options, struct_size, ata_temporal_block_options{},
+                      "ata_temporal_block_options");
 }
 
 ata_status ata_temporal_block_create(int64_t channels, const ata_temporal_block_options* options,
@@ -25,7 +27,7 @@ ata_status ata_temporal_block_create(int64_t channels, const ata_temporal_block_
   return guard([&] {
     require_pointer(block, "block");
     const ata_temporal_block_options given =
-        options_or_default(options, ata_temporal_block_options_init, "ata_temporal_block_options");
+        options_or_default(options, ata_temporal_block_options{}, "ata_temporal_block_options");
     require_enum(given.precision, ATA_PRECISION_BF16, "ata_temporal_block_options.precision");
     ata::TemporalBlockOptions result;
     result.channels = channels;
@@ -52,6 +54,20 @@ ata_status ata_temporal_block_forward(ata_temporal_block* block, const ata_tenso
   });
 }
 
+ata_status ata_temporal_block_forward_along(ata_temporal_block* block, const ata_tensor* features,
+                                            const ata_tensor* trajectories, int32_t for_backward,
+                                            ata_tensor** output) noexcept {
+  return guard([&] {
+    require_pointer(block, "block");
+    require_pointer(features, "features");
+    require_pointer(trajectories, "trajectories");
+    require_pointer(output, "output");
+    *output = make_handle(block->block.forward_along(features->tensor, trajectories->tensor,
+                                                     for_backward != 0))
+                  .release();
+  });
+}
+
 ata_status ata_temporal_block_backward(ata_temporal_block* block, const ata_tensor* gradient,
                                        ata_tensor** features_gradient) noexcept {
   return guard([&] {
@@ -66,8 +82,8 @@ size_t ata_temporal_block_parameter_count(const ata_temporal_block* block) noexc
   return block ? block->block.parameters().count() : 0;
 }
 
-ata_status ata_temporal_block_parameter_name(const ata_temporal_block* block, size_t index,
-                                             const char** name) noexcept {
+ata_status ata_temporal_block_get_parameter_name(const ata_temporal_block* block, size_t index,
+                                                 const char** name) noexcept {
   return guard([&] {
     require_pointer(block, "block");
     require_pointer(name, "name");

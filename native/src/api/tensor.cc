@@ -1,16 +1,24 @@
+#include <limits>
+
 #include "api/boundary.h"
 #include "model/safetensors.h"
 
 using ata::api::guard;
 using ata::api::make_handle;
+using ata::api::read_struct;
 using ata::api::require_enum;
 using ata::api::require_pointer;
+using ata::api::wrap_foreign;
+using ata::api::write_struct;
 
 struct ata_tensor_file {
   ata::TensorFile file;
 };
 
 namespace {
+
+// Where every tensor is.
+constexpr const char* kHost = "cpu";
 
 ata::Shape shape_from(const int64_t* shape, int32_t rank) {
   ata::require(rank >= 0 && rank <= ATA_MAX_RANK, "rank is ", rank, "; valid values are 0 to ",
@@ -19,7 +27,67 @@ ata::Shape shape_from(const int64_t* shape, int32_t rank) {
   return ata::Shape(std::span<const int64_t>(shape, static_cast<size_t>(rank)));
 }
 
+// Calls the lender's function when the last tensor over the memory is gone.
+struct Loan {
+  ata_release_callback release = nullptr;
+  void* user_data = nullptr;
+
+  Loan() = default;
+  Loan(const Loan&) = delete;
+  Loan& operator=(const Loan&) = delete;
+  ~Loan() {
+    if (release != nullptr) release(user_data);
+  }
+};
+
+void require_row_major(const ata::Shape& shape, const int64_t* strides, const char* what) {
+  if (strides == nullptr || shape.count() == 0) return;
+  const auto expected = ata::api::row_major_strides(shape);
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    // Along an axis of one index nothing is ever stepped over.
+    if (shape[axis] == 1 || strides[axis] == expected[static_cast<size_t>(axis)]) continue;
+    ata::fail(ATA_UNSUPPORTED, what, " has stride ", strides[axis], " on axis ", axis,
+              " of its shape ", shape.to_string(), ", where row-major order without gaps has ",
+              expected[static_cast<size_t>(axis)], "; make a contiguous copy of it");
+  }
+}
+
 }  // namespace
+
+std::array<int64_t, ATA_MAX_RANK> ata::api::row_major_strides(const Shape& shape) {
+  std::array<int64_t, ATA_MAX_RANK> strides = {};
+  int64_t step = 1;
+  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
+    strides[static_cast<size_t>(axis)] = step;
+    // As if the extents of an empty tensor were 1, so that it cannot overflow.
+    if (shape.count() > 0) step *= shape[axis];
+  }
+  return strides;
+}
+
+std::unique_ptr<ata_tensor> ata::api::make_handle(Tensor tensor, bool read_only) {
+  const auto strides = row_major_strides(tensor.shape());
+  return std::unique_ptr<ata_tensor>(new ata_tensor{std::move(tensor), strides, read_only});
+}
+
+std::unique_ptr<ata_tensor> ata::api::wrap_foreign(void* data, DType dtype, const Shape& shape,
+                                                   const int64_t* strides, bool read_only,
+                                                   ata_release_callback release, void* user_data,
+                                                   const char* what) {
+  if (shape.count() > 0) require_pointer(data, what);
+  require(reinterpret_cast<uintptr_t>(data) % dtype_size(dtype) == 0, what,
+          " is not aligned to its elements of ", dtype_size(dtype), " bytes");
+  const size_t bytes = static_cast<size_t>(shape.count()) * dtype_size(dtype);
+  require(bytes <= std::numeric_limits<uintptr_t>::max() - reinterpret_cast<uintptr_t>(data), what,
+          " of ", shape.to_string(), " would end beyond all memory");
+  require_row_major(shape, strides, what);
+  auto loan = std::make_shared<Loan>();
+  auto handle = make_handle(Tensor::wrap(data, shape, dtype, loan), read_only);
+  // Last, when nothing can fail any more.
+  loan->user_data = user_data;
+  loan->release = release;
+  return handle;
+}
 
 ata_status ata_tensor_create(ata_dtype dtype, const int64_t* shape, int32_t rank,
                              ata_tensor** tensor) noexcept {
@@ -32,20 +100,28 @@ ata_status ata_tensor_create(ata_dtype dtype, const int64_t* shape, int32_t rank
   });
 }
 
-ata_status ata_tensor_wrap(void* data, size_t size, ata_dtype dtype, const int64_t* shape,
-                           int32_t rank, ata_tensor** tensor) noexcept {
+ata_status ata_tensor_wrap(const ata_tensor_info* info, ata_release_callback release,
+                           void* user_data, ata_tensor** tensor) noexcept {
   return guard([&] {
+    require_pointer(info, "info");
     require_pointer(tensor, "tensor");
-    require_enum(dtype, ATA_U8, "dtype");
-    const auto type = static_cast<ata::DType>(dtype);
-    const ata::Shape dims = shape_from(shape, rank);
-    const size_t needed = static_cast<size_t>(dims.count()) * ata::dtype_size(type);
-    ata::require(size == needed, "a tensor of ", ata::dtype_name(type), " ", dims.to_string(),
-                 " needs ", needed, " bytes, not ", size);
-    if (needed > 0) require_pointer(data, "data");
-    ata::require(reinterpret_cast<uintptr_t>(data) % ata::dtype_size(type) == 0,
-                 "data is not aligned to its elements of ", ata::dtype_size(type), " bytes");
-    *tensor = make_handle(ata::Tensor::wrap(data, dims, type, nullptr)).release();
+    const ata_tensor_info given = read_struct(info, ata_tensor_info{}, "ata_tensor_info");
+    require_enum(given.dtype, ATA_U8, "ata_tensor_info.dtype");
+    require_enum(given.read_only, 1, "ata_tensor_info.read_only");
+    ata::require(given.reserved == 0, "ata_tensor_info.reserved is ", given.reserved,
+                 "; it must be 0");
+    if (given.device != nullptr && std::strcmp(given.device, kHost) != 0) {
+      ata::fail(ATA_UNSUPPORTED, "ata_tensor_info.device is '", given.device,
+                "'; tensors are in the memory of 'cpu'");
+    }
+    const auto type = static_cast<ata::DType>(given.dtype);
+    const ata::Shape shape = shape_from(given.shape, given.rank);
+    const size_t needed = static_cast<size_t>(shape.count()) * ata::dtype_size(type);
+    ata::require(given.size == needed, "a tensor of ", ata::dtype_name(type), " ",
+                 shape.to_string(), " needs ", needed, " bytes, not ", given.size);
+    *tensor = wrap_foreign(given.data, type, shape, given.strides, given.read_only != 0, release,
+                           user_data, "ata_tensor_info.data")
+                  .release();
   });
 }
 
@@ -60,11 +136,14 @@ ata_status ata_tensor_get_info(const ata_tensor* tensor, ata_tensor_info* info) 
     ata::Tensor view = tensor->tensor;
     ata_tensor_info result = {};
     result.data = view.raw();
+    result.strides = tensor->strides.data();
+    result.device = kHost;
+    result.read_only = tensor->read_only ? 1 : 0;
     result.size = view.bytes();
     result.dtype = static_cast<ata_dtype>(view.dtype());
     result.rank = view.rank();
     for (int axis = 0; axis < view.rank(); ++axis) result.shape[axis] = view.dim(axis);
-    *info = result;
+    write_struct(result, info, "ata_tensor_info");
   });
 }
 
@@ -91,8 +170,8 @@ size_t ata_tensor_file_count(const ata_tensor_file* file) noexcept {
   return file ? file->file.count() : 0;
 }
 
-ata_status ata_tensor_file_name(const ata_tensor_file* file, size_t index,
-                                const char** name) noexcept {
+ata_status ata_tensor_file_get_name(const ata_tensor_file* file, size_t index,
+                                    const char** name) noexcept {
   return guard([&] {
     require_pointer(file, "file");
     require_pointer(name, "name");

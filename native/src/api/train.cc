@@ -14,8 +14,8 @@ struct ata_trainer {
   ata::Trainer trainer;
 };
 
-ata_status ata_train_options_init(ata_train_options* options) noexcept {
-  return init_options(options, ata::TrainOptions().to_c(), "ata_train_options");
+ata_status ata_train_options_init(ata_train_options* options, size_t struct_size) noexcept {
+  return init_options(options, struct_size, ata::TrainOptions().to_c(), "ata_train_options");
 }
 
 ata_status ata_trainer_create(ata_model* model, const ata_train_options* options,
@@ -24,7 +24,7 @@ ata_status ata_trainer_create(ata_model* model, const ata_train_options* options
     require_pointer(model, "model");
     require_pointer(trainer, "trainer");
     const ata_train_options checked =
-        options_or_default(options, ata_train_options_init, "ata_train_options");
+        options_or_default(options, ata::TrainOptions().to_c(), "ata_train_options");
     *trainer = new ata_trainer{ata::Trainer(model->model, ata::TrainOptions::from_c(checked))};
   });
 }
@@ -75,7 +75,7 @@ int64_t ata_trainer_update_count(const ata_trainer* trainer) noexcept {
   return trainer ? trainer->trainer.update_count() : 0;
 }
 
-ata_status ata_trainer_averaged_model(const ata_trainer* trainer, ata_model** model) noexcept {
+ata_status ata_trainer_get_averaged_model(const ata_trainer* trainer, ata_model** model) noexcept {
   return guard([&] {
     require_pointer(trainer, "trainer");
     require_pointer(model, "model");

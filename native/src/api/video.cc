@@ -8,8 +8,10 @@ using ata::api::guard;
 using ata::api::init_options;
 using ata::api::make_handle;
 using ata::api::options_or_default;
+using ata::api::read_structs;
 using ata::api::require_enum;
 using ata::api::require_pointer;
+using ata::api::write_struct;
 
 struct ata_video {
   std::shared_ptr<ata::VideoReader> reader;
@@ -26,19 +28,16 @@ struct ata_video_writer {
 
 namespace {
 
-ata_clip_options checked_clip_options(const ata_clip_options* options) {
-  const ata_clip_options checked =
-      options_or_default(options, ata_clip_options_init, "ata_clip_options");
-  require_enum(checked.sampling, ATA_SAMPLING_SEGMENTS, "ata_clip_options.sampling");
-  require_enum(checked.short_policy, ATA_SHORT_LOOP, "ata_clip_options.short_policy");
-  require_enum(checked.interpolation, ATA_BICUBIC, "ata_clip_options.interpolation");
-  return checked;
+void check_clip_options(const ata_clip_options& options) {
+  require_enum(options.sampling, ATA_SAMPLING_SEGMENTS, "ata_clip_options.sampling");
+  require_enum(options.short_policy, ATA_SHORT_LOOP, "ata_clip_options.short_policy");
+  require_enum(options.interpolation, ATA_BICUBIC, "ata_clip_options.interpolation");
 }
 
 }  // namespace
 
-ata_status ata_video_options_init(ata_video_options* options) noexcept {
-  return init_options(options, ata::default_video_options(), "ata_video_options");
+ata_status ata_video_options_init(ata_video_options* options, size_t struct_size) noexcept {
+  return init_options(options, struct_size, ata::default_video_options(), "ata_video_options");
 }
 
 ata_status ata_video_open(const char* path, const ata_video_options* options,
@@ -47,7 +46,7 @@ ata_status ata_video_open(const char* path, const ata_video_options* options,
     require_pointer(path, "path");
     require_pointer(video, "video");
     const ata_video_options checked =
-        options_or_default(options, ata_video_options_init, "ata_video_options");
+        options_or_default(options, ata::default_video_options(), "ata_video_options");
     *video = new ata_video{ata::VideoReader::open(path, checked)};
   });
 }
@@ -60,11 +59,11 @@ ata_status ata_video_get_info(const ata_video* video, ata_video_info* info) noex
   return guard([&] {
     require_pointer(video, "video");
     require_pointer(info, "info");
-    *info = video->reader->info();
+    write_struct(video->reader->info(), info, "ata_video_info");
   });
 }
 
-ata_status ata_video_kept_bytes(const ata_video* video, int64_t* bytes) noexcept {
+ata_status ata_video_get_kept_bytes(const ata_video* video, int64_t* bytes) noexcept {
   return guard([&] {
     require_pointer(video, "video");
     require_pointer(bytes, "bytes");
@@ -88,8 +87,8 @@ ata_status ata_video_read(ata_video* video, const double* times, size_t count,
   });
 }
 
-ata_status ata_clip_options_init(ata_clip_options* options) noexcept {
-  return init_options(options, ata::default_clip_options(), "ata_clip_options");
+ata_status ata_clip_options_init(ata_clip_options* options, size_t struct_size) noexcept {
+  return init_options(options, struct_size, ata::default_clip_options(), "ata_clip_options");
 }
 
 ata_status ata_video_sample(ata_video* video, const ata_clip_options* options,
@@ -98,7 +97,9 @@ ata_status ata_video_sample(ata_video* video, const ata_clip_options* options,
   return guard([&] {
     require_pointer(video, "video");
     require_pointer(clip, "clip");
-    const ata_clip_options checked = checked_clip_options(options);
+    const ata_clip_options checked =
+        options_or_default(options, ata::default_clip_options(), "ata_clip_options");
+    check_clip_options(checked);
     std::vector<double> starts;
     auto handle = make_handle(video->reader->sample(checked, flag_of(cancellation), &starts));
     if (frame_times) std::copy(starts.begin(), starts.end(), frame_times);
@@ -115,14 +116,15 @@ ata_status ata_video_views_create(ata_video* video, const ata_clip_options* opti
     constexpr size_t kMaxViews = size_t{1} << 20;
     ata::require(count >= 1 && count <= kMaxViews, "count is ", count, "; valid values are 1 to ",
                  kMaxViews);
-    std::vector<ata_clip_options> checked;
-    for (size_t i = 0; i < count; ++i) checked.push_back(checked_clip_options(options + i));
+    std::vector<ata_clip_options> checked =
+        read_structs(options, count, ata::default_clip_options(), "ata_clip_options");
+    for (const ata_clip_options& view : checked) check_clip_options(view);
     *views = new ata_video_views{video->reader, video->reader->views(std::move(checked))};
   });
 }
 
-ata_status ata_video_views_next(ata_video_views* views, const ata_cancellation* cancellation,
-                                ata_tensor** clip, double* frame_times) noexcept {
+ata_status ata_video_views_sample_next(ata_video_views* views, const ata_cancellation* cancellation,
+                                       ata_tensor** clip, double* frame_times) noexcept {
   return guard([&] {
     require_pointer(views, "views");
     require_pointer(clip, "clip");

@@ -1,5 +1,6 @@
 #include "model/session.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -13,6 +14,14 @@ void check_results(bool finite, const char* what) {
   if (finite) return;
   fail(ATA_NOT_FINITE, "the model computes ", what,
        " that are not finite: its weights are damaged or far too large");
+}
+
+void require_distinct(std::span<const int32_t> blocks, const char* what) {
+  std::vector<int32_t> sorted(blocks.begin(), blocks.end());
+  std::sort(sorted.begin(), sorted.end());
+  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
+  require(twice == sorted.end(), what, " of block ", twice == sorted.end() ? 0 : *twice,
+          " are asked for twice; name each block once");
 }
 
 }  // namespace
@@ -31,15 +40,70 @@ Context Session::make_context(const Tensor& clip, Tape* tape, const std::atomic<
   return {.stream = stream_, .tape = tape, .cancelled = cancelled};
 }
 
-Tensor Session::forward(const Tensor& clip, const std::atomic<bool>* cancelled) {
-  check_clip(model_->config(), clip);
+Session::Outputs Session::run(const Tensor& clip, const Request& request,
+                              const std::atomic<bool>* cancelled) {
+  const ModelConfig& config = model_->config();
+  const int64_t depth = config.depth;
+  const bool classify = request.logits || request.class_token;
+  // The block before which the pass ends.
+  int64_t end = classify ? depth : 0;
+  std::vector<bool> wanted(static_cast<size_t>(depth) + 1);
+  require_distinct(request.features, "features");
+  require_distinct(request.trajectories, "trajectories");
+  for (const int32_t block : request.features) {
+    require_features(block);
+    wanted[static_cast<size_t>(block)] = true;
+    end = std::max<int64_t>(end, block);
+  }
+  int64_t followed = -1;
+  for (const int32_t block : request.trajectories) {
+    require_trajectories(block);
+    followed = std::max<int64_t>(followed, block);
+    end = std::max<int64_t>(end, block);
+  }
+  check_clip(config, clip);
+
   const Context context = make_context(clip, nullptr, cancelled);
-  VitForward run(context, model_->weights(), model_->config(), model_->precision(), alignment_);
-  const Tensor logits = context.download(run.logits(Variable(context.upload(clip))).value());
+  VitForward pass(context, model_->weights(), config, model_->precision(), alignment_);
+  Outputs outputs;
+  std::vector<Tensor> features(wanted.size());
+  Variable tokens = pass.embed(Variable(context.upload(clip)));
+  for (int64_t block = 0;; ++block) {
+    if (wanted[static_cast<size_t>(block)]) {
+      features[static_cast<size_t>(block)] =
+          context.download(pass.patch_rows(tokens).value())
+              .reshape({clip.dim(0), config.frames, config.patches(), config.dim});
+    }
+    if (block == end) break;
+    if (classify && block == depth - 1) {
+      Variable last;
+      const Variable token = pass.class_token(tokens, wanted.back() ? &last : nullptr);
+      if (request.class_token) outputs.class_token = context.download(token.value());
+      if (request.logits) outputs.logits = context.download(pass.head(token).value());
+      if (!wanted.back()) break;
+      tokens = last;
+    } else {
+      tokens = pass.block(tokens, block);
+    }
+  }
+  if (followed == end) pass.follow(tokens, end);
   context.check_status("forward");
-  check_results(all_finite(logits), "logits");
-  trajectories_ = run.trajectories();
-  return logits;
+
+  trajectories_ = pass.trajectories();
+  for (const int32_t block : request.features) {
+    outputs.features.push_back(features[static_cast<size_t>(block)]);
+    check_results(all_finite(outputs.features.back()), "tokens");
+  }
+  for (const int32_t block : request.trajectories) {
+    outputs.trajectories.push_back(trajectories(block));
+  }
+  check_results(!request.class_token || all_finite(outputs.class_token), "a class token");
+  check_results(!request.logits || all_finite(outputs.logits), "logits");
+  return outputs;
+}
+
+Tensor Session::forward(const Tensor& clip, const std::atomic<bool>* cancelled) {
+  return run(clip, {.logits = true}, cancelled).logits;
 }
 
 Session::Loss Session::gradients(const Tensor& clip, const Tensor& labels,
@@ -82,7 +146,12 @@ Tensor Session::gradient(const std::string& name) const {
   return Context{.stream = stream_}.download(found->second.gradient().reshape(shape));
 }
 
-Tensor Session::trajectories(int64_t block) const {
+void Session::require_features(int64_t block) const {
+  const int64_t depth = model_->config().depth;
+  require(block >= 0 && block <= depth, "block is ", block, "; it must be 0 to ", depth);
+}
+
+void Session::require_trajectories(int64_t block) const {
   const ModelConfig& config = model_->config();
   if (config.temporal != ATA_TEMPORAL_ATA) {
     fail(ATA_UNSUPPORTED, "mode '", temporal_mode_name(config.temporal),
@@ -93,6 +162,11 @@ Tensor Session::trajectories(int64_t block) const {
   }
   require(block >= 0 && block < config.depth, "block is ", block, "; it must be 0 to ",
           config.depth - 1);
+}
+
+Tensor Session::trajectories(int64_t block) const {
+  require_trajectories(block);
+  const ModelConfig& config = model_->config();
   if (block >= static_cast<int64_t>(trajectories_.size())) {
     fail(ATA_INVALID_STATE, "no run of this session has reached block ", block,
          " yet; run forward first");
@@ -102,20 +176,8 @@ Tensor Session::trajectories(int64_t block) const {
                : identity_trajectories({clip_shape_[0], config.frames, config.patches()});
 }
 
-Tensor Session::features(const Tensor& clip, int64_t block, const std::atomic<bool>* cancelled) {
-  const ModelConfig& config = model_->config();
-  require(block >= 0 && block <= config.depth, "block is ", block, "; it must be 0 to ",
-          config.depth);
-  check_clip(model_->config(), clip);
-  const Context context = make_context(clip, nullptr, cancelled);
-  VitForward run(context, model_->weights(), config, model_->precision(), alignment_);
-  Variable tokens = run.embed(Variable(context.upload(clip)));
-  for (int64_t i = 0; i < block; ++i) tokens = run.block(tokens, i);
-  const Tensor patches = context.download(run.patch_rows(tokens).value());
-  context.check_status("features");
-  check_results(all_finite(patches), "tokens");
-  trajectories_ = run.trajectories();
-  return patches.reshape({clip.dim(0), config.frames, config.patches(), config.dim});
+Tensor Session::features(const Tensor& clip, int32_t block, const std::atomic<bool>* cancelled) {
+  return run(clip, {.features = {&block, 1}}, cancelled).features.front();
 }
 
 }  // namespace ata

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -25,6 +26,29 @@ class Session {
 
   const Model& model() const { return *model_; }
 
+  /// What a run is to give. Blocks in any order, each once: features 0 to depth (what leaves the
+  /// last), trajectories 0 to depth - 1.
+  struct Request {
+    bool logits = false;
+    bool class_token = false;
+    std::span<const int32_t> features = {};
+    std::span<const int32_t> trajectories = {};
+  };
+  struct Outputs {
+    /// f32 `[B, classes]`.
+    Tensor logits;
+    /// f32 `[B, D]`: what the head reads.
+    Tensor class_token;
+    /// For each block asked for, patch tokens f32 `[B, T, N, D]` that enter it.
+    std::vector<Tensor> features;
+    /// For each block asked for, i32 `[B, T, N]`; errors as of trajectories(), before the run.
+    std::vector<Tensor> trajectories;
+  };
+  /// All that is asked for from one pass, which goes no further than that needs; the bits are those
+  /// that each has alone.
+  Outputs run(const Tensor& clip, const Request& request,
+              const std::atomic<bool>* cancelled = nullptr);
+
   /// Logits f32 `[B, classes]`.
   Tensor forward(const Tensor& clip, const std::atomic<bool>* cancelled = nullptr);
 
@@ -43,13 +67,15 @@ class Session {
   Tensor gradient(const std::string& name) const;
 
   /// Trajectories i32 `[B, T, N]` of a block in the last run. ATA_UNSUPPORTED unless in mode
-  /// `ata`; ATA_INVALID_ARGUMENT for a block that the last run did not reach.
+  /// `ata`; ATA_INVALID_STATE for a block that the last run did not reach.
   Tensor trajectories(int64_t block) const;
 
   /// Patch tokens f32 `[B, T, N, D]` that enter `block`; `depth` for those that leave the last.
-  Tensor features(const Tensor& clip, int64_t block, const std::atomic<bool>* cancelled = nullptr);
+  Tensor features(const Tensor& clip, int32_t block, const std::atomic<bool>* cancelled = nullptr);
 
  private:
+  void require_features(int64_t block) const;
+  void require_trajectories(int64_t block) const;
   Context make_context(const Tensor& clip, Tape* tape, const std::atomic<bool>* cancelled);
 
   std::shared_ptr<const Model> model_;

@@ -64,6 +64,14 @@ void check_features(const Tensor& features, const char* name) {
   require(all_finite(features), name, " holds a NaN or an infinity");
 }
 
+void check_trajectories(const Tensor& trajectories, const ClipLayout& layout) {
+  const Shape expected = {layout.clips, layout.frames, layout.patches};
+  require(trajectories.dtype() == DType::kI32 && trajectories.shape() == expected,
+          "trajectories is ", dtype_name(trajectories.dtype()), " ",
+          trajectories.shape().to_string(), "; features of this shape need i32 ",
+          expected.to_string());
+}
+
 }  // namespace
 
 TemporalBlock::TemporalBlock(const TemporalBlockOptions& options)
@@ -101,7 +109,27 @@ Tensor TemporalBlock::forward(const Tensor& features, bool for_backward) {
     alignment.grid_width = static_cast<int>(features.dim(4));
   }
   validate(alignment, step.layout.patches);
+  begin(features);
+  const Context pass = context(for_backward ? &tape_ : nullptr);
+  const Variable rows(to_rows(pass, features), for_backward);
+  if (!step.soft) step.trajectories = align(pass, rows.value(), step.layout, alignment, alignment_);
+  return finish(pass, rows, step);
+}
 
+Tensor TemporalBlock::forward_along(const Tensor& features, const Tensor& trajectories,
+                                    bool for_backward) {
+  check_features(features, "features");
+  TemporalStep step = make_step(features);
+  step.soft = false;
+  check_trajectories(trajectories, step.layout);
+  // Of a copy, since the caller may change his before backward().
+  step.trajectories = trajectories_along(context(), trajectories.clone());
+  begin(features);
+  const Context pass = context(for_backward ? &tape_ : nullptr);
+  return finish(pass, Variable(to_rows(pass, features), for_backward), step);
+}
+
+void TemporalBlock::begin(const Tensor& features) {
   tape_.clear();
   input_ = output_ = Variable();
   variables_.clear();
@@ -111,16 +139,16 @@ Tensor TemporalBlock::forward(const Tensor& features, bool for_backward) {
     stream_->allocator = make_workspace(options_.device->memory());
   }
   shape_ = features.shape();
+}
 
-  const Context pass = context(for_backward ? &tape_ : nullptr);
-  const Variable rows(to_rows(pass, features), for_backward);
-  if (!step.soft) step.trajectories = align(pass, rows.value(), step.layout, alignment, alignment_);
+Tensor TemporalBlock::finish(const Context& pass, const Variable& rows, const TemporalStep& step) {
+  const bool for_backward = pass.tape != nullptr;
   VariableSource source(parameters_, for_backward);
   const TemporalWeights weights = bind_temporal_weights("", source);
   const Variable result = run_temporal_step(pass, rows, weights, step);
   Tensor output = from_rows(pass, result.value(), shape_);
   pass.check_status("forward");
-  trajectories_ = step.trajectories;
+  if (!step.soft) trajectories_ = step.trajectories;
   if (for_backward) {
     input_ = rows;
     output_ = result;
@@ -156,7 +184,7 @@ Tensor TemporalBlock::gradient(const std::string& name) const {
 }
 
 Tensor TemporalBlock::trajectories() const {
-  if (options_.alignment.method == AlignmentMethod::kSoft) {
+  if (options_.alignment.method == AlignmentMethod::kSoft && !trajectories_) {
     fail(ATA_UNSUPPORTED, "alignment 'soft' has no trajectories");
   }
   if (!trajectories_) {

@@ -39,6 +39,8 @@ class TemporalBlock {
   /// The features after attention over time, a new tensor. With `for_backward` what backward()
   /// needs is kept until then.
   Tensor forward(const Tensor& features, bool for_backward);
+  /// The same along trajectories i32 `[B, T, N]` that are given, each of any patch of its frame.
+  Tensor forward_along(const Tensor& features, const Tensor& trajectories, bool for_backward);
   /// The gradient of the features of the last forward(for_backward), given that of its result;
   /// gradient() then has those of the parameters. Once for each forward.
   Tensor backward(const Tensor& gradient);
@@ -48,12 +50,15 @@ class TemporalBlock {
   const ParameterSet& parameters() const { return parameters_; }
   /// The gradient of a parameter, from the last backward().
   Tensor gradient(const std::string& name) const;
-  /// Trajectories i32 `[B, T, N]` of the last forward(). ATA_UNSUPPORTED for `soft`.
+  /// Trajectories i32 `[B, T, N]` of the last forward(). ATA_UNSUPPORTED if that was `soft`.
   Tensor trajectories() const;
 
  private:
   Context context(Tape* tape = nullptr) const { return {.stream = stream_, .tape = tape}; }
   TemporalStep make_step(const Tensor& features) const;
+  /// Forgets the last forward, and makes ready for features of that shape.
+  void begin(const Tensor& features);
+  Tensor finish(const Context& pass, const Variable& rows, const TemporalStep& step);
 
   TemporalBlockOptions options_;
   ParameterSet parameters_;

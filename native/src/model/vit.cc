@@ -39,7 +39,7 @@ class TapeScope {
 
 }  // namespace
 
-void check_clip(const ModelConfig& config, const Tensor& clip) {
+void check_clip_shape(const ModelConfig& config, const Tensor& clip) {
   require(clip.defined() && clip.dtype() == DType::kF32, "the clip must be f32, not ",
           clip.defined() ? dtype_name(clip.dtype()) : "empty");
   const Shape expected = {clip.rank() > 0 ? clip.dim(0) : 0, 3, config.frames, config.image_size,
@@ -48,6 +48,10 @@ void check_clip(const ModelConfig& config, const Tensor& clip) {
       clip.shape() == expected && clip.dim(0) >= 1, "the clip has shape ", clip.shape().to_string(),
       "; the model takes [B, 3, ", config.frames, ", ", config.image_size, ", ", config.image_size,
       "], B at least 1 (sample the clip so, or load the model with other frames or image_size)");
+}
+
+void check_clip(const ModelConfig& config, const Tensor& clip) {
+  check_clip_shape(config, clip);
   require(all_finite(clip), "the clip holds a NaN or an infinity; pixels must be finite");
 }
 
@@ -91,7 +95,7 @@ Variable VitForward::logits(const Variable& clip) {
   const int64_t last = config_.depth - 1;
   for (int64_t i = 0; i < last; ++i) tokens = block(tokens, i);
   // Moved, so that in training only the tape still holds what backward needs.
-  return classify(last_block(std::exchange(tokens, Variable())));
+  return head(class_token(std::exchange(tokens, Variable())));
 }
 
 Variable VitForward::block(const Variable& tokens, int64_t index) {
@@ -106,14 +110,19 @@ Variable VitForward::run_block(const Variable& tokens, int64_t index, const Tens
   return mlp_step(result, index, known_result);
 }
 
-Variable VitForward::last_block(const Variable& tokens) {
+Variable VitForward::last_block(const Variable& tokens, Variable* last) {
   // Never recomputed: its backward follows at once, so that dropping its activations saves nothing.
   context_.check_cancelled();
   const int64_t index = config_.depth - 1;
   Variable result = tokens;
   if (has_temporal_step(config_.temporal)) result = temporal_step(result, index);
-  const Variable attended = class_rows(spatial_attention(result, index));
-  return mlp_step(spatial_output(attended, class_rows(result), index), index, Tensor());
+  const Variable attended = spatial_attention(result, index);
+  Variable classes = class_rows(result);
+  // Without a tape what follows is written over its input, which all rows need once more.
+  if (last != nullptr) classes = Variable(context_.copy(classes.value()));
+  classes = mlp_step(spatial_output(class_rows(attended), classes, index), index, Tensor());
+  if (last != nullptr) *last = mlp_step(spatial_output(attended, result, index), index, Tensor());
+  return classes;
 }
 
 Variable VitForward::recomputed_block(const Variable& tokens, int64_t index) {
@@ -142,13 +151,16 @@ Variable VitForward::recomputed_block(const Variable& tokens, int64_t index) {
   return out;
 }
 
-Variable VitForward::classify(const Variable& class_rows) {
-  Variable classes = class_rows;
+Variable VitForward::class_token(const Variable& tokens, Variable* last) {
+  Variable classes = last_block(tokens, last);
   if (config_.temporal == ATA_TEMPORAL_SPACE_ONLY) {
     classes = mean_rows(context_, classes, config_.frames);
   }
-  classes = norm(classes, weights_.norm, DType::kF32);
-  return linear(context_, training_.thinned(context_, classes, config_.depth, DrawSite::kHead),
+  return norm(classes, weights_.norm, DType::kF32);
+}
+
+Variable VitForward::head(const Variable& class_token) {
+  return linear(context_, training_.thinned(context_, class_token, config_.depth, DrawSite::kHead),
                 weights_.head);
 }
 

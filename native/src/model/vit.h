@@ -48,8 +48,10 @@ inline bool has_temporal_step(ata_temporal_mode mode) {
   return mode == ATA_TEMPORAL_ATA || mode == ATA_TEMPORAL_DIVIDED;
 }
 
-/// Throws ATA_INVALID_ARGUMENT unless `clip` is f32 `[B, 3, T, H, W]`, B at least 1, finite, T, H
-/// and W as in the configuration.
+/// Throws ATA_INVALID_ARGUMENT unless `clip` is f32 `[B, 3, T, H, W]`, B at least 1, T, H and W as
+/// in the configuration.
+void check_clip_shape(const ModelConfig& config, const Tensor& clip);
+/// The same, and unless it is finite.
 void check_clip(const ModelConfig& config, const Tensor& clip);
 
 /// How a model that runs in that precision aligns frames.
@@ -75,9 +77,18 @@ class VitForward {
   Variable embed(const Variable& clip);
   /// Runs block `index`.
   Variable block(const Variable& tokens, int64_t index);
-  /// The whole pass: logits f32 `[B, classes]`. After its attention the last block runs for the
-  /// class rows alone, which are all that the classifier reads.
+  /// The whole pass: logits f32 `[B, classes]`.
   Variable logits(const Variable& clip);
+  /// From the tokens that enter the last block, the class token f32 `[B, D]` that the head reads.
+  /// After its attention the block runs for the class rows alone; if `last` is not null, for all
+  /// rows besides, and they go there. (The class rows are computed apart even so, that their bits
+  /// do not depend on what else is asked for.) With `last` there must be no tape.
+  Variable class_token(const Variable& tokens, Variable* last = nullptr);
+  /// Logits f32 `[B, classes]` of class tokens.
+  Variable head(const Variable& class_token);
+  /// Aligns the tokens that enter block `index` as the block would, and goes no further. Mode `ata`
+  /// with a method that has trajectories.
+  void follow(const Variable& tokens, int64_t index) { align_block(patch_rows(tokens), index); }
   /// The patch rows of a token matrix, f32 `[B*T*N, D]`.
   Variable patch_rows(const Variable& tokens) const;
 
@@ -87,9 +98,8 @@ class VitForward {
  private:
   /// `known_result`: what the block gave when it ran before, or empty.
   Variable run_block(const Variable& tokens, int64_t index, const Tensor& known_result = {});
-  /// The last block: its class rows, `[class_row_count(), D]`.
-  Variable last_block(const Variable& tokens);
-  Variable classify(const Variable& class_rows);
+  /// The last block: its class rows, `[class_row_count(), D]`, and all rows if `last` is not null.
+  Variable last_block(const Variable& tokens, Variable* last);
   /// Runs the block on a tape of its own, which it drops; backward runs it again.
   Variable recomputed_block(const Variable& tokens, int64_t index);
   Variable temporal_step(const Variable& tokens, int64_t index);

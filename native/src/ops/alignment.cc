@@ -64,7 +64,7 @@ Trajectories trajectories_along(const Context& context, const Tensor& index) {
     for (int64_t n = 0; n < patches; ++n) {
       const int32_t patch = *values++;
       require(patch >= 0 && patch < patches, "trajectories of shape ", index.shape().to_string(),
-              " hold an index outside 0..", patches - 1);
+              " hold patch ", patch, "; a frame has the patches 0 to ", patches - 1);
       once = once && !seen[static_cast<size_t>(patch)];
       seen[static_cast<size_t>(patch)] = true;
     }

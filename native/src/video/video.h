@@ -84,7 +84,7 @@ class VideoWriter {
   std::unique_ptr<FrameEncoder> encoder_;
 };
 
-/// What is known about the plugin, for ata_diagnose(). Tries to load it if nothing has yet.
+/// What is known about the plugin, for ata_runtime_diagnose(). Tries to load it if nothing has yet.
 struct VideoSupport {
   bool available;
   std::string path;                     ///< The plugin's file.

@@ -12,35 +12,35 @@ public sealed unsafe class DefaultsTests
     public void Options_HaveTheLibrarysDefaults()
     {
         ata_alignment_options alignment;
-        NativeStatus.Check(NativeMethods.ata_alignment_options_init(&alignment));
+        NativeStatus.Check(NativeMethods.ata_alignment_options_init(&alignment, (nuint)sizeof(ata_alignment_options)));
         AssertSame(alignment, new AlignmentOptions().ToNative());
 
         ata_assign_options assign;
-        NativeStatus.Check(NativeMethods.ata_assign_options_init(&assign));
+        NativeStatus.Check(NativeMethods.ata_assign_options_init(&assign, (nuint)sizeof(ata_assign_options)));
         AssertSame(assign, new AssignmentOptions().ToNative());
 
         ata_import_options import;
-        NativeStatus.Check(NativeMethods.ata_import_options_init(&import));
+        NativeStatus.Check(NativeMethods.ata_import_options_init(&import, (nuint)sizeof(ata_import_options)));
         AssertSame(import, new ImportOptions().ToNative(import.key, import.ignore));
 
         ata_video_options video;
-        NativeStatus.Check(NativeMethods.ata_video_options_init(&video));
+        NativeStatus.Check(NativeMethods.ata_video_options_init(&video, (nuint)sizeof(ata_video_options)));
         AssertSame(video, new VideoOptions().ToNative());
 
         ata_clip_options clip;
-        NativeStatus.Check(NativeMethods.ata_clip_options_init(&clip));
+        NativeStatus.Check(NativeMethods.ata_clip_options_init(&clip, (nuint)sizeof(ata_clip_options)));
         AssertSame(clip, new ClipOptions().ToNative());
 
         ata_model_options model;
-        NativeStatus.Check(NativeMethods.ata_model_options_init(&model));
+        NativeStatus.Check(NativeMethods.ata_model_options_init(&model, (nuint)sizeof(ata_model_options)));
         AssertSame(model, new ModelOptions().ToNative(model.device));
 
         ata_temporal_block_options block;
-        NativeStatus.Check(NativeMethods.ata_temporal_block_options_init(&block));
+        NativeStatus.Check(NativeMethods.ata_temporal_block_options_init(&block, (nuint)sizeof(ata_temporal_block_options)));
         AssertSame(block, new TemporalBlockOptions().ToNative(block.device));
 
         ata_mi_options information;
-        NativeStatus.Check(NativeMethods.ata_mi_options_init(&information));
+        NativeStatus.Check(NativeMethods.ata_mi_options_init(&information, (nuint)sizeof(ata_mi_options)));
         AssertSame(information, new InformationOptions().ToNative());
     }
 

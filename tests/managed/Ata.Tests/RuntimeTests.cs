@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Ata.Bindings;
 using Ata.Interop;
 using Ata.Tests.Data;
@@ -106,7 +107,7 @@ public sealed unsafe class RuntimeTests
             ata_abi_entry original = layout[i];
             if (original.field_name is null)
             {
-                layout[i].size += 8;
+                layout[i].size -= 8;
             }
             else
             {
@@ -115,17 +116,55 @@ public sealed unsafe class RuntimeTests
 
             Assert.NotNull(NativeAbi.CheckLayout(layout));
             layout[i] = original;
-        }
-
-        fixed (byte* name = "brand_new_field\0"u8)
-        {
-            ata_abi_entry added = layout[1] with { field_name = name };
-            Assert.Contains("brand_new_field", NativeAbi.CheckLayout([.. layout, added]));
+            Assert.NotNull(NativeAbi.CheckLayout([.. layout[..i], .. layout[(i + 1)..]]));
         }
 
         Assert.Contains("ata_abi_entry", NativeAbi.CheckLayout([]));
     }
 
+    [Fact]
+    public void Library_MayKnowMoreThanTheBindings()
+    {
+        nuint count;
+        ata_abi_entry* entries = NativeMethods.ata_abi_layout(&count);
+        ata_abi_entry[] layout = new ReadOnlySpan<ata_abi_entry>(entries, (int)count).ToArray();
+        fixed (byte* name = "brand_new_field\0"u8)
+        {
+            for (int i = 0; i < layout.Length; ++i)
+            {
+                if (layout[i].field_name is not null)
+                {
+                    continue;
+                }
+
+                // One field more at the end: fine, where callers say how much they have.
+                ata_abi_entry whole = layout[i];
+                string type = Marshal.PtrToStringUTF8((nint)whole.struct_name)!;
+                ata_abi_entry added = whole with { field_name = name, offset = whole.size, size = 8 };
+                layout[i].size += 8;
+                string? difference = NativeAbi.CheckLayout([.. layout, added]);
+                if (type == nameof(ata_abi_entry))
+                {
+                    Assert.Contains(type, difference);
+                }
+                else
+                {
+                    Assert.Null(difference);
+                }
+
+                // Among those that the bindings pass it would be read from what they do not know.
+                layout[i] = whole;
+                Assert.Contains("brand_new_field", NativeAbi.CheckLayout([.. layout, added with { offset = whole.size - 4 }]));
+            }
+        }
+    }
+
+    [Fact]
+    public void Library_WithoutAFunctionIsRefused()
+    {
+        Assert.Null(NativeAbi.CheckFunctions(NativeLibraryLoader.Load()));
+        Assert.Contains("ata_", NativeAbi.CheckFunctions(NativeLibrary.GetMainProgramHandle()));
+    }
     private sealed class ListLogger(LogLevel minimum) : ILogger
     {
         public List<(LogLevel Level, string Message)> Messages { get; } = [];

@@ -268,6 +268,64 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public void Run_GivesInOnePassWhatSinglePassesGive()
+    {
+        using Model model = TinyModel.Create();
+        using Session session = model.CreateSession();
+        using AtaTensor clips = TinyModel.ClipTensor(2);
+        const int Tokens = 2 * 4 * 16;
+        var expected = new float[10];
+        session.Forward(clips, expected);
+        using Trajectories followed = session.GetTrajectories(1);
+        var logits = new float[10];
+        var classToken = new float[2 * 32];
+        var features = new float[2 * Tokens * 32];
+        var trajectories = new int[Tokens];
+
+        session.Run(clips, new SessionOutputs
+        {
+            Logits = logits,
+            ClassToken = classToken,
+            FeatureBlocks = [2, 0],
+            Features = features,
+            TrajectoryBlocks = [1],
+            Trajectories = trajectories,
+        });
+
+        Assert.Equal(expected, logits);
+        Assert.Equal(followed.Positions.ToArray(), trajectories);
+        using AtaTensor last = session.GetFeatures(clips, 2);
+        using AtaTensor first = session.GetFeatures(clips, 0);
+        Assert.Equal(last.AsSpan<float>().ToArray(), features[..(Tokens * 32)]);
+        Assert.Equal(first.AsSpan<float>().ToArray(), features[(Tokens * 32)..]);
+        Assert.Contains(classToken, value => value != 0);
+        var alone = new float[2 * 32];
+        session.Run(TinyModel.Clips(2), new SessionOutputs { ClassToken = alone });
+        Assert.Equal(classToken, alone);
+    }
+
+    [Fact]
+    public void Run_NamesTheWrongOutput()
+    {
+        using Model model = TinyModel.Create();
+        using Session session = model.CreateSession();
+        using AtaTensor clips = TinyModel.ClipTensor(1);
+        var untouched = new float[5];
+
+        Assert.Contains("nothing", Assert.Throws<ArgumentException>(() => session.Run(clips, default)).Message);
+        Assert.Contains("class_token", Assert.Throws<ArgumentException>(
+            () => session.Run(clips, new SessionOutputs { Logits = untouched, ClassToken = new float[31] })).Message);
+        Assert.Contains("features", Assert.Throws<ArgumentException>(
+            () => session.Run(clips, new SessionOutputs { Logits = untouched, FeatureBlocks = [0] })).Message);
+        Assert.Contains("block is 2", Assert.Throws<ArgumentException>(
+            () => session.Run(clips, new SessionOutputs { Logits = untouched, TrajectoryBlocks = [2], Trajectories = new int[64] })).Message);
+        using var cancelled = new CancellationTokenSource();
+        cancelled.Cancel();
+        Assert.Throws<OperationCanceledException>(() => session.Run(clips, new SessionOutputs { Logits = untouched }, cancelled.Token));
+        Assert.Equal(new float[5], untouched);
+    }
+
+    [Fact]
     public void Trajectories_AreUnsupportedInOtherModes()
     {
         using Model model = Model.Create(TinyModel.Config with { Temporal = TemporalMode.Joint });

@@ -26,6 +26,29 @@ public sealed class TemporalBlockTests
     }
 
     [Fact]
+    public void ForwardAlong_FollowsTheTrajectoriesThatAreGiven()
+    {
+        using var block = new TemporalBlock(Channels, s_options);
+        using (AtaTensor weight = block.GetParameter("temporal_fc.weight"))
+        {
+            weight.AsSpan<float>().Fill(0.25f);
+        }
+
+        using AtaTensor features = Features(1, 3, 4, Channels);
+        using AtaTensor aligned = block.Forward(features);
+        using Trajectories trajectories = block.GetTrajectories();
+        using AtaTensor along = block.ForwardAlong(features, trajectories.Tensor, forBackward: true);
+        using AtaTensor back = block.Backward(along);
+
+        Assert.Equal(aligned.AsSpan<float>(), along.AsSpan<float>());
+        Assert.Equal(features.Shape, back.Shape);
+        using AtaTensor outside = AtaTensor.CopyOf<int>([0, 1, 2, 3, 0, 1, 2, 4, 0, 1, 2, 3], 1, 3, 4);
+        Assert.Contains("patch 4", Assert.ThrowsAny<ArgumentException>(() => block.ForwardAlong(features, outside)).Message);
+        using AtaTensor other = AtaTensor.Create<int>(1, 3, 5);
+        Assert.ThrowsAny<ArgumentException>(() => block.ForwardAlong(features, other));
+    }
+
+    [Fact]
     public void DescendsAlongItsGradients()
     {
         using var block = new TemporalBlock(Channels, s_options);

@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using Ata.Tests.Data;
 using Xunit;
 
@@ -31,6 +33,92 @@ public sealed class TensorTests : IDisposable
         Assert.Equal(0, scalar.Rank);
         Assert.Equal([7], scalar.AsSpan<long>().ToArray());
         Assert.True(empty.AsSpan<byte>().IsEmpty);
+    }
+
+    [Fact]
+    public void Wrap_LiesOverTheMemoryUntilNothingRefersToIt()
+    {
+        using var memory = new CountingMemory();
+        string path = _folder.In("wrapped.safetensors");
+        using (var file = new TensorFile())
+        {
+            using (AtaTensor tensor = AtaTensor.Wrap(memory.Memory, 2, 3))
+            {
+                memory.Memory.Span[5] = 7;
+                Assert.Equal(7, tensor.AsSpan<float>()[5]);
+                Assert.False(tensor.IsReadOnly);
+                Assert.Equal("cpu", tensor.Device);
+                file.Set("a", tensor);
+            }
+
+            Assert.Equal(1, memory.Pinned);
+            file.Save(path);
+        }
+
+        Assert.Equal(0, memory.Pinned);
+        Assert.ThrowsAny<ArgumentException>(() => AtaTensor.Wrap(memory.Memory, 2, 2));
+        Assert.ThrowsAny<ArgumentException>(() => AtaTensor.Wrap(memory.Memory, 1, 1, 1, 1, 1, 1, 1, 2, 3));
+        Assert.Equal(0, memory.Pinned);
+        using AtaTensor empty = AtaTensor.Wrap(Memory<float>.Empty, 0, 3);
+        Assert.Equal(0, empty.Count);
+    }
+
+    [Fact]
+    public void Wrap_OfReadOnlyMemoryCannotBeWrittenTo()
+    {
+        ReadOnlyMemory<int> memory = new[] { 1, 2, 3 };
+        using AtaTensor tensor = AtaTensor.Wrap(memory, 3);
+
+        Assert.True(tensor.IsReadOnly);
+        Assert.Equal([1, 2, 3], tensor.AsReadOnlySpan<int>().ToArray());
+        Assert.Equal(3, tensor.AsReadOnlyTensorSpan<int>()[2]);
+        Assert.Contains("read-only", Assert.Throws<InvalidOperationException>(() => { tensor.AsSpan<int>(); }).Message);
+        Assert.Throws<InvalidOperationException>(() => { tensor.AsTensorSpan<int>(); });
+    }
+
+    [Fact]
+    public void Dlpack_SharesTheMemoryBothWays()
+    {
+        using var memory = new CountingMemory();
+        AtaTensor back;
+        using (AtaTensor tensor = AtaTensor.Wrap<float>((ReadOnlyMemory<float>)memory.Memory, 3, 2))
+        {
+            back = AtaTensor.FromDlpack(tensor.ToDlpack());
+        }
+
+        using (back)
+        {
+            memory.Memory.Span[1] = 5;
+            Assert.Equal([3, 2], back.Shape.ToArray());
+            Assert.Equal(5, back.AsReadOnlySpan<float>()[1]);
+            Assert.True(back.IsReadOnly);
+            Assert.Equal(1, memory.Pinned);
+        }
+
+        Assert.Equal(0, memory.Pinned);
+        Assert.Throws<ArgumentException>(() => AtaTensor.FromDlpack(0));
+    }
+
+    /// <summary>Six floats that count who has pinned them.</summary>
+    private sealed unsafe class CountingMemory : MemoryManager<float>
+    {
+        private readonly float[] _values = GC.AllocateArray<float>(6, pinned: true);
+
+        public int Pinned { get; private set; }
+
+        public override Span<float> GetSpan() => _values;
+
+        public override MemoryHandle Pin(int elementIndex = 0)
+        {
+            ++Pinned;
+            return new MemoryHandle(Unsafe.AsPointer(ref _values[elementIndex]), pinnable: this);
+        }
+
+        public override void Unpin() => --Pinned;
+
+        protected override void Dispose(bool disposing)
+        {
+        }
     }
 
     [Fact]

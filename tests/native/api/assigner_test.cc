@@ -29,7 +29,7 @@ constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 ata_assign_options options(bool maximize, bool polish = false, bool certify = false) {
   ata_assign_options result;
-  EXPECT_EQ(ata_assign_options_init(&result), ATA_OK);
+  EXPECT_EQ(ata_assign_options_init(&result, sizeof(result)), ATA_OK);
   result.maximize = maximize;
   result.polish = polish;
   result.certify = certify;
@@ -128,17 +128,13 @@ TEST(Assigner, GivesWhatAssignGives) {
       {make_matrix(Kind::kUniform, 40, 60, random), make_matrix(Kind::kClustered, 40, 60, random)});
   ASSERT_EQ(batch.solve(assigner), ATA_OK);
 
-  const int64_t shape[] = {2, 40, 60};
   ata_tensor* made = nullptr;
-  ASSERT_EQ(ata_tensor_wrap(batch.values.data(), batch.values.size() * sizeof(float), ATA_F32,
-                            shape, 3, &made),
-            ATA_OK);
-  const Handle<ata_tensor> values(made);
+  const Handle<ata_tensor> values =
+      wrap(batch.values.data(), batch.values.size() * sizeof(float), ATA_F32, {2, 40, 60});
   double totals[2];
   ASSERT_EQ(ata_assign(values.get(), &polished, &made, totals, 2), ATA_OK);
   const Handle<ata_tensor> matching(made);
-  ata_tensor_info info;
-  ASSERT_EQ(ata_tensor_get_info(matching.get(), &info), ATA_OK);
+  const ata_tensor_info info = info_of(matching.get());
   EXPECT_TRUE(std::equal(batch.matching.begin(), batch.matching.end(),
                          static_cast<const int32_t*>(info.data)));
   EXPECT_EQ(batch.totals, std::vector<double>(totals, totals + 2));
@@ -251,7 +247,7 @@ TEST(Assigner, WhenOneProblemFailsNothingIsWritten) {
   for (int k = 0; k < 12; ++k)
     matrices.push_back(make_matrix(Kind::kUniform, kSize, kSize, random));
   for (const int threads : {1, 3}) {
-    ASSERT_EQ(ata_set_thread_count(threads), ATA_OK);
+    ASSERT_EQ(ata_thread_set_count(threads), ATA_OK);
     const auto assigner = make_assigner(options(true));
     for (const Defect& defect : defects) {
       SCOPED_TRACE(::testing::Message() << defect.name << ", " << threads << " threads");
@@ -270,7 +266,7 @@ TEST(Assigner, WhenOneProblemFailsNothingIsWritten) {
       EXPECT_EQ(before.solve(assigner), ATA_OK) << ata_last_error();
     }
   }
-  ASSERT_EQ(ata_set_thread_count(0), ATA_OK);
+  ASSERT_EQ(ata_thread_set_count(0), ATA_OK);
 }
 
 TEST(Assigner, NamesThePlaceInATallProblemToo) {
@@ -390,7 +386,7 @@ TEST(Assigner, CreationIsChecked) {
   unknown.struct_size = 3;
   ata_assigner* assigner = nullptr;
   EXPECT_EQ(ata_assigner_create(&unknown, &assigner), ATA_INVALID_ARGUMENT);
-  EXPECT_MENTIONS(ata_last_error(), "ata_assign_options_init");
+  EXPECT_MENTIONS(ata_last_error(), "ata_assign_options.struct_size is 3");
   EXPECT_EQ(assigner, nullptr);
   ata_assigner_release(nullptr);
 }
@@ -410,7 +406,7 @@ TEST(Assigner, AllocatesNothingOnceItHasSeenItsLargestBatch) {
     return Batch(matrices);
   };
   for (const int threads : {1, 4}) {
-    ASSERT_EQ(ata_set_thread_count(threads), ATA_OK);
+    ASSERT_EQ(ata_thread_set_count(threads), ATA_OK);
     for (const bool precise : {false, true}) {
       const auto assigner = make_assigner(options(true, precise, precise));
       Batch largest(kCount, 70, 90);
@@ -436,7 +432,7 @@ TEST(Assigner, AllocatesNothingOnceItHasSeenItsLargestBatch) {
       }
     }
   }
-  ASSERT_EQ(ata_set_thread_count(0), ATA_OK);
+  ASSERT_EQ(ata_thread_set_count(0), ATA_OK);
 }
 
 TEST(Assigner, SeveralWorkOnTheirThreadsAtOnce) {

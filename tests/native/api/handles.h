@@ -1,7 +1,12 @@
 #ifndef ATA_TESTS_API_HANDLES_H_
 #define ATA_TESTS_API_HANDLES_H_
 
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <initializer_list>
 #include <memory>
+#include <span>
 
 #include "ata/ata.h"
 
@@ -18,5 +23,34 @@ struct Release {
 };
 template <typename T>
 using Handle = std::unique_ptr<T, Release>;
+
+inline ata_tensor_info info_of(const ata_tensor* tensor) {
+  ata_tensor_info info = {};
+  info.struct_size = sizeof(info);
+  EXPECT_EQ(ata_tensor_get_info(tensor, &info), ATA_OK) << ata_last_error();
+  return info;
+}
+
+/// Says what ata_tensor_wrap() is to wrap.
+inline ata_tensor_info describe(void* data, size_t size, ata_dtype dtype,
+                                std::span<const int64_t> shape) {
+  ata_tensor_info info = {};
+  info.struct_size = sizeof(info);
+  info.data = data;
+  info.size = size;
+  info.dtype = dtype;
+  info.rank = static_cast<int32_t>(shape.size());
+  std::copy(shape.begin(), shape.end(), info.shape);
+  return info;
+}
+
+/// A tensor over memory that outlives it.
+inline Handle<ata_tensor> wrap(void* data, size_t size, ata_dtype dtype,
+                               std::initializer_list<int64_t> shape) {
+  const ata_tensor_info info = describe(data, size, dtype, {shape.begin(), shape.size()});
+  ata_tensor* tensor = nullptr;
+  EXPECT_EQ(ata_tensor_wrap(&info, nullptr, nullptr, &tensor), ATA_OK) << ata_last_error();
+  return Handle<ata_tensor>(tensor);
+}
 
 #endif  // ATA_TESTS_API_HANDLES_H_

@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
@@ -15,7 +18,7 @@ class CApiModel : public testing::Test {
  protected:
   void SetUp() override {
     ata_model_config config;
-    ASSERT_EQ(ata_model_config_init("vit-tiny", &config), ATA_OK);
+    ASSERT_EQ(ata_model_config_init("vit-tiny", &config, sizeof(config)), ATA_OK);
     config.image_size = 32;
     config.patch_size = 8;
     config.dim = 48;
@@ -30,8 +33,7 @@ class CApiModel : public testing::Test {
     ata_tensor* clip = nullptr;
     ASSERT_EQ(ata_tensor_create(ATA_F32, shape, 5, &clip), ATA_OK);
     clip_.reset(clip);
-    ata_tensor_info info;
-    ASSERT_EQ(ata_tensor_get_info(clip, &info), ATA_OK);
+    const ata_tensor_info info = info_of(clip);
     for (size_t i = 0; i < info.size / sizeof(float); ++i) {
       static_cast<float*>(info.data)[i] = std::sin(static_cast<float>(i) * 0.37f);
     }
@@ -62,7 +64,7 @@ TEST_F(CApiModel, ImportsTellWhatBecameOfTheFile) {
   const std::string path = scratch.path("model.safetensors");
   ASSERT_EQ(ata_model_save(model_.get(), path.c_str()), ATA_OK) << ata_last_error();
   ata_import_options options;
-  ASSERT_EQ(ata_import_options_init(&options), ATA_OK);
+  ASSERT_EQ(ata_import_options_init(&options, sizeof(options)), ATA_OK);
   options.classes = 4;
   const char* const patterns[] = {"head.*", "time_embed"};
   options.ignore = patterns;
@@ -76,7 +78,7 @@ TEST_F(CApiModel, ImportsTellWhatBecameOfTheFile) {
     ata_import_note_kind kind = ATA_IMPORT_FOUND;
     const char* subject = nullptr;
     const char* text = nullptr;
-    ASSERT_EQ(ata_model_import_note(imported.get(), i, &kind, &subject, &text), ATA_OK);
+    ASSERT_EQ(ata_model_get_import_note(imported.get(), i, &kind, &subject, &text), ATA_OK);
     ignored += kind == ATA_IMPORT_IGNORED && std::string(subject).rfind("head.", 0) == 0;
     made += kind == ATA_IMPORT_NEW && std::string(subject) == "head";
   }
@@ -86,7 +88,8 @@ TEST_F(CApiModel, ImportsTellWhatBecameOfTheFile) {
   raw = nullptr;
   ata_import_note_kind kind = ATA_IMPORT_FOUND;
   const char* text = nullptr;
-  EXPECT_EQ(ata_model_import_note(imported.get(), 999, &kind, &text, &text), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_model_get_import_note(imported.get(), 999, &kind, &text, &text),
+            ATA_INVALID_ARGUMENT);
   options.ignore_count = 2;
   EXPECT_EQ(ata_model_import(path.c_str(), &options, &raw), ATA_BAD_MODEL);
   options.ignore = nullptr;
@@ -143,6 +146,120 @@ TEST_F(CApiModel, WrongBuffersAndClipsAreRefused) {
   EXPECT_NE(ata_session_get_trajectories(run.get(), 99, &trajectories), ATA_OK);
 }
 
+// Room for everything that a run gives, between values that must stay.
+struct Room {
+  explicit Room(const std::vector<int32_t>& features_of = {0, 1, 2},
+                const std::vector<int32_t>& trajectories_of = {0, 1})
+      : feature_blocks(features_of), trajectory_blocks(trajectories_of) {
+    EXPECT_EQ(ata_session_outputs_init(&outputs, sizeof(outputs)), ATA_OK);
+    features.assign(feature_blocks.size() * 3 * 16 * 48, 7.0f);
+    trajectories.assign(trajectory_blocks.size() * 3 * 16, 7);
+    outputs.logits = logits.data();
+    outputs.logits_count = logits.size();
+    outputs.class_token = class_token.data();
+    outputs.class_token_count = class_token.size();
+    outputs.feature_blocks = feature_blocks.data();
+    outputs.feature_block_count = feature_blocks.size();
+    outputs.features = features.data();
+    outputs.features_count = features.size();
+    outputs.trajectory_blocks = trajectory_blocks.data();
+    outputs.trajectory_block_count = trajectory_blocks.size();
+    outputs.trajectories = trajectories.data();
+    outputs.trajectories_count = trajectories.size();
+  }
+
+  bool untouched() const {
+    const auto is_seven = [](auto value) { return value == 7; };
+    return std::all_of(logits.begin(), logits.end(), is_seven) &&
+           std::all_of(class_token.begin(), class_token.end(), is_seven) &&
+           std::all_of(features.begin(), features.end(), is_seven) &&
+           std::all_of(trajectories.begin(), trajectories.end(), is_seven);
+  }
+
+  ata_session_outputs outputs;
+  std::vector<int32_t> feature_blocks, trajectory_blocks;
+  std::vector<float> logits = std::vector<float>(5, 7.0f);
+  std::vector<float> class_token = std::vector<float>(48, 7.0f);
+  std::vector<float> features;
+  std::vector<int32_t> trajectories;
+};
+
+TEST_F(CApiModel, OneRunGivesWhatSingleOnesGive) {
+  auto run = session();
+  Room all({2, 0, 1}, {1, 0});
+  ASSERT_EQ(ata_session_run(run.get(), clip_.get(), nullptr, &all.outputs), ATA_OK)
+      << ata_last_error();
+  EXPECT_EQ(all.logits, forward(session().get()));
+  const size_t each = 3 * 16 * 48;
+  for (size_t i = 0; i < 3; ++i) {
+    Room one({all.feature_blocks[i]}, {});
+    one.outputs.logits = one.outputs.class_token = nullptr;
+    one.outputs.logits_count = one.outputs.class_token_count = 0;
+    one.outputs.trajectories = nullptr;
+    ASSERT_EQ(ata_session_run(session().get(), clip_.get(), nullptr, &one.outputs), ATA_OK)
+        << ata_last_error();
+    EXPECT_TRUE(std::equal(one.features.begin(), one.features.end(),
+                           all.features.begin() + static_cast<std::ptrdiff_t>(i * each)))
+        << i;
+  }
+  forward(run.get());
+  for (size_t i = 0; i < 2; ++i) {
+    ata_tensor* read = nullptr;
+    ASSERT_EQ(ata_session_get_trajectories(run.get(), all.trajectory_blocks[i], &read), ATA_OK);
+    const Handle<ata_tensor> owned(read);
+    const auto* patches = static_cast<const int32_t*>(info_of(read).data);
+    EXPECT_TRUE(std::equal(patches, patches + 3 * 16,
+                           all.trajectories.begin() + static_cast<std::ptrdiff_t>(i * 3 * 16)));
+  }
+}
+
+TEST_F(CApiModel, WrongRoomForOutputsIsRefusedAndLeftAlone) {
+  auto run = session();
+  const auto refused = [&](const char* text, Room& room) {
+    EXPECT_EQ(ata_session_run(run.get(), clip_.get(), nullptr, &room.outputs),
+              ATA_INVALID_ARGUMENT);
+    EXPECT_NE(std::string(ata_last_error()).find(text), std::string::npos) << ata_last_error();
+    EXPECT_TRUE(room.untouched());
+  };
+  const auto with = [&](const char* text, auto change) {
+    Room room;
+    change(room.outputs);
+    refused(text, room);
+  };
+  with("logits has room for 4", [](auto& o) { o.logits_count = 4; });
+  with("logits is NULL", [](auto& o) { o.logits = nullptr; });
+  with("class_token has room for 49", [](auto& o) { o.class_token_count = 49; });
+  with("features has room", [](auto& o) { --o.features_count; });
+  with("features has room", [](auto& o) { o.feature_block_count = SIZE_MAX / 8; });
+  with("features is NULL", [](auto& o) { o.features = nullptr; });
+  with("feature_blocks is NULL", [](auto& o) { o.feature_blocks = nullptr; });
+  with("features has room", [](auto& o) { o.feature_block_count = 0; });
+  with("trajectories has room", [](auto& o) { o.trajectories_count = 16; });
+  with("trajectory_blocks is NULL", [](auto& o) { o.trajectory_blocks = nullptr; });
+  with("asks for nothing", [](auto& o) {
+    o = {};
+    o.struct_size = sizeof(o);
+  });
+  Room beyond({0, 3, 1});
+  refused("block is 3; it must be 0 to 2", beyond);
+  Room negative({0}, {-1});
+  refused("block is -1; it must be 0 to 1", negative);
+  Room twice({1, 0, 1});
+  refused("features of block 1 are asked for twice", twice);
+  Room followed_twice({0}, {1, 1});
+  refused("trajectories of block 1 are asked for twice", followed_twice);
+  Room fine;
+  EXPECT_EQ(ata_session_run(run.get(), clip_.get(), nullptr, nullptr), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_session_run(nullptr, clip_.get(), nullptr, &fine.outputs), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_session_run(run.get(), nullptr, nullptr, &fine.outputs), ATA_INVALID_ARGUMENT);
+  ata_cancellation* flag = nullptr;
+  ASSERT_EQ(ata_cancellation_create(&flag), ATA_OK);
+  const Handle<ata_cancellation> owned(flag);
+  ata_cancellation_cancel(flag);
+  EXPECT_EQ(ata_session_run(run.get(), clip_.get(), flag, &fine.outputs), ATA_CANCELLED);
+  EXPECT_TRUE(fine.untouched());
+}
+
 TEST_F(CApiModel, CancellationStopsARun) {
   ata_cancellation* created = nullptr;
   ASSERT_EQ(ata_cancellation_create(&created), ATA_OK);
@@ -159,15 +276,12 @@ TEST_F(CApiModel, CancellationStopsARun) {
 TEST_F(CApiModel, GradientsAndTrajectoriesAreRead) {
   auto run = session();
   int64_t label = 2;
-  const int64_t one[] = {1};
-  ata_tensor* wrapped = nullptr;
-  ASSERT_EQ(ata_tensor_wrap(&label, sizeof(label), ATA_I64, one, 1, &wrapped), ATA_OK);
-  Handle<ata_tensor> labels(wrapped);
+  const Handle<ata_tensor> labels = wrap(&label, sizeof(label), ATA_I64, {1});
   std::vector<float> logits(5);
   float loss = 0;
-  ASSERT_EQ(
-      ata_session_gradients(run.get(), clip_.get(), labels.get(), nullptr, logits.data(), 5, &loss),
-      ATA_OK)
+  ASSERT_EQ(ata_session_compute_gradients(run.get(), clip_.get(), labels.get(), nullptr,
+                                          logits.data(), 5, &loss),
+            ATA_OK)
       << ata_last_error();
   EXPECT_GT(loss, 0);
   ata_tensor* gradient = nullptr;
@@ -177,14 +291,13 @@ TEST_F(CApiModel, GradientsAndTrajectoriesAreRead) {
   ata_tensor* trajectories = nullptr;
   ASSERT_EQ(ata_session_get_trajectories(run.get(), 1, &trajectories), ATA_OK);
   Handle<ata_tensor> index(trajectories);
-  ata_tensor_info info;
-  ASSERT_EQ(ata_tensor_get_info(trajectories, &info), ATA_OK);
+  const ata_tensor_info info = info_of(trajectories);
   EXPECT_EQ(info.shape[1], 3);
   EXPECT_EQ(info.shape[2], 16);
   label = 5;
-  EXPECT_EQ(
-      ata_session_gradients(run.get(), clip_.get(), labels.get(), nullptr, logits.data(), 5, &loss),
-      ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_session_compute_gradients(run.get(), clip_.get(), labels.get(), nullptr,
+                                          logits.data(), 5, &loss),
+            ATA_INVALID_ARGUMENT);
 }
 
 TEST_F(CApiModel, SessionsInSeveralThreadsAgree) {

@@ -22,7 +22,7 @@ constexpr size_t kFrameSize = kPatches * kChannels;
 
 ata_alignment_options options_of(ata_alignment method) {
   ata_alignment_options options;
-  EXPECT_EQ(ata_alignment_options_init(&options), ATA_OK);
+  EXPECT_EQ(ata_alignment_options_init(&options, sizeof(options)), ATA_OK);
   options.method = method;
   options.grid_height = 4;
   options.grid_width = 6;
@@ -37,14 +37,10 @@ Handle<ata_online_aligner> make_aligner(const ata_alignment_options& options) {
   return Handle<ata_online_aligner>(aligner);
 }
 
-Handle<ata_tensor> wrap(float* data, std::vector<int64_t> shape) {
+Handle<ata_tensor> wrap(float* data, std::initializer_list<int64_t> shape) {
   int64_t count = 1;
   for (const int64_t extent : shape) count *= extent;
-  ata_tensor* tensor = nullptr;
-  EXPECT_EQ(ata_tensor_wrap(data, static_cast<size_t>(count) * sizeof(float), ATA_F32, shape.data(),
-                            static_cast<int32_t>(shape.size()), &tensor),
-            ATA_OK);
-  return Handle<ata_tensor>(tensor);
+  return wrap(data, static_cast<size_t>(count) * sizeof(float), ATA_F32, shape);
 }
 
 // Frames that resemble the one before: patches move and change.
@@ -62,8 +58,7 @@ std::vector<float> moving_patches() {
 
 template <typename T>
 std::vector<T> elements(const Handle<ata_tensor>& tensor) {
-  ata_tensor_info info;
-  EXPECT_EQ(ata_tensor_get_info(tensor.get(), &info), ATA_OK);
+  const ata_tensor_info info = info_of(tensor.get());
   const T* data = static_cast<const T*>(info.data);
   return {data, data + info.size / sizeof(T)};
 }

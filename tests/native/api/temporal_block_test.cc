@@ -19,7 +19,7 @@ constexpr int64_t kShape[] = {2, 3, 4, 8};
 class CApiTemporalBlock : public testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_EQ(ata_temporal_block_options_init(&options_), ATA_OK);
+    ASSERT_EQ(ata_temporal_block_options_init(&options_, sizeof(options_)), ATA_OK);
     options_.heads = 2;
     ata_temporal_block* block = nullptr;
     ASSERT_EQ(ata_temporal_block_create(8, &options_, nullptr, &block), ATA_OK) << ata_last_error();
@@ -34,8 +34,7 @@ class CApiTemporalBlock : public testing::Test {
   }
 
   static std::span<float> elements(const ata_tensor* tensor) {
-    ata_tensor_info info;
-    EXPECT_EQ(ata_tensor_get_info(tensor, &info), ATA_OK);
+    const ata_tensor_info info = info_of(tensor);
     return {static_cast<float*>(info.data), info.size / sizeof(float)};
   }
 
@@ -82,10 +81,35 @@ TEST_F(CApiTemporalBlock, ParametersAreWrittenThrough) {
   ata_tensor* trajectories = nullptr;
   ASSERT_EQ(ata_temporal_block_get_trajectories(block_.get(), &trajectories), ATA_OK);
   const Handle<ata_tensor> paths(trajectories);
-  ata_tensor_info info;
-  ASSERT_EQ(ata_tensor_get_info(trajectories, &info), ATA_OK);
+  const ata_tensor_info info = info_of(trajectories);
   EXPECT_EQ(info.dtype, ATA_I32);
   EXPECT_EQ(info.size, 2u * 3 * 4 * sizeof(int32_t));
+}
+
+TEST_F(CApiTemporalBlock, RunsAlongTrajectoriesThatAreGiven) {
+  std::ranges::fill(elements(parameter("temporal_fc.weight").get()), 0.25f);
+  const auto aligned = forward(false);
+  ata_tensor* made = nullptr;
+  ASSERT_EQ(ata_temporal_block_get_trajectories(block_.get(), &made), ATA_OK);
+  const Handle<ata_tensor> own(made);
+  ASSERT_EQ(ata_temporal_block_forward_along(block_.get(), features_.get(), own.get(), 1, &made),
+            ATA_OK)
+      << ata_last_error();
+  const Handle<ata_tensor> along(made);
+  EXPECT_TRUE(std::ranges::equal(elements(along.get()), elements(aligned.get())));
+  ASSERT_EQ(ata_temporal_block_backward(block_.get(), features_.get(), &made), ATA_OK);
+  const Handle<ata_tensor> back(made);
+
+  static_cast<int32_t*>(info_of(own.get()).data)[5] = 4;
+  EXPECT_EQ(ata_temporal_block_forward_along(block_.get(), features_.get(), own.get(), 0, &made),
+            ATA_INVALID_ARGUMENT);
+  EXPECT_NE(std::string(ata_last_error()).find("patch 4"), std::string::npos) << ata_last_error();
+  EXPECT_EQ(
+      ata_temporal_block_forward_along(block_.get(), features_.get(), features_.get(), 0, &made),
+      ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_temporal_block_forward_along(block_.get(), features_.get(), nullptr, 0, &made),
+            ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(made, back.get());
 }
 
 TEST_F(CApiTemporalBlock, ParametersOutliveTheBlock) {
@@ -99,9 +123,9 @@ TEST_F(CApiTemporalBlock, NamesItsParameters) {
   ASSERT_EQ(ata_temporal_block_parameter_count(block_.get()), 8u);
   EXPECT_EQ(ata_temporal_block_parameter_count(nullptr), 0u);
   const char* name = nullptr;
-  ASSERT_EQ(ata_temporal_block_parameter_name(block_.get(), 2, &name), ATA_OK);
+  ASSERT_EQ(ata_temporal_block_get_parameter_name(block_.get(), 2, &name), ATA_OK);
   EXPECT_STREQ(name, "temporal_attn.qkv.weight");
-  EXPECT_EQ(ata_temporal_block_parameter_name(block_.get(), 8, &name), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_temporal_block_get_parameter_name(block_.get(), 8, &name), ATA_INVALID_ARGUMENT);
   EXPECT_STREQ(name, "temporal_attn.qkv.weight");
 }
 
@@ -127,7 +151,7 @@ TEST_F(CApiTemporalBlock, RejectsWhatItCannotUse) {
   wrong.device = "cuda:999";  // neither plugin nor so many GPUs
   fails(ATA_DEVICE_UNAVAILABLE, "use device 'cpu'", &wrong, nullptr);
   ata_alignment_options alignment;
-  ASSERT_EQ(ata_alignment_options_init(&alignment), ATA_OK);
+  ASSERT_EQ(ata_alignment_options_init(&alignment, sizeof(alignment)), ATA_OK);
   alignment.method = static_cast<ata_alignment>(99);
   fails(ATA_INVALID_ARGUMENT, "method is 99", &options_, &alignment);
 

@@ -14,19 +14,17 @@ namespace {
 class CApiTraining : public testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_EQ(ata_set_thread_count(1), ATA_OK);
+    ASSERT_EQ(ata_thread_set_count(1), ATA_OK);
     const int64_t clip_shape[] = {2, 3, 3, 32, 32}, label_shape[] = {2};
     clips_ = tensor(ATA_F32, clip_shape, 5);
     labels_ = tensor(ATA_I64, label_shape, 1);
-    ata_tensor_info info;
-    ASSERT_EQ(ata_tensor_get_info(clips_.get(), &info), ATA_OK);
+    const ata_tensor_info info = info_of(clips_.get());
     for (size_t i = 0; i < info.size / sizeof(float); ++i) {
       static_cast<float*>(info.data)[i] = std::sin(static_cast<float>(i) * 0.37f);
     }
-    ASSERT_EQ(ata_tensor_get_info(labels_.get(), &info), ATA_OK);
-    static_cast<int64_t*>(info.data)[1] = 3;
+    static_cast<int64_t*>(info_of(labels_.get()).data)[1] = 3;
   }
-  void TearDown() override { ata_set_thread_count(0); }
+  void TearDown() override { ata_thread_set_count(0); }
 
   static Handle<ata_tensor> tensor(ata_dtype dtype, const int64_t* shape, int32_t rank) {
     ata_tensor* result = nullptr;
@@ -36,7 +34,7 @@ class CApiTraining : public testing::Test {
 
   static Handle<ata_model> model(uint64_t seed) {
     ata_model_config config;
-    EXPECT_EQ(ata_model_config_init("vit-tiny", &config), ATA_OK);
+    EXPECT_EQ(ata_model_config_init("vit-tiny", &config, sizeof(config)), ATA_OK);
     config.image_size = 32;
     config.patch_size = 8;
     config.dim = 48;
@@ -99,7 +97,7 @@ TEST_F(CApiTraining, LearnsSavesAndContinues) {
   EXPECT_EQ(logits_of(first_model.get()), logits_of(second_model.get()));
 
   ata_model* averaged = nullptr;
-  ASSERT_EQ(ata_trainer_averaged_model(first.get(), &averaged), ATA_OK);
+  ASSERT_EQ(ata_trainer_get_averaged_model(first.get(), &averaged), ATA_OK);
   const Handle<ata_model> owner(averaged);
   // The trainer keeps its model alive.
   first_model.reset();
@@ -132,7 +130,7 @@ TEST_F(CApiTraining, AccumulateReturnsLogitsAndLeavesThemOnFailure) {
 TEST_F(CApiTraining, OptionsAreChecked) {
   auto owner = model(1);
   ata_train_options options;
-  ASSERT_EQ(ata_train_options_init(&options), ATA_OK);
+  ASSERT_EQ(ata_train_options_init(&options, sizeof(options)), ATA_OK);
   EXPECT_EQ(options.struct_size, sizeof(options));
   EXPECT_FLOAT_EQ(options.beta2, 0.999f);
   EXPECT_FLOAT_EQ(options.clip_norm, 1.0f);
@@ -161,7 +159,7 @@ TEST_F(CApiTraining, NullsAreReportedByName) {
   auto owner = model(1);
   auto handle = trainer(owner.get());
   float loss = 0;
-  EXPECT_EQ(ata_train_options_init(nullptr), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_train_options_init(nullptr, sizeof(ata_train_options)), ATA_INVALID_ARGUMENT);
   EXPECT_EQ(ata_trainer_create(nullptr, nullptr, nullptr), ATA_INVALID_ARGUMENT);
   EXPECT_EQ(ata_trainer_create(owner.get(), nullptr, nullptr), ATA_INVALID_ARGUMENT);
   EXPECT_EQ(ata_trainer_accumulate(handle.get(), nullptr, labels_.get(), 1.0f, nullptr, nullptr, 0,
@@ -171,7 +169,7 @@ TEST_F(CApiTraining, NullsAreReportedByName) {
   EXPECT_EQ(ata_trainer_update(nullptr, 0.1, nullptr), ATA_INVALID_ARGUMENT);
   EXPECT_EQ(ata_trainer_update(handle.get(), 0.1, nullptr), ATA_INVALID_STATE);
   EXPECT_EQ(ata_trainer_update_count(nullptr), 0);
-  EXPECT_EQ(ata_trainer_averaged_model(handle.get(), nullptr), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_trainer_get_averaged_model(handle.get(), nullptr), ATA_INVALID_ARGUMENT);
   EXPECT_EQ(ata_trainer_save(handle.get(), nullptr, nullptr), ATA_INVALID_ARGUMENT);
   EXPECT_EQ(ata_trainer_load(handle.get(), "no-such-file"), ATA_NOT_FOUND);
 }

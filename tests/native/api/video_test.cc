@@ -4,6 +4,7 @@
 #include <string>
 
 #include "ata/ata.h"
+#include "handles.h"
 #include "support/mentions.h"
 #include "support/scratch.h"
 
@@ -19,8 +20,7 @@ class CApiVideo : public testing::Test {
     const int64_t shape[] = {48, 64, 3};
     ata_tensor* frame = nullptr;
     ASSERT_EQ(ata_tensor_create(ATA_U8, shape, 3, &frame), ATA_OK);
-    ata_tensor_info info;
-    ASSERT_EQ(ata_tensor_get_info(frame, &info), ATA_OK);
+    const ata_tensor_info info = info_of(frame);
     for (int i = 0; i < 20; ++i) {
       std::memset(info.data, 10 * i, info.size);
       ASSERT_EQ(ata_video_writer_add(writer, frame), ATA_OK) << ata_last_error();
@@ -37,7 +37,8 @@ class CApiVideo : public testing::Test {
 TEST_F(CApiVideo, WrittenVideoIsDescribedReadAndSampled) {
   ata_video* video = nullptr;
   ASSERT_EQ(ata_video_open(path_.c_str(), nullptr, &video), ATA_OK) << ata_last_error();
-  ata_video_info info;
+  ata_video_info info = {};
+  info.struct_size = sizeof(info);
   ASSERT_EQ(ata_video_get_info(video, &info), ATA_OK);
   EXPECT_EQ(info.width, 64);
   EXPECT_EQ(info.height, 48);
@@ -49,19 +50,17 @@ TEST_F(CApiVideo, WrittenVideoIsDescribedReadAndSampled) {
   ata_tensor* frames = nullptr;
   ASSERT_EQ(ata_video_read(video, times, 3, nullptr, &frames, starts), ATA_OK) << ata_last_error();
   EXPECT_NEAR(starts[1], 0.5, 1e-3);
-  ata_tensor_info pixels;
-  ASSERT_EQ(ata_tensor_get_info(frames, &pixels), ATA_OK);
+  const ata_tensor_info pixels = info_of(frames);
   EXPECT_NEAR(static_cast<const uint8_t*>(pixels.data)[pixels.size / 3 + 100], 50, 6);
   ata_tensor_release(frames);
 
   ata_clip_options options;
-  ASSERT_EQ(ata_clip_options_init(&options), ATA_OK);
+  ASSERT_EQ(ata_clip_options_init(&options, sizeof(options)), ATA_OK);
   options.frames = 4;
   options.size = 32;
   ata_tensor* clip = nullptr;
   ASSERT_EQ(ata_video_sample(video, &options, nullptr, &clip, nullptr), ATA_OK) << ata_last_error();
-  ata_tensor_info shape;
-  ASSERT_EQ(ata_tensor_get_info(clip, &shape), ATA_OK);
+  const ata_tensor_info shape = info_of(clip);
   EXPECT_EQ(shape.rank, 5);
   EXPECT_EQ(shape.shape[2], 4);
   EXPECT_EQ(shape.shape[4], 32);

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <ctime>
 #include <limits>
+#include <numeric>
 #include <thread>
 
 #include "base/threads.h"
@@ -252,7 +255,7 @@ TEST_F(SessionFileTest, FeaturesAreWhatAlignmentSees) {
   const Fixture fixture("tiny-ata");
   Session session(load_model(checkpoint(fixture)));
   const Tensor clip = fixture.get("clip");
-  for (int64_t block = 0; block < 2; ++block) {
+  for (int32_t block = 0; block < 2; ++block) {
     const Tensor features = session.features(clip, block);
     ASSERT_EQ(features.shape(), (Shape{2, 4, 16, 48}));
     AlignmentState state;
@@ -266,6 +269,101 @@ TEST_F(SessionFileTest, FeaturesAreWhatAlignmentSees) {
   error_of(ATA_INVALID_ARGUMENT, [&] { session.features(clip, 3); });
   session.features(clip, 1);
   EXPECT_EQ(session.trajectories(0).shape(), (Shape{2, 4, 16}));
+  EXPECT_MENTIONS(error_of(ATA_INVALID_STATE, [&] { session.trajectories(1); }), "reached block 1");
+}
+
+// Every combination of what can be asked for has the bits of each thing asked for alone.
+TEST_P(FixtureTest, OneRunGivesTheBitsOfSingleOnes) {
+  for (const ata_precision precision : {ATA_PRECISION_F32, ATA_PRECISION_BF16}) {
+    const std::shared_ptr<Model> model = load(/*trainable=*/false, precision);
+    const int32_t depth = model->config().depth;
+    const bool aligns = model->config().temporal == ATA_TEMPORAL_ATA;
+    const Tensor clip = fixture_.get("clip");
+    Session single(model);
+    const Tensor logits = single.forward(clip);
+    const Tensor class_token = single.run(clip, {.class_token = true}).class_token;
+    std::vector<Tensor> trajectories, features;
+    for (int32_t block = 0; block < depth && aligns; ++block) {
+      trajectories.push_back(single.trajectories(block));
+    }
+    for (int32_t block = 0; block <= depth; ++block) {
+      features.push_back(single.features(clip, block));
+    }
+    EXPECT_EQ(class_token.shape(), (Shape{clip.dim(0), model->config().dim}));
+
+    std::vector<int32_t> feature_blocks(static_cast<size_t>(depth) + 1);
+    std::iota(feature_blocks.rbegin(), feature_blocks.rend(), 0);
+    std::vector<int32_t> blocks(aligns ? static_cast<size_t>(depth) : 0);
+    std::iota(blocks.rbegin(), blocks.rend(), 0);
+    Session session(model);
+    for (int combination = 1; combination < 16; ++combination) {
+      SCOPED_TRACE(concat("combination ", combination, ", precision ", precision));
+      Session::Request request = {.logits = (combination & 1) != 0,
+                                  .class_token = (combination & 2) != 0};
+      if (combination & 4) request.features = feature_blocks;
+      if (combination & 8) request.trajectories = blocks;
+      const Session::Outputs outputs = session.run(clip, request);
+      EXPECT_EQ(outputs.logits.defined(), request.logits);
+      if (request.logits) {
+        EXPECT_TRUE(same_bits(outputs.logits, logits));
+      }
+      EXPECT_EQ(outputs.class_token.defined(), request.class_token);
+      if (request.class_token) {
+        EXPECT_TRUE(same_bits(outputs.class_token, class_token));
+      }
+      ASSERT_EQ(outputs.features.size(), request.features.size());
+      for (size_t i = 0; i < outputs.features.size(); ++i) {
+        EXPECT_TRUE(
+            same_bits(outputs.features[i], features[static_cast<size_t>(request.features[i])]));
+      }
+      ASSERT_EQ(outputs.trajectories.size(), request.trajectories.size());
+      for (size_t i = 0; i < outputs.trajectories.size(); ++i) {
+        EXPECT_TRUE(same_bits(outputs.trajectories[i],
+                              trajectories[static_cast<size_t>(request.trajectories[i])]));
+      }
+    }
+  }
+}
+
+// All of it takes hardly more than the logits alone: it is one pass. Fetched one by one, the
+// features of these blocks are seven passes.
+TEST(Session, AllOutputsTakeOnePass) {
+  ModelConfig config = ModelConfig::named("vit-tiny");
+  config.image_size = 64;
+  config.frames = 4;
+  config.classes = 5;
+  const std::shared_ptr<Model> model = create_model(config, 1);
+  const Tensor clip = random_clip(config, 1, 5);
+  std::vector<int32_t> blocks(static_cast<size_t>(config.depth));
+  std::iota(blocks.begin(), blocks.end(), 0);
+  Session session(model);
+  const int threads = thread_count();
+  set_thread_count(1);
+  const auto least_ticks = [&](const Session::Request& request) {
+    std::clock_t least = std::numeric_limits<std::clock_t>::max();
+    for (int i = 0; i < 5; ++i) {
+      const std::clock_t start = std::clock();
+      session.run(clip, request);
+      least = std::min(least, std::clock() - start);
+    }
+    return static_cast<double>(least);
+  };
+  const double logits = least_ticks({.logits = true});
+  const double all = least_ticks(
+      {.logits = true, .class_token = true, .features = blocks, .trajectories = blocks});
+  set_thread_count(threads);
+  EXPECT_LT(all, 2 * logits);
+}
+
+TEST_F(SessionFileTest, TrajectoriesAloneGoNoFurtherThanTheyNeed) {
+  const Fixture fixture("tiny-ata");
+  Session session(load_model(checkpoint(fixture)));
+  const Tensor clip = fixture.get("clip");
+  session.forward(clip);
+  const Tensor expected = session.trajectories(0);
+  const int32_t first = 0;
+  const Session::Outputs outputs = session.run(clip, {.trajectories = {&first, 1}});
+  EXPECT_TRUE(same_bits(outputs.trajectories.front(), expected));
   EXPECT_MENTIONS(error_of(ATA_INVALID_STATE, [&] { session.trajectories(1); }), "reached block 1");
 }
 

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "../ops/op_check.h"
 #include "base/error.h"
@@ -97,6 +99,63 @@ TEST(TemporalBlock, RunsAlongTheTrajectoriesOfItsFeatures) {
     const Tensor index =
         align(make_context(cpu_device()), rows, layout, options.alignment, state).index;
     EXPECT_TRUE(same_bits(block.trajectories(), index ? index : identity_trajectories(layout)));
+  }
+}
+
+TEST(TemporalBlock, AlongItsOwnTrajectoriesIsTheSame) {
+  const Tensor features = some_features();
+  const Tensor gradient = random_tensor(features.shape(), 13);
+  for (const AlignmentMethod method : kMethods) {
+    if (method == AlignmentMethod::kSoft) continue;
+    SCOPED_TRACE(static_cast<int>(method));
+    TemporalBlock block(options_of(method));
+    wake(block);
+    const Tensor output = block.forward(features, true);
+    const Tensor trajectories = block.trajectories();
+    const Tensor back = block.backward(gradient);
+    const Tensor weight = block.gradient("temporal_attn.qkv.weight");
+    // Whatever the block's own alignment is.
+    for (const AlignmentMethod other : {method, AlignmentMethod::kSoft, AlignmentMethod::kNone}) {
+      TemporalBlock along(options_of(other));
+      wake(along);
+      EXPECT_TRUE(same_bits(along.forward_along(features, trajectories, true), output));
+      EXPECT_TRUE(same_bits(along.trajectories(), trajectories));
+      EXPECT_TRUE(same_bits(along.backward(gradient), back));
+      EXPECT_TRUE(same_bits(along.gradient("temporal_attn.qkv.weight"), weight));
+    }
+    EXPECT_TRUE(
+        same_bits(block.forward_along(as_maps(features), trajectories, false), as_maps(output)));
+  }
+}
+
+TEST(TemporalBlock, GivenTrajectoriesAreKeptAndChecked) {
+  TemporalBlock block(options_of(AlignmentMethod::kExact));
+  wake(block);
+  const Tensor features = some_features();
+  Tensor trajectories = identity_trajectories({kClips, kFrames, kHeight * kWidth});
+  const Tensor expected = block.forward_along(features, trajectories, true);
+  const Tensor back = block.backward(features);
+  block.forward_along(features, trajectories, true);
+  // The caller's memory is the caller's again.
+  std::fill_n(trajectories.data<int32_t>(), trajectories.count(), 0);
+  EXPECT_TRUE(same_bits(block.backward(features), back));
+
+  const auto rejects = [&](const char* text, const Tensor& given) {
+    expect_error(ATA_INVALID_ARGUMENT, text, [&] { block.forward_along(features, given, false); });
+  };
+  for (const int32_t outside : {-1, 6, std::numeric_limits<int32_t>::max()}) {
+    trajectories.data<int32_t>()[7] = outside;
+    rejects("a frame has the patches 0 to 5", trajectories);
+  }
+  rejects("i32 [2, 3, 6]", identity_trajectories({kClips, kFrames, 5}));
+  rejects("i32 [2, 3, 6]", Tensor::zeros({kClips, kFrames, 6}, DType::kI64));
+  // Trajectories that meet leave patches out, which keep their value.
+  trajectories = Tensor::zeros({kClips, kFrames, 6}, DType::kI32);
+  const Tensor met = block.forward_along(features, trajectories, false);
+  for (int64_t row = 0; row < kClips * kFrames * 6; ++row) {
+    const auto* before = features.data<float>() + row * kChannels;
+    const auto* after = met.data<float>() + row * kChannels;
+    EXPECT_EQ(std::equal(before, before + kChannels, after), row % 6 != 0) << row;
   }
 }
 

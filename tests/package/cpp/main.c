@@ -12,6 +12,8 @@ int main(void) {
   int32_t matching[2] = {-1, -1};
   double total = 0;
   const int64_t shape[2] = {2, 3};
+  memset(&info, 0, sizeof info);
+  info.struct_size = sizeof info;
   if (ata_abi_version() != ATA_ABI_VERSION) return 1;
   if (ata_tensor_create(ATA_F32, shape, 2, &tensor) != ATA_OK) return 2;
   if (ata_tensor_get_info(tensor, &info) != ATA_OK || info.size != 24) return 3;

@@ -85,8 +85,22 @@ void classify(const std::string& clip_path, const std::string& model_path) {
   }
   require(ata::Session(made).forward(clip.frames).size() == 3, "a model just made runs");
 
-  // Each frame of an exact alignment visits every patch once.
+  // One run gives all that is wanted of a pass.
   const ata::Tensor features = session.features(clip.frames, 0);
+  std::vector<float> same_logits(3), same_features(features.data<float>().size());
+  const int32_t first = 0;
+  ata_session_outputs outputs = ata::defaults<ata_session_outputs>();
+  outputs.logits = same_logits.data();
+  outputs.logits_count = same_logits.size();
+  outputs.feature_blocks = &first;
+  outputs.feature_block_count = 1;
+  outputs.features = same_features.data();
+  outputs.features_count = same_features.size();
+  session.run(clip.frames, outputs);
+  require(same_logits == logits, "a run gives the logits that it gives alone");
+  require(std::ranges::equal(same_features, features.data<float>()), "and the features");
+
+  // Each frame of an exact alignment visits every patch once.
   const ata::Alignment alignment = ata::align(features);
   const auto trajectories = alignment.trajectories.data<int32_t>();
   const size_t patches = 16;
@@ -123,6 +137,9 @@ void classify(const std::string& clip_path, const std::string& model_path) {
   const std::string layer = block.parameter_names().back();
   require(std::ranges::equal(block.gradient(layer).shape(), block.parameter(layer).shape()),
           "and so have its parameters");
+  require(std::ranges::equal(block.forward_along(features, alignment.trajectories).data<float>(),
+                             features.data<float>()),
+          "along given trajectories, too");
   const auto paths = block.trajectories();
   require(std::ranges::equal(paths.data<int32_t>(), trajectories), "it follows trajectories");
 

@@ -8,7 +8,8 @@
 
 namespace ata {
 
-/// Something that whoever imports a checkpoint should know about it; see ata_model_import_note().
+/// Something that whoever imports a checkpoint should know about it; see
+/// ata_model_get_import_note().
 struct ImportNote {
   ata_import_note_kind kind;
   /// The field, the weights or the tensor.
