@@ -229,13 +229,13 @@ public static unsafe partial class NativeMethods
     /// <param name="name">
     /// Name of the tensor; <see cref="ata_status.ATA_UNKNOWN_NAME"/> if the set has none of that name.
     /// </param>
-    /// <param name="tensor">Receives a new tensor.</param>
+    /// <param name="tensor">Receives a new tensor; of one that was set, over the same memory.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_tensor_file_get(ata_tensor_file* file, byte* name, ata_tensor** tensor);
 
     /// <summary>
-    /// Adds a tensor, or replaces the one of that name. The set keeps a reference to the tensor's memory until it
-    /// is saved or released.
+    /// Adds a tensor, or replaces the one of that name. The set keeps a reference to the tensor's memory until
+    /// another takes its name or the set is released.
     /// </summary>
     /// <param name="file">The set.</param>
     /// <param name="name">Name of the tensor.</param>

@@ -357,7 +357,7 @@ ata_tensor_file_get_name(const ata_tensor_file* file, size_t index, const char**
  * Reads one tensor.
  * @param file The set.
  * @param name Name of the tensor; ::ATA_UNKNOWN_NAME if the set has none of that name.
- * @param tensor Receives a new tensor.
+ * @param tensor Receives a new tensor; of one that was set, over the same memory.
  */
 ATA_API(ata_status)
 ata_tensor_file_get(const ata_tensor_file* file, const char* name,
@@ -365,7 +365,7 @@ ata_tensor_file_get(const ata_tensor_file* file, const char* name,
 
 /**
  * Adds a tensor, or replaces the one of that name. The set keeps a reference to the tensor's
- * memory until it is saved or released.
+ * memory until another takes its name or the set is released.
  * @param file The set.
  * @param name Name of the tensor.
  * @param tensor The tensor; the caller keeps its handle.

@@ -1,4 +1,6 @@
 #include <limits>
+#include <set>
+#include <string>
 
 #include "api/boundary.h"
 #include "model/safetensors.h"
@@ -13,6 +15,8 @@ using ata::api::write_struct;
 
 struct ata_tensor_file {
   ata::TensorFile file;
+  /// Names of tensors whose memory must not be written to.
+  std::set<std::string> read_only = {};
 };
 
 namespace {
@@ -187,7 +191,7 @@ ata_status ata_tensor_file_get(const ata_tensor_file* file, const char* name,
     require_pointer(file, "file");
     require_pointer(name, "name");
     require_pointer(tensor, "tensor");
-    *tensor = make_handle(file->file.get(name)).release();
+    *tensor = make_handle(file->file.get(name), file->read_only.count(name) > 0).release();
   });
 }
 
@@ -197,7 +201,14 @@ ata_status ata_tensor_file_set(ata_tensor_file* file, const char* name,
     require_pointer(file, "file");
     require_pointer(name, "name");
     require_pointer(tensor, "tensor");
-    file->file.set(name, tensor->tensor);
+    // In this order what fails half-way leaves no read-only memory that seems writable.
+    if (tensor->read_only) {
+      file->read_only.insert(name);
+      file->file.set(name, tensor->tensor);
+    } else {
+      file->file.set(name, tensor->tensor);
+      file->read_only.erase(name);
+    }
   });
 }
 

@@ -132,6 +132,25 @@ TEST(CApiTensor, MemoryGoesBackOnceWhenNothingRefersToItAnyMore) {
   EXPECT_EQ(released, 2);
 }
 
+TEST(CApiTensor, ReadOnlyTensorsStaySoInAFile) {
+  float values[3] = {1, 2, 3};
+  ata_tensor_info info = describe(values, sizeof(values), ATA_F32, std::array<int64_t, 1>{3});
+  ata_tensor_file* file = nullptr;
+  ASSERT_EQ(ata_tensor_file_create(&file), ATA_OK);
+  for (const int32_t read_only : {1, 0, 1}) {
+    info.read_only = read_only;
+    ata_tensor* tensor = nullptr;
+    ASSERT_EQ(ata_tensor_wrap(&info, nullptr, nullptr, &tensor), ATA_OK) << ata_last_error();
+    ASSERT_EQ(ata_tensor_file_set(file, "a", tensor), ATA_OK);
+    ata_tensor_release(tensor);
+    ASSERT_EQ(ata_tensor_file_get(file, "a", &tensor), ATA_OK);
+    EXPECT_EQ(info_of(tensor).read_only, read_only);
+    EXPECT_EQ(info_of(tensor).data, values);
+    ata_tensor_release(tensor);
+  }
+  ata_tensor_file_release(file);
+}
+
 TEST(CApiTensor, FileKeepsTensorsAndMetadata) {
   const ata::Scratch scratch;
   const std::string path = scratch.path("tensors.safetensors");
