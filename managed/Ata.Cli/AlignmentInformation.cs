@@ -40,11 +40,13 @@ internal static class AlignmentInformation
     }
 
     /// <summary>Estimates it for the tokens that enter blocks of a model, each aligned by themselves.</summary>
-    public static IReadOnlyList<InformationJson> Of(BlockFeatures blocks, AlignmentOptions alignment, int components)
+    public static IReadOnlyList<InformationJson> Of(
+        BlockFeatures blocks, AlignmentOptions alignment, int components, CancellationToken cancellationToken)
     {
         var results = new List<InformationJson>();
         foreach ((int block, AtaTensor features) in blocks)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             using Trajectories trajectories = FrameAligner.Align(features, alignment);
             results.AddRange(Of($"block {block}", features, trajectories, components));
         }

@@ -10,8 +10,15 @@ internal sealed class BlockFeatures : IEnumerable<(int Block, AtaTensor Features
     public BlockFeatures(Model model, VideoClip clip, IReadOnlyList<int> blocks, CancellationToken cancellationToken)
     {
         ModelConfig config = model.Config;
-        int length = checked(config.Frames * config.Patches * config.Dim);
-        var values = new float[checked(blocks.Count * length)];
+        long all = (long)config.Frames * config.Patches * config.Dim * blocks.Count;
+        if (all > Array.MaxLength)
+        {
+            throw new NotSupportedException(
+                $"The features of {blocks.Count} blocks are {all} values, more than memory is asked for at once; choose one block.");
+        }
+
+        var values = new float[all];
+        int length = values.Length / blocks.Count;
         using Session session = model.CreateSession();
         session.Run(clip.Tensor, new SessionOutputs { FeatureBlocks = [.. blocks], Features = values }, cancellationToken);
         for (int i = 0; i < blocks.Count; ++i)

@@ -167,7 +167,7 @@ internal sealed class AlignVerb : Verb<AlignVerb.Arguments>
         }
 
         IReadOnlyList<InformationJson>? information = !arguments.Information ? null
-            : everyBlock ? AlignmentInformation.Of(blocks!, alignment, arguments.Components)
+            : everyBlock ? AlignmentInformation.Of(blocks!, alignment, arguments.Components, cancellationToken)
             : AlignmentInformation.Of(kind, looks ?? features, trajectories, arguments.Components);
         RequireSomethingDefined(information);
         Report(Summarize(arguments, alignment.Method, kind, clip, trajectories, grid, time, information), arguments.Json);
