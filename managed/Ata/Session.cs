@@ -193,8 +193,9 @@ public sealed unsafe class Session : IDisposable
     public AtaTensor GetFeatures(AtaTensor clips, int block, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(clips);
+        // What is no clip is refused by the library; room for it would be as large as its first extent.
         AtaTensor features = AtaTensor.Create<float>(
-            clips.Rank > 0 ? clips.Shape[0] : 0, Config.Frames, Config.Patches, Config.Dim);
+            clips.Rank == 5 ? clips.Shape[0] : 0, Config.Frames, Config.Patches, Config.Dim);
         try
         {
             Run(clips, new SessionOutputs { FeatureBlocks = [block], Features = features.AsSpan<float>() }, cancellationToken);

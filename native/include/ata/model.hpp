@@ -183,8 +183,8 @@ class Session {
   /// run() gives those of several blocks in one pass.
   Tensor features(const Tensor& clip, int32_t block, const Cancellation* cancellation = nullptr) {
     const int64_t grid = config_.image_size / config_.patch_size;
-    Tensor result = Tensor::zeros<float>(
-        {clip.rank() > 0 ? clip.shape()[0] : 0, config_.frames, grid * grid, config_.dim});
+    Tensor result =
+        Tensor::zeros<float>({batch_of(clip), config_.frames, grid * grid, config_.dim});
     auto outputs = defaults<ata_session_outputs>();
     outputs.feature_blocks = &block;
     outputs.feature_block_count = 1;
@@ -198,8 +198,11 @@ class Session {
 
  private:
   size_t logits_count(const Tensor& clip) const {
-    return clip.rank() > 0 ? static_cast<size_t>(clip.shape()[0] * config_.classes) : 0;
+    return static_cast<size_t>(batch_of(clip) * config_.classes);
   }
+
+  /// 0 for what is no clip, which the library refuses: room for it would be as large as its extent.
+  static int64_t batch_of(const Tensor& clip) { return clip.rank() == 5 ? clip.shape()[0] : 0; }
 
   detail::Handle<ata_session, ata_session_release> handle_;
   ata_model_config config_;

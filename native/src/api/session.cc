@@ -29,9 +29,9 @@ int64_t batch_of(const ata_session* session, const ata_tensor* clip) {
 
 void check_logits(const ata_session* session, const ata_tensor* clip, const float* logits,
                   size_t count) {
-  require_pointer(logits, "logits");
   const int64_t classes = session->session.model().config().classes;
   const int64_t batch = batch_of(session, clip);
+  require_pointer(logits, "logits");
   ata::require(count == static_cast<size_t>(batch * classes), "logits has room for ", count,
                " values; ", batch, " clips of ", classes, " classes need ", batch * classes);
 }

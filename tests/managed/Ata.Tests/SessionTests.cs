@@ -264,6 +264,8 @@ public sealed class SessionTests
         Assert.Equal(aligned.Positions.ToArray(), followed.Positions.ToArray());
         Assert.True(followed.Similarities.IsEmpty);
         Assert.Throws<ArgumentException>(() => session.GetFeatures(clips, 3));
+        using AtaTensor flat = AtaTensor.Create<float>(1 << 22);
+        Assert.Contains("[B, 3, 4, ", Assert.Throws<ArgumentException>(() => session.GetFeatures(flat, 0)).Message);
         Assert.Throws<ArgumentException>(() => session.GetTrajectories(2));
     }
 
