@@ -22,9 +22,9 @@
 
 #include "alignment/alignment.h"
 #include "base/random.h"
+#include "model/backbones/vit_config.h"
 #include "model/session.h"
 #include "model/temporal_block.h"
-#include "model/vit.h"
 #include "reference_product.h"
 
 extern char** environ;
@@ -89,16 +89,17 @@ Tensor moving_clip(const ModelConfig& config) {
 // Floating-point operations of one clip's products. `executed`: temporal_attn.proj and temporal_fc
 // as one, and the last block's patch rows only as far as its attention.
 double flop(const ModelConfig& config, bool executed) {
-  const double dim = config.dim, patches = static_cast<double>(config.patches());
+  const VitConfig& vit = vit_config(config);
+  const double dim = config.dim(), patches = static_cast<double>(config.patches());
   const double frames = config.frames, rows = patches * frames;
   const bool joint = config.temporal == ATA_TEMPORAL_JOINT;
   const bool temporal = has_temporal_step(config.temporal);
-  double block = 2 * (rows + 1) * dim * (4 * dim + 2.0 * static_cast<double>(config.hidden_dim()));
+  double block = 2 * (rows + 1) * dim * (4 * dim + 2.0 * static_cast<double>(vit.hidden_dim()));
   block +=
       joint ? 4 * (rows + 1) * (rows + 1) * dim : 4 * frames * (patches + 1) * (patches + 1) * dim;
   if (temporal) block += 2 * rows * dim * dim * (executed ? 4 : 5) + 4 * rows * frames * dim;
-  const double unread = 2 * rows * dim * (dim + 2.0 * static_cast<double>(config.hidden_dim()));
-  return config.depth * block + 2 * rows * dim * 3 * config.patch_size * config.patch_size -
+  const double unread = 2 * rows * dim * (dim + 2.0 * static_cast<double>(vit.hidden_dim()));
+  return config.depth() * block + 2 * rows * dim * 3 * vit.patch_size * vit.patch_size -
          (executed ? unread : 0.0);
 }
 
@@ -106,13 +107,13 @@ double align_seconds(Session& session, const Tensor& clip) {
   const ModelConfig& config = session.model().config();
   if (config.temporal != ATA_TEMPORAL_ATA) return 0;
   const ClipLayout shape = {1, config.frames, config.patches()};
-  const int64_t channels = config.dim;
+  const int64_t channels = config.dim();
   AlignmentWorkspace workspace;
   std::vector<double> duals(static_cast<size_t>(shape.pairs() * shape.patches));
   std::vector<int32_t> trajectories(static_cast<size_t>(config.frames * config.patches()));
   const AlignmentOptions options = alignment_options(config, session.model().precision());
   double total = 0;
-  for (int64_t block = 0; block < config.depth; ++block) {
+  for (int64_t block = 0; block < config.depth(); ++block) {
     const Tensor features = session.features(clip, block);
     const std::vector<double> initial = duals;
     double best = INFINITY;

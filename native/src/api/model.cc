@@ -153,7 +153,7 @@ ata_status ata_model_set_labels(ata_model* model, const char* const* labels,
 }
 
 size_t ata_model_parameter_count(const ata_model* model) noexcept {
-  return model ? model->model->parameter_names().size() : 0;
+  return model ? model->model->parameter_list().size() : 0;
 }
 
 int64_t ata_model_value_count(const ata_model* model) noexcept {
@@ -165,9 +165,9 @@ ata_status ata_model_get_parameter_name(const ata_model* model, size_t index,
   return guard([&] {
     require_pointer(model, "model");
     require_pointer(name, "name");
-    const auto& names = model->model->parameter_names();
-    ata::require(index < names.size(), "index is ", index, "; the model has ", names.size(),
+    const auto& list = model->model->parameter_list();
+    ata::require(index < list.size(), "index is ", index, "; the model has ", list.size(),
                  " parameters");
-    *name = names[index].c_str();
+    *name = list[index].name.c_str();
   });
 }

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "model/containers/element_types.h"
-#include "ops/cpu_device.h"
+#include "model/network.h"
 
 namespace ata {
 namespace {
@@ -25,21 +25,18 @@ Checkpoint::Checkpoint(const std::string& path) : file_(path) {
          path, " OUT.safetensors");
   }
   config_ = ModelConfig::from_json(*json, origin);
-  const ParameterGroups needed = ParameterGroups::needed_by(config_.temporal);
-  groups_.time = needed.time || file_.contains("time_embed");
-  groups_.temporal = needed.temporal || file_.contains("blocks.0.temporal_attn.qkv.weight");
-  groups_.norm_pre = file_.contains("norm_pre.weight");
   check_tensors();
 }
 
 void Checkpoint::check_tensors() const {
   std::unordered_set<std::string> known;
-  for (const ParameterInfo& info : list_parameters(config_, groups_)) {
+  const auto stored = [this](const std::string& name) { return contains(name); };
+  for (const ParameterInfo& info : list_parameters(config_, stored)) {
     known.insert(info.name);
     if (!file_.contains(info.name)) {
       fail(ATA_BAD_MODEL, "'", path(), "': tensor '", info.name,
            "' is missing, which the configuration (temporal '",
-           temporal_mode_name(config_.temporal), "', depth ", config_.depth, ") calls for");
+           temporal_mode_name(config_.temporal), "', depth ", config_.depth(), ") calls for");
     }
     const std::vector<int64_t>& dims = file_.dims(info.name);
     const auto expected = info.shape.dims();
@@ -61,16 +58,7 @@ Tensor Checkpoint::read(const std::string& name, const ModelConfig& target,
                         Resampling resampling) const {
   Tensor tensor = file_.get_f32(name);
   check_finite(tensor, name, concat("'", path(), "'"));
-  const Context context = make_context(cpu_device());
-  if (name == "pos_embed") {
-    return resample_positions(context, Variable(tensor), config_.grid(), config_.grid(),
-                              target.grid(), target.grid(), resampling)
-        .value();
-  }
-  if (name == "time_embed") {
-    return resample_times(context, Variable(tensor), target.frames).value();
-  }
-  return tensor;
+  return target.backbone->resample(name, tensor, config_, target, resampling);
 }
 
 void save_checkpoint(const std::string& path, const ModelConfig& config,

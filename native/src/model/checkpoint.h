@@ -21,11 +21,10 @@ class Checkpoint {
   const std::string& path() const { return file_.path(); }
   /// The configuration as stored.
   const ModelConfig& config() const { return config_; }
-  /// Which optional parameters the file holds.
-  const ParameterGroups& groups() const { return groups_; }
+  bool contains(const std::string& parameter) const { return file_.contains(parameter); }
 
-  /// Reads a parameter as f32; ATA_BAD_MODEL when it holds a NaN or an infinity. The embeddings
-  /// are resampled to the grid and frames of `target`.
+  /// Reads a parameter as f32; ATA_BAD_MODEL when it holds a NaN or an infinity. What
+  /// depends on image_size or frames is resampled to those of `target`.
   Tensor read(const std::string& name, const ModelConfig& target, Resampling resampling) const;
 
  private:
@@ -33,7 +32,6 @@ class Checkpoint {
 
   TensorFile file_;
   ModelConfig config_;
-  ParameterGroups groups_;
 };
 
 /// Writes a checkpoint atomically; the parameters are in the host's memory.

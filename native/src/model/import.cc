@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "model/backbones/vit_config.h"
 #include "model/importers/deduce_config.h"
 #include "model/importers/foreign_checkpoint.h"
 #include "ops/cpu_device.h"
@@ -39,7 +40,7 @@ class Importer {
 
   Tensor parameter(const ParameterInfo& info) const {
     if (info.name.starts_with("head.") && !deduced_.keeps_head) {
-      return initial_parameter(info, config_.dim, options_.seed);
+      return initial_parameter(info, options_.seed);
     }
     if (info.name == "pos_embed") return positions(info);
     if (info.name == "time_embed") return times(info);
@@ -47,8 +48,9 @@ class Importer {
       const std::string image = image_counterpart(info.name);
       // What the translation found complete lacks no more than biases that the network has not, and
       // the last layer of a temporal step.
-      return image.empty() || !names_.contains(image) ? Tensor::zeros(info.shape, DType::kF32)
-                                                      : parameter({image, info.shape});
+      return image.empty() || !names_.contains(image)
+                 ? Tensor::zeros(info.shape, DType::kF32)
+                 : parameter({.name = image, .shape = info.shape});
     }
     Tensor tensor = file_.read(info);
     fold_layer_scale(info, &tensor);
@@ -56,9 +58,13 @@ class Importer {
   }
 
   // What became of the file's weights.
-  void report(const ParameterGroups& groups, ImportNotes* notes) const {
+  void report(const std::vector<ParameterInfo>& parameters, ImportNotes* notes) const {
     const auto note = [&](ata_import_note_kind kind, const char* subject, const std::string& text) {
       notes->push_back({kind, subject, text});
+    };
+    const auto has = [&](const char* name) {
+      return std::any_of(parameters.begin(), parameters.end(),
+                         [&](const ParameterInfo& info) { return info.name == name; });
     };
     if (names_.contains("blocks.0.ls1.gamma")) {
       note(ATA_IMPORT_CONVERTED, "layer scales", "multiplied into the layers before them");
@@ -85,12 +91,13 @@ class Importer {
         note(ATA_IMPORT_CONVERTED, "time_embed",
              concat("interpolated by the nearest from ", stored, " frames to ", config_.frames));
       }
-    } else if (groups.time) {
+    } else if (has("time_embed")) {
       note(
           ATA_IMPORT_NEW, "time_embed",
           options_.random_times ? "random" : "zero, which leaves frames as the original sees them");
     }
-    if (groups.temporal && !names_.contains("blocks.0.temporal_attn.qkv.weight")) {
+    const char* const temporal = "blocks.0.temporal_attn.qkv.weight";
+    if (has(temporal) && !names_.contains(temporal)) {
       note(ATA_IMPORT_NEW, "attention over time",
            concat("for mode ", temporal_mode_name(config_.temporal),
                   "; a copy of that over space, of no effect until trained (temporal_fc is zero)"));
@@ -109,7 +116,7 @@ class Importer {
       if (!names_.contains(name)) continue;
       const int64_t rows = tensor->dim(0);
       const int64_t columns = tensor->count() / rows;
-      const Tensor gamma = file_.read({name, Shape{rows}});
+      const Tensor gamma = file_.read({.name = name, .shape = {rows}});
       for (int64_t i = 0; i < tensor->count(); ++i) {
         tensor->data<float>()[i] *= gamma.data<float>()[i / columns];
       }
@@ -124,14 +131,14 @@ class Importer {
   }
 
   Tensor positions(const ParameterInfo& info) const {
-    const int64_t dim = config_.dim;
+    const int64_t dim = config_.dim();
     const int64_t patches = int64_t{deduced_.grid} * deduced_.grid;
     Tensor stored = Tensor::zeros({1, patches + 1, dim}, DType::kF32);
     if (names_.lacks_class_position()) {
-      const Tensor read = file_.read({info.name, {1, patches, dim}});
+      const Tensor read = file_.read({.name = info.name, .shape = {1, patches, dim}});
       std::memcpy(stored.data<float>() + dim, read.raw(), read.bytes());
     } else {
-      stored = file_.read({info.name, {1, patches + 1, dim}});
+      stored = file_.read({.name = info.name, .shape = {1, patches + 1, dim}});
     }
     return resample_positions(make_context(cpu_device()), Variable(stored), deduced_.grid,
                               deduced_.grid, config_.grid(), config_.grid(),
@@ -141,11 +148,11 @@ class Importer {
 
   Tensor times(const ParameterInfo& info) const {
     if (!names_.contains("time_embed")) {
-      return options_.random_times ? initial_parameter(info, config_.dim, options_.seed)
+      return options_.random_times ? initial_parameter(info, options_.seed)
                                    : Tensor::zeros(info.shape, DType::kF32);
     }
-    const Variable stored(
-        file_.read({"time_embed", {1, file_.dims("time_embed")[0], config_.dim}}));
+    const Variable stored(file_.read(
+        {.name = "time_embed", .shape = {1, file_.dims("time_embed")[0], config_.dim()}}));
     return resample_times(make_context(cpu_device()), stored, config_.frames).value();
   }
 
@@ -233,16 +240,14 @@ ImportedModel import_checkpoint(const std::string& path, const ImportOptions& op
   ImportedModel result;
   const Deduced deduced = deduce_config(file, folder_of(path), options, &result.notes);
   const ModelConfig& config = deduced.config;
-  ParameterGroups groups = ParameterGroups::needed_by(config.temporal);
-  groups.time = groups.time || file.names().contains("time_embed");
-  groups.temporal = groups.temporal || file.names().contains("blocks.0.temporal_attn.qkv.weight");
-  groups.norm_pre = file.names().contains("norm_pre.weight");
+  const std::vector<ParameterInfo> list =
+      list_parameters(config, [&](const std::string& name) { return file.names().contains(name); });
   const Importer importer(file, deduced, options);
   ParameterSet parameters;
-  for (const ParameterInfo& info : list_parameters(config, groups)) {
+  for (const ParameterInfo& info : list) {
     parameters.add(info.name, importer.parameter(info));
   }
-  importer.report(groups, &result.notes);
+  importer.report(list, &result.notes);
   const ImportNotes& left_out = file.names().notes();
   result.notes.insert(result.notes.end(), left_out.begin(), left_out.end());
   for (const std::string& object : file.source().ignored()) {
@@ -251,7 +256,7 @@ ImportedModel import_checkpoint(const std::string& path, const ImportOptions& op
         {ATA_IMPORT_IGNORED, object.substr(0, colon),
          colon == object.size() ? "no tensor of the network" : object.substr(colon + 2)});
   }
-  result.model = std::make_shared<Model>(config, std::move(parameters));
+  result.model = std::make_shared<Model>(config, parameters);
   return result;
 }
 

@@ -13,35 +13,26 @@ namespace ata {
 namespace {
 
 // Reads a checkpoint tensor by tensor into the form that inference needs.
-class PackedSource : public ParameterSource {
+class PackingWalk : public ParameterWalk {
  public:
-  PackedSource(const Checkpoint& checkpoint, const ModelConfig& config, Resampling resampling,
-               Device& device, DType precision)
+  PackingWalk(const Checkpoint& checkpoint, const ModelConfig& config, Resampling resampling,
+              Device& device, DType precision)
       : checkpoint_(checkpoint),
         config_(config),
         resampling_(resampling),
         context_(make_context(device)),
         precision_(precision) {}
 
-  Variable tensor(const std::string& name) override {
-    return Variable(context_.upload(read(name)));
-  }
-
-  LinearWeights linear(const std::string& name) override {
-    return pack(read(name + ".weight"), read(name + ".bias"), precision_);
-  }
-
-  LinearWeights head(const std::string& name) override {
-    return pack(read(name + ".weight"), read(name + ".bias"), DType::kF32);
-  }
+  bool has(const std::string& name) const override { return checkpoint_.contains(name); }
+  bool keeps(const std::string&) const override { return false; }
 
   // W2 (W1 x + b1) + b2 = (W2 W1) x + (W2 b1 + b2)
-  void chain(const std::string& first, const std::string& second, LinearWeights* first_out,
-             LinearWeights*) override {
-    const Tensor w1 = read(first + ".weight");
-    const Tensor b1 = read(first + ".bias");
-    const Tensor w2 = read(second + ".weight");
-    Tensor bias = read(second + ".bias");
+  void linear_chain(const LinearLayer& first, const LinearLayer& second, LinearWeights* first_out,
+                    LinearWeights*) override {
+    const Tensor w1 = read(first.weight);
+    const Tensor b1 = read(first.bias);
+    const Tensor w2 = read(second.weight);
+    Tensor bias = read(second.bias);
     const int64_t out = w2.dim(0), inner = w2.dim(1), in = w1.dim(1);
     // On the host, where the weights are, and in more than f32 where that costs nothing.
     const Context host = make_context(cpu_device());
@@ -60,16 +51,26 @@ class PackedSource : public ParameterSource {
     *first_out = pack(product, bias, precision_);
   }
 
-  const std::vector<std::string>& names() const { return names_; }
-  int64_t value_count() const { return value_count_; }
-  void finish() const { context_.synchronize(); }
+  /// Waits until all is in the device's memory.
+  std::vector<ParameterInfo> finish() {
+    context_.synchronize();
+    return std::move(list_);
+  }
+
+ protected:
+  Variable take(const ParameterInfo& parameter) override {
+    return Variable(context_.upload(read(parameter)));
+  }
+
+  LinearWeights take(const LinearLayer& layer) override {
+    return pack(read(layer.weight), read(layer.bias),
+                layer.full_precision ? DType::kF32 : precision_);
+  }
 
  private:
-  Tensor read(const std::string& name) {
-    Tensor tensor = checkpoint_.read(name, config_, resampling_);
-    names_.push_back(name);
-    value_count_ += tensor.count();
-    return tensor;
+  Tensor read(const ParameterInfo& parameter) {
+    list_.push_back(parameter);
+    return checkpoint_.read(parameter.name, config_, resampling_);
   }
 
   LinearWeights pack(const Tensor& weight, const Tensor& bias, DType precision) const {
@@ -87,32 +88,18 @@ class PackedSource : public ParameterSource {
   Resampling resampling_;
   Context context_;
   DType precision_;
-  std::vector<std::string> names_;
-  int64_t value_count_ = 0;
+  std::vector<ParameterInfo> list_;
 };
 
-std::vector<std::string> names_of(const ParameterSet& parameters) {
-  std::vector<std::string> names;
-  for (size_t i = 0; i < parameters.count(); ++i) names.push_back(parameters.name(i));
-  return names;
-}
-
-int64_t value_count_of(const ParameterSet& parameters) {
-  int64_t count = 0;
-  for (size_t i = 0; i < parameters.count(); ++i) count += parameters.tensor(i).count();
-  return count;
-}
-
-void check_groups(const Checkpoint& checkpoint, const ModelConfig& config) {
-  const ParameterGroups needed = ParameterGroups::needed_by(config.temporal);
-  const char* missing = needed.temporal && !checkpoint.groups().temporal ? "temporal attention"
-                        : needed.time && !checkpoint.groups().time       ? "time embedding"
-                                                                         : nullptr;
-  if (missing == nullptr) return;
-  const char* mode = temporal_mode_name(config.temporal);
-  fail(ATA_UNSUPPORTED, "'", checkpoint.path(), "' has no ", missing, ", which mode '", mode,
-       "' needs (it was made for mode '", temporal_mode_name(checkpoint.config().temporal),
-       "'); add it with: ata import ", checkpoint.path(), " OUT.safetensors --temporal ", mode);
+// A checkpoint made for another mode may lack what this one reads.
+void check_mode(const Checkpoint& checkpoint, const ModelConfig& config) {
+  for (const ParameterInfo& needed : list_parameters(config)) {
+    if (checkpoint.contains(needed.name)) continue;
+    const char* mode = temporal_mode_name(config.temporal);
+    fail(ATA_UNSUPPORTED, "'", checkpoint.path(), "' has no '", needed.name, "', which mode '",
+         mode, "' needs (it was made for mode '", temporal_mode_name(checkpoint.config().temporal),
+         "'); add it with: ata import ", checkpoint.path(), " OUT.safetensors --temporal ", mode);
+  }
 }
 
 }  // namespace
@@ -156,7 +143,7 @@ std::shared_ptr<Model> Model::load(const std::string& path, const ModelOptions& 
   config.frames = options.frames.value_or(config.frames);
   config.image_size = options.image_size.value_or(config.image_size);
   config.validate(ATA_INVALID_ARGUMENT, concat("cannot load '", path, "' as asked"));
-  check_groups(checkpoint, config);
+  check_mode(checkpoint, config);
   model->precision_ = options.precision;
   model->device_ = options.device;
   model->trainable_ = options.trainable;
@@ -164,57 +151,62 @@ std::shared_ptr<Model> Model::load(const std::string& path, const ModelOptions& 
   const Resampling resampling =
       options.bicubic_positions ? Resampling::kBicubic : Resampling::kNearest;
   if (options.trainable) {
+    model->list_ =
+        list_parameters(config, [&](const std::string& name) { return checkpoint.contains(name); });
     const Context context = make_context(*options.device);
-    for (const ParameterInfo& info : list_parameters(config, checkpoint.groups())) {
+    for (const ParameterInfo& info : model->list_) {
       model->parameters_.add(info.name,
                              context.upload(checkpoint.read(info.name, config, resampling)));
     }
     context.synchronize();
-    model->names_ = names_of(model->parameters_);
-    model->value_count_ = value_count_of(model->parameters_);
-    VariableSource source(model->parameters_, /*requires_gradient=*/false);
-    model->weights_ = bind_weights(config, checkpoint.groups().norm_pre, source);
+    VariableWalk walk(model->parameters_, /*requires_gradient=*/false);
+    model->network_ = std::make_unique<Network>(config, walk);
   } else {
-    const DType precision = compute_type(options.precision);
-    PackedSource source(checkpoint, config, resampling, *options.device, precision);
-    model->weights_ = bind_weights(config, checkpoint.groups().norm_pre, source);
-    source.finish();
-    model->names_ = source.names();
-    model->value_count_ = source.value_count();
+    PackingWalk walk(checkpoint, config, resampling, *options.device,
+                     compute_type(options.precision));
+    model->network_ = std::make_unique<Network>(config, walk);
+    model->list_ = walk.finish();
   }
   return model;
 }
 
 std::shared_ptr<Model> Model::create(const ModelConfig& config, uint64_t seed, Device& device) {
   config.validate(ATA_INVALID_ARGUMENT, "model configuration");
-  const std::vector<ParameterInfo> list =
-      list_parameters(config, ParameterGroups::needed_by(config.temporal));
+  const std::vector<ParameterInfo> list = list_parameters(config);
   std::vector<Tensor> tensors(list.size());
   parallel_for_dynamic(static_cast<int64_t>(list.size()), [&](int64_t i, int) {
     const size_t index = static_cast<size_t>(i);
-    tensors[index] = initial_parameter(list[index], config.dim, seed);
+    tensors[index] = initial_parameter(list[index], seed);
   });
   ParameterSet parameters;
   for (size_t i = 0; i < list.size(); ++i) parameters.add(list[i].name, std::move(tensors[i]));
-  return std::make_shared<Model>(config, std::move(parameters), device);
+  return std::make_shared<Model>(config, parameters, device);
 }
 
-Model::Model(ModelConfig config, ParameterSet parameters, Device& device)
+Model::Model(ModelConfig config, const ParameterSet& parameters, Device& device)
     : config_(std::move(config)),
       device_(&device),
       trainable_(true),
-      names_(names_of(parameters)),
-      value_count_(value_count_of(parameters)),
-      parameters_(std::move(parameters)) {
+      list_(list_parameters(config_,
+                            [&](const std::string& name) { return parameters.contains(name); })) {
   const Context context = make_context(device);
-  for (size_t i = 0; i < parameters_.count(); ++i) {
-    if (parameters_.tensor(i).device() == nullptr) {
-      parameters_.tensor(i) = context.upload(parameters_.tensor(i));
-    }
+  for (const ParameterInfo& info : list_) {
+    const Tensor& tensor = parameters.tensor(info.name);
+    parameters_.add(info.name, tensor.device() == nullptr ? context.upload(tensor) : tensor);
+  }
+  if (parameters_.count() != parameters.count()) {
+    fail(ATA_INTERNAL, "there are ", parameters.count(), " weights for a model of ",
+         parameters_.count());
   }
   context.synchronize();
-  VariableSource source(parameters_, /*requires_gradient=*/false);
-  weights_ = bind_weights(config_, parameters_.contains("norm_pre.weight"), source);
+  VariableWalk walk(parameters_, /*requires_gradient=*/false);
+  network_ = std::make_unique<Network>(config_, walk);
+}
+
+int64_t Model::value_count() const {
+  int64_t count = 0;
+  for (const ParameterInfo& info : list_) count += info.shape.count();
+  return count;
 }
 
 const ParameterSet& Model::parameters() const {

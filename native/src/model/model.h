@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "model/config.h"
+#include "model/network.h"
 #include "model/parameters.h"
-#include "model/vit.h"
 #include "ops/cpu_device.h"
 
 namespace ata {
@@ -53,21 +53,21 @@ class Model {
 
   /// A trainable model of these weights, which must be those of the configuration; in the host's
   /// memory, or the device's.
-  Model(ModelConfig config, ParameterSet parameters, Device& device = cpu_device());
+  Model(ModelConfig config, const ParameterSet& parameters, Device& device = cpu_device());
 
   const ModelConfig& config() const { return config_; }
   ata_precision precision() const { return precision_; }
   Device& device() const { return *device_; }
   bool trainable() const { return trainable_; }
 
-  /// Names of the parameters that are in memory.
-  const std::vector<std::string>& parameter_names() const { return names_; }
+  /// The parameters that are in memory, in the order of the forward pass.
+  const std::vector<ParameterInfo>& parameter_list() const { return list_; }
   /// How many values they hold together.
-  int64_t value_count() const { return value_count_; }
+  int64_t value_count() const;
   /// The weights of a trainable model, in the device's memory; ATA_UNSUPPORTED for another.
   const ParameterSet& parameters() const;
-  /// The weights as inference reads them.
-  const VitWeights& weights() const { return weights_; }
+  /// The layers, with the weights as inference reads them.
+  const Network& network() const { return *network_; }
 
   /// As many as there are classes; none removes them. Not while sessions use the model.
   void set_labels(std::vector<std::string> labels);
@@ -82,10 +82,9 @@ class Model {
   ata_precision precision_ = ATA_PRECISION_F32;
   Device* device_ = nullptr;
   bool trainable_ = false;
-  std::vector<std::string> names_;
-  int64_t value_count_ = 0;
+  std::vector<ParameterInfo> list_;
   ParameterSet parameters_;
-  VitWeights weights_;
+  std::unique_ptr<const Network> network_;
 };
 
 }  // namespace ata

@@ -43,7 +43,7 @@ Context Session::make_context(const Tensor& clip, Tape* tape, const std::atomic<
 Session::Outputs Session::run(const Tensor& clip, const Request& request,
                               const std::atomic<bool>* cancelled) {
   const ModelConfig& config = model_->config();
-  const int64_t depth = config.depth;
+  const int64_t depth = config.depth();
   const bool classify = request.logits || request.class_token;
   // The block before which the pass ends.
   int64_t end = classify ? depth : 0;
@@ -64,7 +64,7 @@ Session::Outputs Session::run(const Tensor& clip, const Request& request,
   check_clip(config, clip);
 
   const Context context = make_context(clip, nullptr, cancelled);
-  VitForward pass(context, model_->weights(), config, model_->precision(), alignment_);
+  Forward pass(context, model_->network(), config, model_->precision(), alignment_);
   Outputs outputs;
   std::vector<Tensor> features(wanted.size());
   Variable tokens = pass.embed(Variable(context.upload(clip)));
@@ -72,7 +72,7 @@ Session::Outputs Session::run(const Tensor& clip, const Request& request,
     if (wanted[static_cast<size_t>(block)]) {
       features[static_cast<size_t>(block)] =
           context.download(pass.patch_rows(tokens).value())
-              .reshape({clip.dim(0), config.frames, config.patches(), config.dim});
+              .reshape({clip.dim(0), config.frames, config.patches(), config.dim()});
     }
     if (block == end) break;
     if (classify && block == depth - 1) {
@@ -86,7 +86,7 @@ Session::Outputs Session::run(const Tensor& clip, const Request& request,
       tokens = pass.block(tokens, block);
     }
   }
-  if (followed == end) pass.follow(tokens, end);
+  if (followed == end) pass.align(tokens, end);
   context.check_status("forward");
 
   trajectories_ = pass.trajectories();
@@ -114,12 +114,11 @@ Session::Loss Session::gradients(const Tensor& clip, const Tensor& labels,
           "labels must be i64 [", clip.dim(0), "], one for each clip");
   check_classes(labels, model_->config().classes);
   parameters_.clear();
-  VariableSource source(parameters, /*requires_gradient=*/true);
-  const VitWeights weights =
-      bind_weights(model_->config(), parameters.contains("norm_pre.weight"), source);
+  VariableWalk walk(parameters, /*requires_gradient=*/true);
+  const Network network(model_->config(), walk);
   Tape tape;
   const Context context = make_context(clip, &tape, cancelled);
-  VitForward run(context, weights, model_->config(), model_->precision(), alignment_);
+  Forward run(context, network, model_->config(), model_->precision(), alignment_);
   const Variable logits = run.logits(Variable(context.upload(clip)));
   const Variable loss = softmax_cross_entropy(context, logits, context.upload(labels));
   context.check_cancelled();
@@ -130,7 +129,7 @@ Session::Loss Session::gradients(const Tensor& clip, const Tensor& labels,
   check_results(all_finite(result.logits), "logits");
   check_results(std::isfinite(result.loss), "a loss");
   trajectories_ = run.trajectories();
-  parameters_ = source.variables();
+  parameters_ = walk.variables();
   return result;
 }
 
@@ -147,7 +146,7 @@ Tensor Session::gradient(const std::string& name) const {
 }
 
 void Session::require_features(int64_t block) const {
-  const int64_t depth = model_->config().depth;
+  const int64_t depth = model_->config().depth();
   require(block >= 0 && block <= depth, "block is ", block, "; it must be 0 to ", depth);
 }
 
@@ -160,8 +159,8 @@ void Session::require_trajectories(int64_t block) const {
   if (config.alignment == ATA_ALIGNMENT_SOFT) {
     fail(ATA_UNSUPPORTED, "alignment 'soft' has no trajectories");
   }
-  require(block >= 0 && block < config.depth, "block is ", block, "; it must be 0 to ",
-          config.depth - 1);
+  require(block >= 0 && block < config.depth(), "block is ", block, "; it must be 0 to ",
+          config.depth() - 1);
 }
 
 Tensor Session::trajectories(int64_t block) const {

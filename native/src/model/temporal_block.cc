@@ -4,9 +4,13 @@
 
 #include "base/error.h"
 #include "model/precision.h"
+#include "model/temporal_stage.h"
 
 namespace ata {
 namespace {
+
+// Width of an attention head where nobody says how many there are.
+constexpr int64_t kHeadDim = 64;
 
 bool is_map(const Shape& shape) {
   return shape.rank() == 5;
@@ -83,53 +87,41 @@ TemporalBlock::TemporalBlock(const TemporalBlockOptions& options)
   const bool has_grid = alignment.grid_height > 0 && alignment.grid_width > 0;
   validate(alignment, has_grid ? int64_t{alignment.grid_height} * alignment.grid_width : 1);
   options_.alignment.product = similarity_product(options_.precision);
-  for (const ParameterInfo& info : list_temporal_parameters("", options_.channels)) {
-    parameters_.add(info.name,
-                    context().upload(initial_parameter(info, options_.channels, options_.seed)));
+  ListWalk walk;
+  declare_temporal_weights(walk, "", options_.channels);
+  for (const ParameterInfo& info : std::move(walk).list()) {
+    parameters_.add(info.name, context().upload(initial_parameter(info, options_.seed)));
   }
-}
-
-TemporalStep TemporalBlock::make_step(const Tensor& features) const {
-  const int64_t channels = channels_of(features.shape());
-  require(channels == options_.channels, "the features ", features.shape().to_string(), " have ",
-          channels, " channels; the block was made for ", options_.channels);
-  return {.layout = layout_of(features.shape()),
-          .heads = static_cast<int>(options_.heads),
-          .compute = compute_type(options_.precision),
-          .soft = options_.alignment.method == AlignmentMethod::kSoft,
-          .temperature = options_.alignment.temperature};
 }
 
 Tensor TemporalBlock::forward(const Tensor& features, bool for_backward) {
   check_features(features, "features");
-  TemporalStep step = make_step(features);
-  AlignmentOptions alignment = options_.alignment;
-  if (is_map(features.shape())) {
-    alignment.grid_height = static_cast<int>(features.dim(3));
-    alignment.grid_width = static_cast<int>(features.dim(4));
-  }
-  validate(alignment, step.layout.patches);
-  begin(features);
-  const Context pass = context(for_backward ? &tape_ : nullptr);
-  const Variable rows(to_rows(pass, features), for_backward);
-  if (!step.soft) step.trajectories = align(pass, rows.value(), step.layout, alignment, alignment_);
-  return finish(pass, rows, step);
+  return run(features, Tensor(), for_backward);
 }
 
 Tensor TemporalBlock::forward_along(const Tensor& features, const Tensor& trajectories,
                                     bool for_backward) {
   check_features(features, "features");
-  TemporalStep step = make_step(features);
-  step.soft = false;
-  check_trajectories(trajectories, step.layout);
-  // Of a copy, since the caller may change his before backward().
-  step.trajectories = trajectories_along(context(), trajectories.clone());
-  begin(features);
-  const Context pass = context(for_backward ? &tape_ : nullptr);
-  return finish(pass, Variable(to_rows(pass, features), for_backward), step);
+  check_trajectories(trajectories, layout_of(features.shape()));
+  return run(features, trajectories, for_backward);
 }
 
-void TemporalBlock::begin(const Tensor& features) {
+Tensor TemporalBlock::run(const Tensor& features, const Tensor& trajectories, bool for_backward) {
+  const ClipLayout layout = layout_of(features.shape());
+  const int64_t channels = channels_of(features.shape());
+  require(channels == options_.channels, "the features ", features.shape().to_string(), " have ",
+          channels, " channels; the block was made for ", options_.channels);
+  TemporalStageOptions options = {.alignment = options_.alignment,
+                                  .compute = compute_type(options_.precision)};
+  if (is_map(features.shape())) {
+    options.alignment.grid_height = static_cast<int>(features.dim(3));
+    options.alignment.grid_width = static_cast<int>(features.dim(4));
+  }
+  validate(options.alignment, layout.patches);
+  std::optional<Trajectories> given;
+  // Of a copy, since the caller may change his before backward().
+  if (trajectories) given = trajectories_along(context(), trajectories.clone());
+
   tape_.clear();
   input_ = output_ = Variable();
   variables_.clear();
@@ -139,20 +131,23 @@ void TemporalBlock::begin(const Tensor& features) {
     stream_->allocator = make_workspace(options_.device->memory());
   }
   shape_ = features.shape();
-}
 
-Tensor TemporalBlock::finish(const Context& pass, const Variable& rows, const TemporalStep& step) {
-  const bool for_backward = pass.tape != nullptr;
-  VariableSource source(parameters_, for_backward);
-  const TemporalWeights weights = bind_temporal_weights("", source);
-  const Variable result = run_temporal_step(pass, rows, weights, step);
+  const Context pass = context(for_backward ? &tape_ : nullptr);
+  const Variable rows(to_rows(pass, features), for_backward);
+  TemporalStage stage(options, alignment_);
+  if (given) stage.follow(*given);
+  VariableWalk walk(parameters_, for_backward);
+  const TemporalWeights weights = declare_temporal_weights(walk, "", options_.channels);
+  const Variable result =
+      stage.run(pass, TrainingPass(), rows, layout,
+                {.weights = weights, .heads = static_cast<int>(options_.heads)});
   Tensor output = from_rows(pass, result.value(), shape_);
   pass.check_status("forward");
-  if (!step.soft) trajectories_ = step.trajectories;
+  if (!stage.trajectories().empty()) trajectories_ = stage.trajectories().front();
   if (for_backward) {
     input_ = rows;
     output_ = result;
-    variables_ = source.variables();
+    variables_ = walk.variables();
   }
   return output;
 }

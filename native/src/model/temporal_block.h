@@ -39,7 +39,7 @@ class TemporalBlock {
   /// The features after attention over time, a new tensor. With `for_backward` what backward()
   /// needs is kept until then.
   Tensor forward(const Tensor& features, bool for_backward);
-  /// The same along trajectories i32 `[B, T, N]` that are given, each of any patch of its frame.
+  /// The same along trajectories i32 `[B, T, N]` that are given; several may meet in a patch.
   Tensor forward_along(const Tensor& features, const Tensor& trajectories, bool for_backward);
   /// The gradient of the features of the last forward(for_backward), given that of its result;
   /// gradient() then has those of the parameters. Once for each forward.
@@ -55,10 +55,8 @@ class TemporalBlock {
 
  private:
   Context context(Tape* tape = nullptr) const { return {.stream = stream_, .tape = tape}; }
-  TemporalStep make_step(const Tensor& features) const;
-  /// Forgets the last forward, and makes ready for features of that shape.
-  void begin(const Tensor& features);
-  Tensor finish(const Context& pass, const Variable& rows, const TemporalStep& step);
+  /// `trajectories`: those to follow, or empty.
+  Tensor run(const Tensor& features, const Tensor& trajectories, bool for_backward);
 
   TemporalBlockOptions options_;
   ParameterSet parameters_;

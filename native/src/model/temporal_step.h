@@ -2,7 +2,9 @@
 #define ATA_MODEL_TEMPORAL_STEP_H_
 
 #include <cstdint>
+#include <string>
 
+#include "model/parameter_walk.h"
 #include "model/training_pass.h"
 #include "ops/alignment.h"
 #include "ops/context.h"
@@ -21,6 +23,11 @@ struct TemporalWeights {
   /// them, so that inference needs one.
   LinearWeights fc;
 };
+
+/// Declares the parameters of a temporal step over tokens of width `dim`; names begin with
+/// `prefix`, "blocks.3." or so.
+TemporalWeights declare_temporal_weights(ParameterWalk& walk, const std::string& prefix,
+                                         int64_t dim);
 
 /// What a temporal step runs over, and along which paths.
 struct TemporalStep {

@@ -12,12 +12,12 @@ uint64_t TrainingPass::stream(int64_t block, DrawSite site) const {
   return batch << 24 | static_cast<uint64_t>(block) << 4 | static_cast<uint64_t>(site);
 }
 
-Tensor TrainingPass::branch_scale(const Context& context, int64_t block, int64_t depth,
-                                  DrawSite site, int64_t samples, int64_t patch_rows,
-                                  int64_t class_rows, const Tensor& scale) const {
+Tensor TrainingPass::drop_path(const Context& context, int64_t block, int64_t depth, DrawSite site,
+                               int64_t samples, int64_t patch_rows, int64_t class_rows,
+                               const Tensor& scale) const {
   const float position =
       depth > 1 ? static_cast<float>(block) / static_cast<float>(depth - 1) : 1.0f;
-  const float probability = stochastic_depth * position;
+  const float probability = drop_path_rate * position;
   if (probability == 0.0f) return scale;
   Tensor rows({patch_rows + class_rows}, DType::kF32);
   float* patches = rows.data<float>();
@@ -35,11 +35,27 @@ Tensor TrainingPass::branch_scale(const Context& context, int64_t block, int64_t
   return product.reshape(rows.shape());
 }
 
-Variable TrainingPass::thinned(const Context& context, const Variable& x, int64_t block,
+Variable TrainingPass::dropout(const Context& context, const Variable& x, int64_t block,
                                DrawSite site) const {
-  if (dropout == 0.0f) return x;
+  if (dropout_rate == 0.0f) return x;
   return ata::dropout(context, x,
-                      {.probability = dropout, .seed = seed, .stream = stream(block, site)});
+                      {.probability = dropout_rate, .seed = seed, .stream = stream(block, site)});
+}
+
+Variable add_branch(const Context& context, const TrainingPass& training, const Variable& x,
+                    const LinearWeights& weights, const ResidualBranch& branch) {
+  if (training.dropout_rate == 0.0f) {
+    return linear(context, x, weights,
+                  {.residual = branch.residual,
+                   .row_scale = branch.row_scale,
+                   .known_result = branch.known_result});
+  }
+  return dropout(context, linear(context, x, weights),
+                 {.probability = training.dropout_rate,
+                  .seed = training.seed,
+                  .stream = training.stream(branch.block, branch.site),
+                  .residual = branch.residual,
+                  .row_scale = branch.row_scale});
 }
 
 }  // namespace ata

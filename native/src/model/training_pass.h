@@ -3,13 +3,12 @@
 
 #include <cstdint>
 
-#include "ops/context.h"
-#include "tensor/tensor.h"
+#include "ops/linear.h"
 
 namespace ata {
 
-/// Where a forward pass draws random numbers: the residual branches that stochastic depth drops,
-/// and the tensors that dropout thins.
+/// Where a forward pass draws random numbers: the residual branches that drop path drops, and the
+/// tensors that dropout thins.
 enum class DrawSite : uint64_t {
   kTemporalBranch,
   kSpatialBranch,
@@ -26,10 +25,10 @@ struct TrainingPass {
   /// Probability in [0, 1) of dropping a residual branch of a sample in the last block; it grows
   /// linearly from 0 in the first (Huang et al., "Deep networks with stochastic depth", 2016). The
   /// only block of a model is the last.
-  float stochastic_depth = 0.0f;
+  float drop_path_rate = 0.0f;
   /// Probability in [0, 1) of dropping an element after attention projections, in the MLP and
   /// before the head.
-  float dropout = 0.0f;
+  float dropout_rate = 0.0f;
   uint64_t seed = 0;
   /// Number of the batch. What is drawn depends on seed, batch, block and site alone, so that a
   /// block that runs again, and a run that was resumed, draw the same.
@@ -45,13 +44,29 @@ struct TrainingPass {
   /// dropped sample, 1 / (1 - probability) for those of the others, times `scale` where that is
   /// given. `scale` itself (which may be empty: 1) when the block drops nothing. `samples` divides
   /// both row counts; a sample's rows follow one another.
-  Tensor branch_scale(const Context& context, int64_t block, int64_t depth, DrawSite site,
-                      int64_t samples, int64_t patch_rows, int64_t class_rows,
-                      const Tensor& scale = {}) const;
+  Tensor drop_path(const Context& context, int64_t block, int64_t depth, DrawSite site,
+                   int64_t samples, int64_t patch_rows, int64_t class_rows,
+                   const Tensor& scale = {}) const;
 
   /// dropout(x), or x when nothing is dropped.
-  Variable thinned(const Context& context, const Variable& x, int64_t block, DrawSite site) const;
+  Variable dropout(const Context& context, const Variable& x, int64_t block, DrawSite site) const;
 };
+
+/// The end of a residual branch.
+struct ResidualBranch {
+  Variable residual;
+  /// Of drop path; or empty: 1.
+  Tensor row_scale = {};
+  int64_t block = 0;
+  /// Of the dropout.
+  DrawSite site = DrawSite::kMlpOutput;
+  /// What the whole gave when it ran before, or empty.
+  Tensor known_result = {};
+};
+
+/// residual + row_scale * dropout(linear(x)).
+Variable add_branch(const Context& context, const TrainingPass& training, const Variable& x,
+                    const LinearWeights& weights, const ResidualBranch& branch);
 
 }  // namespace ata
 

@@ -18,15 +18,15 @@ namespace {
 std::vector<TrainedParameter> trained_parameters(const Model& model, const TrainOptions& options) {
   options.validate();
   const ParameterSet& parameters = model.parameters();
-  const std::vector<std::string>& names = model.parameter_names();
-  const auto groups = group_parameters(names, model.config().depth, options);
+  const std::vector<ParameterInfo>& list = model.parameter_list();
+  const auto groups = group_parameters(list, options);
   std::vector<TrainedParameter> trained;
-  for (size_t i = 0; i < names.size(); ++i) {
+  for (size_t i = 0; i < list.size(); ++i) {
     if (groups[i].frozen) continue;
     TrainedParameter parameter;
-    parameter.name = names[i];
+    parameter.name = list[i].name;
     parameter.group = groups[i];
-    parameter.weights = parameters.tensor(names[i]);
+    parameter.weights = parameters.tensor(list[i].name);
     trained.push_back(std::move(parameter));
   }
   return trained;
@@ -42,13 +42,12 @@ Trainer::Trainer(std::shared_ptr<Model> model, const TrainOptions& options)
       optimizer_(options, trained_parameters(*model_, options), memory_) {
   std::unordered_set<std::string> trained;
   for (const TrainedParameter& parameter : optimizer_.parameters()) trained.insert(parameter.name);
-  VariableSource source(model_->parameters(),
-                        [&](const std::string& name) { return trained.count(name) != 0; });
-  weights_ =
-      bind_weights(model_->config(), model_->parameters().contains("norm_pre.weight"), source);
+  VariableWalk walk(model_->parameters(),
+                    [&](const std::string& name) { return trained.count(name) != 0; });
+  network_ = std::make_unique<Network>(model_->config(), walk);
   for (const TrainedParameter& parameter : optimizer_.parameters()) {
-    const auto found = source.variables().find(parameter.name);
-    variables_.push_back(found == source.variables().end() ? Variable() : found->second);
+    const auto found = walk.variables().find(parameter.name);
+    variables_.push_back(found == walk.variables().end() ? Variable() : found->second);
   }
   // Slices begin where vectors and caches like it.
   constexpr int64_t kAlignment = 16;
@@ -103,12 +102,12 @@ Trainer::Batch Trainer::run(const Tensor& clips, const Tensor& targets, Tensor& 
   }
   Tape tape;
   const Context context = {.stream = stream_, .tape = &tape, .cancelled = cancelled};
-  VitForward forward(context, weights_, model_->config(), options_.precision, alignment_,
-                     {.stochastic_depth = options_.stochastic_depth,
-                      .dropout = options_.dropout,
-                      .seed = options_.seed,
-                      .batch = batch_count_,
-                      .recompute = options_.recompute});
+  Forward forward(context, *network_, model_->config(), options_.precision, alignment_,
+                  {.drop_path_rate = options_.stochastic_depth,
+                   .dropout_rate = options_.dropout,
+                   .seed = options_.seed,
+                   .batch = batch_count_,
+                   .recompute = options_.recompute});
   Batch batch;
   try {
     const Variable logits = forward.logits(Variable(context.upload(clips)));
@@ -182,7 +181,7 @@ std::shared_ptr<Model> Trainer::averaged_model() const {
     if (is_trained) ++next;
   }
   memory_.synchronize();
-  return std::make_shared<Model>(model_->config(), std::move(averaged), model_->device());
+  return std::make_shared<Model>(model_->config(), averaged, model_->device());
 }
 
 Tensor Trainer::slice_of(const Tensor& flat, size_t i) const {

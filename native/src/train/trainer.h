@@ -76,7 +76,7 @@ class Trainer {
   Optimizer optimizer_;
   /// The weights as this trainer differentiates them, and the trained ones of them by the
   /// optimizer's order; undefined for parameters that the mode does not read.
-  VitWeights weights_;
+  std::unique_ptr<const Network> network_;
   std::vector<Variable> variables_;
   /// Where each variable's slice of a flat gradient begins; the last is the gradient's length.
   std::vector<int64_t> offsets_;

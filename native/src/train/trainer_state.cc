@@ -48,12 +48,12 @@ Integer count_of(const TensorFile& file, const char* key) {
 // Throws naming the first field in which the JSON objects `saved` and `current` differ.
 void require_equal(const TensorFile& file, const char* key, const std::string& current) {
   const std::string& saved = metadata(file, key);
-  if (saved == current) return;
   const auto before = nlohmann::json::parse(saved, nullptr, /*allow_exceptions=*/false);
   if (!before.is_object()) {
     fail(ATA_BAD_MODEL, "'", file.path(), "': metadata '", key, "' is not a JSON object");
   }
   const auto now = nlohmann::json::parse(current);
+  if (before == now) return;
   for (const auto& [field, value] : now.items()) {
     const auto found = before.find(field);
     const std::string old = found == before.end() ? "absent" : found->dump();

@@ -33,12 +33,12 @@ std::string rejection(const std::string& json) {
 TEST(ConfigTest, ReadsTheSpecificationsExample) {
   const ModelConfig config = ModelConfig::from_json(kExample, "x");
   EXPECT_EQ(config.image_size, 224);
-  EXPECT_EQ(config.patch_size, 16);
-  EXPECT_EQ(config.dim, 768);
-  EXPECT_EQ(config.depth, 12);
-  EXPECT_EQ(config.heads, 12);
-  EXPECT_EQ(config.mlp_ratio, 4.0f);
-  EXPECT_EQ(config.hidden_dim(), 3072);
+  EXPECT_EQ(vit_config(config).patch_size, 16);
+  EXPECT_EQ(config.dim(), 768);
+  EXPECT_EQ(config.depth(), 12);
+  EXPECT_EQ(vit_config(config).heads, 12);
+  EXPECT_EQ(vit_config(config).mlp_ratio, 4.0f);
+  EXPECT_EQ(vit_config(config).hidden_dim(), 3072);
   EXPECT_EQ(config.patches(), 196);
   EXPECT_EQ(config.frames, 8);
   EXPECT_EQ(config.classes, 400);
@@ -46,8 +46,8 @@ TEST(ConfigTest, ReadsTheSpecificationsExample) {
   EXPECT_EQ(config.alignment, ATA_ALIGNMENT_EXACT);
   EXPECT_TRUE(config.labels.empty());
   // Of files that were written before there was a choice.
-  EXPECT_EQ(config.activation, ATA_ACTIVATION_GELU);
-  EXPECT_EQ(config.norm_eps, 1e-6f);
+  EXPECT_EQ(vit_config(config).activation, ATA_ACTIVATION_GELU);
+  EXPECT_EQ(vit_config(config).norm_eps, 1e-6f);
 }
 
 TEST(ConfigTest, UnusualArithmeticIsWrittenAndRead) {
@@ -55,11 +55,13 @@ TEST(ConfigTest, UnusualArithmeticIsWrittenAndRead) {
   EXPECT_EQ(ModelConfig().to_json().find("norm_eps"), std::string::npos);
   for (const ata_activation activation : {ATA_ACTIVATION_QUICK_GELU, ATA_ACTIVATION_GELU_TANH}) {
     ModelConfig config;
-    config.activation = activation;
-    config.norm_eps = 1e-12f;
+    change_vit(config, [&](VitConfig& vit) {
+      vit.activation = activation;
+      vit.norm_eps = 1e-12f;
+    });
     const ModelConfig read = ModelConfig::from_json(config.to_json(), "x");
-    EXPECT_EQ(read.activation, activation);
-    EXPECT_EQ(read.norm_eps, 1e-12f);
+    EXPECT_EQ(vit_config(read).activation, activation);
+    EXPECT_EQ(vit_config(read).norm_eps, 1e-12f);
     EXPECT_EQ(ModelConfig::from_c(config.to_c()).to_json(), config.to_json());
   }
   const std::string frames = R"("frames":8)";
@@ -77,7 +79,7 @@ TEST(ConfigTest, JsonRoundTrip) {
   config.std[2] = 0.3f;
   config.temporal = ATA_TEMPORAL_SPACE_ONLY;
   config.alignment = ATA_ALIGNMENT_SINKHORN;
-  config.mlp_ratio = 2.5f;
+  change_vit(config, [](VitConfig& vit) { vit.mlp_ratio = 2.5f; });
   const std::string json = config.to_json();
   const ModelConfig read = ModelConfig::from_json(json, "x");
   EXPECT_EQ(read.to_json(), json);
@@ -86,17 +88,18 @@ TEST(ConfigTest, JsonRoundTrip) {
   EXPECT_EQ(read.std[2], 0.3f);
   EXPECT_EQ(read.temporal, ATA_TEMPORAL_SPACE_ONLY);
   EXPECT_EQ(read.alignment, ATA_ALIGNMENT_SINKHORN);
-  EXPECT_EQ(read.mlp_ratio, 2.5f);
+  EXPECT_EQ(vit_config(read).mlp_ratio, 2.5f);
   EXPECT_EQ(json.find("0.4499"), std::string::npos) << "floats are written in their short form";
 }
 
 TEST(ConfigTest, NamedArchitectures) {
   const ModelConfig large = ModelConfig::named("vit-large");
-  EXPECT_EQ(large.dim, 1024);
-  EXPECT_EQ(large.depth, 24);
-  EXPECT_EQ(large.heads, 16);
+  EXPECT_EQ(large.dim(), 1024);
+  EXPECT_EQ(large.depth(), 24);
+  EXPECT_EQ(vit_config(large).heads, 16);
   for (const char* name : {"vit-tiny", "vit-small", "vit-base"}) {
-    EXPECT_EQ(ModelConfig::named(name).dim / ModelConfig::named(name).heads, 64) << name;
+    EXPECT_EQ(ModelConfig::named(name).dim() / vit_config(ModelConfig::named(name)).heads, 64)
+        << name;
   }
   EXPECT_EQ(error_of(ATA_INVALID_ARGUMENT, [] { ModelConfig::named("resnet"); }),
             "architecture is 'resnet'; valid are 'vit-tiny', 'vit-small', 'vit-base' and "

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "model/backbones/vit_config.h"
 #include "model/checkpoint.h"
 #include "model/model.h"
 #include "model/safetensors.h"
@@ -62,6 +63,18 @@ inline std::shared_ptr<Model> load_model(const std::string& path, ModelOptions o
 }
 inline std::shared_ptr<Model> create_model(const ModelConfig& config, uint64_t seed) {
   return Model::create(config, seed, test_device());
+}
+/// Changes the vision transformer of a configuration.
+template <typename Change>
+void change_vit(ModelConfig& config, const Change& change) {
+  VitConfig vit = vit_config(config);
+  change(vit);
+  set_backbone(config, vit);
+}
+inline std::vector<std::string> parameter_names(const Model& model) {
+  std::vector<std::string> names;
+  for (const ParameterInfo& info : model.parameter_list()) names.push_back(info.name);
+  return names;
 }
 /// A parameter's values, in the host's memory.
 inline Tensor weight_of(const Model& model, const std::string& name) {

@@ -154,8 +154,8 @@ TEST_P(ImportReferenceTest, ComputesWhatTheOriginalComputed) {
       import_checkpoint(data(reference.folder + file), options_of(reference));
   const ModelConfig& config = imported.model->config();
   EXPECT_EQ(config.temporal, reference.temporal);
-  EXPECT_EQ(config.heads, 2);
-  EXPECT_EQ(config.depth, 2);
+  EXPECT_EQ(vit_config(config).heads, 2);
+  EXPECT_EQ(config.depth(), 2);
   EXPECT_NEAR(config.mean[0], reference.mean, 1e-6);
 
   const bool is_video = config.frames > 1;

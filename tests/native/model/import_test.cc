@@ -165,9 +165,9 @@ TEST_F(ImportTest, TimmImageModelIsUnchangedInEveryMode) {
     options_.temporal = mode;
     const auto model = import();
     EXPECT_EQ(model->config().image_size, 32);
-    EXPECT_EQ(model->config().patch_size, 8);
-    EXPECT_EQ(model->config().depth, 2);
-    EXPECT_EQ(model->config().hidden_dim(), 192);
+    EXPECT_EQ(vit_config(model->config()).patch_size, 8);
+    EXPECT_EQ(model->config().depth(), 2);
+    EXPECT_EQ(vit_config(model->config()).hidden_dim(), 192);
     EXPECT_EQ(model->config().classes, 7);
     EXPECT_EQ(model->config().temporal, mode);
     Session session(model);
@@ -251,7 +251,7 @@ TEST_F(ImportTest, OwnCheckpointGainsTemporalWeights) {
   checkpoint(joint);
   options_.heads = 0;  // 48 is no multiple of 64: the stored configuration says 4.
   const auto model = import();
-  EXPECT_EQ(model->config().heads, 4);
+  EXPECT_EQ(vit_config(model->config()).heads, 4);
   EXPECT_EQ(model->config().frames, 4);
   // It stays what it was unless asked.
   EXPECT_EQ(model->config().temporal, ATA_TEMPORAL_JOINT);
@@ -282,8 +282,8 @@ TEST_F(ImportTest, ClipUnderBothNamings) {
   const auto openai = import();
   write(hugging_face_clip());
   const auto hugging_face = import();
-  ASSERT_EQ(hugging_face->parameter_names(), openai->parameter_names());
-  for (const std::string& name : openai->parameter_names()) {
+  ASSERT_EQ(parameter_names(*hugging_face), parameter_names(*openai));
+  for (const std::string& name : parameter_names(*openai)) {
     EXPECT_TRUE(
         same_bits(hugging_face->parameters().tensor(name), openai->parameters().tensor(name)))
         << name;
@@ -295,8 +295,8 @@ TEST_F(ImportTest, ClipUnderBothNamings) {
     EXPECT_EQ(value, 0.0f);
   }
   EXPECT_FLOAT_EQ(openai->config().mean[0], 0.48145466f);
-  EXPECT_FLOAT_EQ(openai->config().norm_eps, 1e-5f);
-  EXPECT_EQ(openai->config().activation, ATA_ACTIVATION_QUICK_GELU);
+  EXPECT_FLOAT_EQ(vit_config(openai->config()).norm_eps, 1e-5f);
+  EXPECT_EQ(vit_config(openai->config()).activation, ATA_ACTIVATION_QUICK_GELU);
 
   // The pre-norm normalises what enters the first block.
   Session session(openai);
@@ -557,7 +557,7 @@ TEST_F(PublishedConfigTest, TimmsIsRead) {
   put("config.json", start + R"("mean": [0.5, 0.5, 0.5],
       "label_names": ["a", "b", "c", "d", "e", "f", "g"], "label_descriptions": {"b": "bee"}}})");
   const auto model = import();
-  EXPECT_EQ(model->config().heads, 4);
+  EXPECT_EQ(vit_config(model->config()).heads, 4);
   EXPECT_EQ(model->config().std[1], 0.25f);
   EXPECT_EQ(model->config().labels[1], "bee");
   EXPECT_EQ(model->config().labels[2], "c");
@@ -587,19 +587,19 @@ TEST_F(PublishedConfigTest, HuggingFacesIsRead) {
   };
   put("config.json", config(""));
   const auto model = import();
-  EXPECT_EQ(model->config().heads, 4);
-  EXPECT_EQ(model->config().activation, ATA_ACTIVATION_QUICK_GELU);
-  EXPECT_EQ(model->config().norm_eps, 1e-5f);
+  EXPECT_EQ(vit_config(model->config()).heads, 4);
+  EXPECT_EQ(vit_config(model->config()).activation, ATA_ACTIVATION_QUICK_GELU);
+  EXPECT_EQ(vit_config(model->config()).norm_eps, 1e-5f);
   put("config.json", config(R"(, "hidden_act": "gelu", "layer_norm_eps": 1e-7)"));
   put("preprocessor_config.json",
       R"({"image_mean": [0.5, 0.5, 0.25], "image_std": [0.5, 0.5, 0.5], "crop_size": 24})");
   const auto other = import();
-  EXPECT_EQ(other->config().activation, ATA_ACTIVATION_GELU);
-  EXPECT_EQ(other->config().norm_eps, 1e-7f);
+  EXPECT_EQ(vit_config(other->config()).activation, ATA_ACTIVATION_GELU);
+  EXPECT_EQ(vit_config(other->config()).norm_eps, 1e-7f);
   EXPECT_EQ(other->config().mean[2], 0.25f);
   EXPECT_MENTIONS(note(ATA_IMPORT_FOUND, "image_size"), "--image-size 24");
   options_.activation = ATA_ACTIVATION_QUICK_GELU;
-  EXPECT_EQ(import()->config().activation, ATA_ACTIVATION_QUICK_GELU);
+  EXPECT_EQ(vit_config(import()->config()).activation, ATA_ACTIVATION_QUICK_GELU);
   EXPECT_MENTIONS(note(ATA_IMPORT_FOUND, "activation"), "as asked");
   options_.activation.reset();
 
@@ -636,8 +636,8 @@ TEST_F(PublishedConfigTest, OpenClipsIsReadForOpenAisNames) {
           "patch_size": 8, "image_size": 32}}, "preprocess_cfg": {"mean": [0.5, 0.5, 0.5],
           "std": [0.5, 0.5, 0.5]}})");
   const auto model = import();
-  EXPECT_EQ(model->config().heads, 4);
-  EXPECT_EQ(model->config().activation, ATA_ACTIVATION_QUICK_GELU);
+  EXPECT_EQ(vit_config(model->config()).heads, 4);
+  EXPECT_EQ(vit_config(model->config()).activation, ATA_ACTIVATION_QUICK_GELU);
   EXPECT_EQ(model->config().mean[0], 0.5f);
   EXPECT_MENTIONS(note(ATA_IMPORT_IGNORED, path("config.json")), "CLIP");
 }

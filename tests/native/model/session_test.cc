@@ -27,7 +27,7 @@ class FixtureTest : public ModelFileTest, public testing::WithParamInterface<con
 
   void expect_trajectories(const Session& session) {
     if (fixture_.config.temporal != ATA_TEMPORAL_ATA) return;
-    for (int64_t block = 0; block < fixture_.config.depth; ++block) {
+    for (int64_t block = 0; block < fixture_.config.depth(); ++block) {
       const Tensor expected = fixture_.get("trajectories/" + std::to_string(block));
       const Tensor actual = session.trajectories(block);
       ASSERT_EQ(actual.shape(), expected.shape());
@@ -130,7 +130,7 @@ void expect_gradients_match_differences(const ModelConfig& config, uint64_t seed
     std::vector<Tensor> result;
     const bool indexed =
         config.temporal == ATA_TEMPORAL_ATA && config.alignment != ATA_ALIGNMENT_SOFT;
-    for (int64_t i = 0; indexed && i < config.depth; ++i) {
+    for (int64_t i = 0; indexed && i < config.depth(); ++i) {
       result.push_back(session.trajectories(i));
     }
     return result;
@@ -191,11 +191,13 @@ void expect_gradients_match_differences(const ModelConfig& config, uint64_t seed
 ModelConfig tiny_config(ata_temporal_mode temporal, ata_alignment alignment) {
   ModelConfig config;
   config.image_size = 16;
-  config.patch_size = 4;
-  config.dim = 24;
-  config.depth = 2;
-  config.heads = 2;
-  config.mlp_ratio = 2;
+  change_vit(config, [](VitConfig& vit) {
+    vit.patch_size = 4;
+    vit.width = 24;
+    vit.blocks = 2;
+    vit.heads = 2;
+    vit.mlp_ratio = 2;
+  });
   config.frames = 3;
   config.classes = 5;
   config.temporal = temporal;

@@ -333,15 +333,15 @@ TEST_F(TrainerTest, FrozenParametersStayAndAreNotDifferentiated) {
 // workspace keeps what it once had.
 int64_t activation_bytes(const TrainOptions& options) {
   ModelConfig config = Fixture("tiny-divided").config;
-  config.depth = 12;
+  change_vit(config, [](VitConfig& vit) { vit.blocks = 12; });
   Trainer trainer(create_model(config, 1), options);
   const Tensor clip = random_clip(config, 8, 1);
   const int64_t before = test_device().memory_statistics().live_bytes;
   trainer.accumulate(clip, labels_of({0, 1, 2, 3, 4, 5, 6, 0}), 1.0f);
-  const auto names = trainer.model().parameter_names();
-  const auto groups = group_parameters(names, config.depth, options);
+  const auto& list = trainer.model().parameter_list();
+  const auto groups = group_parameters(list, options);
   int64_t gradients = 0;
-  for (size_t i = 0; i < names.size(); ++i) {
+  for (size_t i = 0; i < list.size(); ++i) {
     if (groups[i].frozen) continue;
     gradients += static_cast<int64_t>(trainer.model().parameters().tensor(i).bytes());
   }

@@ -12,13 +12,13 @@ namespace {
 
 TEST(TrainingPass, NothingIsDroppedByDefaultOrInTheFirstBlock) {
   TrainingPass pass;
-  EXPECT_FALSE(pass.branch_scale(test_context(), 3, 4, DrawSite::kMlpBranch, 2, 8, 2));
-  pass.stochastic_depth = 0.9f;
-  EXPECT_FALSE(pass.branch_scale(test_context(), 0, 4, DrawSite::kMlpBranch, 2, 8, 2));
-  EXPECT_TRUE(pass.branch_scale(test_context(), 3, 4, DrawSite::kMlpBranch, 2, 8, 2));
-  EXPECT_TRUE(pass.branch_scale(test_context(), 0, 1, DrawSite::kMlpBranch, 2, 8, 2));
+  EXPECT_FALSE(pass.drop_path(test_context(), 3, 4, DrawSite::kMlpBranch, 2, 8, 2));
+  pass.drop_path_rate = 0.9f;
+  EXPECT_FALSE(pass.drop_path(test_context(), 0, 4, DrawSite::kMlpBranch, 2, 8, 2));
+  EXPECT_TRUE(pass.drop_path(test_context(), 3, 4, DrawSite::kMlpBranch, 2, 8, 2));
+  EXPECT_TRUE(pass.drop_path(test_context(), 0, 1, DrawSite::kMlpBranch, 2, 8, 2));
   const Tensor scale = Tensor::zeros({8}, DType::kF32);
-  EXPECT_EQ(pass.branch_scale(test_context(), 0, 4, DrawSite::kMlpBranch, 2, 8, 0, scale).address(),
+  EXPECT_EQ(pass.drop_path(test_context(), 0, 4, DrawSite::kMlpBranch, 2, 8, 0, scale).address(),
             scale.address());
 }
 
@@ -26,12 +26,12 @@ TEST(TrainingPass, NothingIsDroppedByDefaultOrInTheFirstBlock) {
 TEST(TrainingPass, DropsSamplesAtTheRateOfTheBlock) {
   constexpr int64_t kSamples = 20000, kDepth = 5;
   TrainingPass pass;
-  pass.stochastic_depth = 0.6f;
+  pass.drop_path_rate = 0.6f;
   for (int64_t block = 1; block < kDepth; ++block) {
     const float probability = 0.6f * static_cast<float>(block) / (kDepth - 1);
     const Tensor rows =
-        on_host(pass.branch_scale(test_context(), block, kDepth, DrawSite::kSpatialBranch, kSamples,
-                                  3 * kSamples, 2 * kSamples));
+        on_host(pass.drop_path(test_context(), block, kDepth, DrawSite::kSpatialBranch, kSamples,
+                               3 * kSamples, 2 * kSamples));
     int64_t dropped = 0;
     for (int64_t sample = 0; sample < kSamples; ++sample) {
       const float* patches = rows.data<float>() + 3 * sample;
@@ -51,13 +51,13 @@ TEST(TrainingPass, DropsSamplesAtTheRateOfTheBlock) {
 
 TEST(TrainingPass, MultipliesTheGivenScale) {
   TrainingPass pass;
-  pass.stochastic_depth = 0.5f;
+  pass.drop_path_rate = 0.5f;
   Tensor scale({4}, DType::kF32);
   for (int64_t i = 0; i < 4; ++i) scale.data<float>()[i] = static_cast<float>(i);
   const Tensor plain =
-      on_host(pass.branch_scale(test_context(), 1, 2, DrawSite::kTemporalBranch, 2, 4, 0));
-  const Tensor scaled = on_host(pass.branch_scale(test_context(), 1, 2, DrawSite::kTemporalBranch,
-                                                  2, 4, 0, on_device(scale)));
+      on_host(pass.drop_path(test_context(), 1, 2, DrawSite::kTemporalBranch, 2, 4, 0));
+  const Tensor scaled = on_host(
+      pass.drop_path(test_context(), 1, 2, DrawSite::kTemporalBranch, 2, 4, 0, on_device(scale)));
   for (int64_t i = 0; i < 4; ++i) {
     EXPECT_EQ(scaled.data<float>()[i], plain.data<float>()[i] * static_cast<float>(i));
   }

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "base/text.h"
+#include "model/backbones/vit_config.h"
 #include "model/containers/element_types.h"
 #include "model/importers/published_config.h"
 
@@ -28,18 +29,19 @@ std::string text_of(const Normalization& value) {
 
 // An Ata checkpoint says all of it itself.
 PublishedConfig own_statements(const ModelConfig& own) {
+  const VitConfig& vit = vit_config(own);
   const std::string where = "its own configuration";
   PublishedConfig config;
-  config.dim = {own.dim, where};
-  config.depth = {own.depth, where};
-  config.heads = {own.heads, where};
-  config.hidden_dim = {static_cast<int32_t>(own.hidden_dim()), where};
-  config.patch_size = {own.patch_size, where};
+  config.dim = {vit.width, where};
+  config.depth = {vit.blocks, where};
+  config.heads = {vit.heads, where};
+  config.hidden_dim = {static_cast<int32_t>(vit.hidden_dim()), where};
+  config.patch_size = {vit.patch_size, where};
   config.image_size = {own.image_size, where};
   config.frames = {own.frames, where};
   config.classes = {own.classes, where};
-  config.activation = {own.activation, where};
-  config.norm_eps = {own.norm_eps, where};
+  config.activation = {vit.activation, where};
+  config.norm_eps = {vit.norm_eps, where};
   // What was trained on single pictures is a network of images.
   if (own.temporal != ATA_TEMPORAL_SPACE_ONLY || own.frames > 1) {
     config.temporal = {own.temporal, where};
@@ -62,6 +64,7 @@ class Deduction {
       published_ = own_statements(*file.own_config());
       result_.config = *file.own_config();
       result_.config.labels.clear();
+      vit_ = vit_config(result_.config);
     } else if (!options.tensors_only) {
       published_ = read_published_config(folder, names_.family());
     }
@@ -82,6 +85,7 @@ class Deduction {
     choose_head();
     choose_image_size();
     ask();
+    set_backbone(result_.config, vit_);
     result_.config.validate(ATA_BAD_MODEL, concat("'", file_.path(), "' cannot be imported"));
     notes_.insert(notes_.end(), published_.notes.begin(), published_.notes.end());
     return result_;
@@ -106,29 +110,29 @@ class Deduction {
   void read_shapes() {
     ModelConfig& config = result_.config;
     const char* const kPatches = "patch_embed.proj.weight";
-    config.dim = extent(kPatches, 0, 4);
-    config.patch_size = extent(kPatches, 2, 4);
+    vit_.width = extent(kPatches, 0, 4);
+    vit_.patch_size = extent(kPatches, 2, 4);
     if (extent(kPatches, 1, 4) != 3) {
       file_.bad("'", names_.original(kPatches), "' takes pictures of ", extent(kPatches, 1, 4),
                 " channels; Ata's have 3");
     }
-    if (extent(kPatches, 3, 4) != config.patch_size) {
-      file_.bad("'", names_.original(kPatches), "' has patches of ", config.patch_size, " x ",
+    if (extent(kPatches, 3, 4) != vit_.patch_size) {
+      file_.bad("'", names_.original(kPatches), "' has patches of ", vit_.patch_size, " x ",
                 extent(kPatches, 3, 4), " pixels; Ata's are square");
     }
     const int64_t positions = extent("pos_embed", 0, 2) - (names_.lacks_class_position() ? 0 : 1);
     result_.grid = static_cast<int32_t>(std::llround(std::sqrt(static_cast<double>(positions))));
-    const int64_t side = int64_t{result_.grid} * config.patch_size;
+    const int64_t side = int64_t{result_.grid} * vit_.patch_size;
     if (side > INT32_MAX) file_.bad("'", names_.original("pos_embed"), "' has too many positions");
     config.image_size = static_cast<int32_t>(side);
-    config.depth = names_.depth();
+    vit_.blocks = names_.depth();
     const int32_t hidden = extent("blocks.0.mlp.fc1.weight", 0, 2);
     if (hidden == 2 * int64_t{extent("blocks.0.mlp.fc2.weight", 1, 2)}) {
       file_.bad("'", names_.original("blocks.0.mlp.fc1.weight"), "' has twice as many rows as '",
                 names_.original("blocks.0.mlp.fc2.weight"),
                 "' takes: the MLPs are gated (SwiGLU), which Ata's are not");
     }
-    config.mlp_ratio = static_cast<float>(hidden) / static_cast<float>(config.dim);
+    vit_.mlp_ratio = static_cast<float>(hidden) / static_cast<float>(vit_.width);
   }
 
   template <typename T>
@@ -141,10 +145,10 @@ class Deduction {
 
   void compare_with_published() const {
     const ModelConfig& config = result_.config;
-    compare(published_.dim, config.dim, "width");
-    compare(published_.depth, config.depth, "a number of blocks of");
-    compare(published_.hidden_dim, static_cast<int32_t>(config.hidden_dim()), "MLPs of width");
-    compare(published_.patch_size, config.patch_size, "patches of side");
+    compare(published_.dim, vit_.width, "width");
+    compare(published_.depth, vit_.blocks, "a number of blocks of");
+    compare(published_.hidden_dim, static_cast<int32_t>(vit_.hidden_dim()), "MLPs of width");
+    compare(published_.patch_size, vit_.patch_size, "patches of side");
     compare(published_.image_size, config.image_size, "positions for pictures of side");
     if (names_.contains("time_embed")) {
       compare(published_.frames, extent("time_embed", 0, 2), "a number of frames of");
@@ -196,7 +200,7 @@ class Deduction {
     if (options_.heads > 0) option = options_.heads;
     std::optional<int32_t> heads =
         choose<int32_t>("heads", option, published_.heads, std::nullopt, "", text);
-    const int32_t dim = result_.config.dim;
+    const int32_t dim = vit_.width;
     if (!heads) {
       for (const auto& [width, count] : kHeadsOfWidth) {
         if (width != dim) continue;
@@ -212,7 +216,7 @@ class Deduction {
     if (*heads < 1 || dim % *heads != 0) {
       file_.bad(*heads, " attention heads do not divide its width, ", dim, " (--heads)");
     }
-    result_.config.heads = *heads;
+    vit_.heads = *heads;
   }
 
   void choose_arithmetic() {
@@ -220,7 +224,7 @@ class Deduction {
         "activation", options_.activation, published_.activation, facts_.activation,
         facts_.known_of, [](ata_activation value) { return std::string(activation_name(value)); });
     if (activation) {
-      result_.config.activation = *activation;
+      vit_.activation = *activation;
     } else {
       questions_.push_back(concat("which activation it has, for no tensor tells (",
                                   facts_.activation_question, "): --activation"));
@@ -228,7 +232,7 @@ class Deduction {
     const auto eps =
         choose<float>("norm_eps", options_.norm_eps, published_.norm_eps, facts_.norm_eps,
                       facts_.known_of, [](float value) { return concat(value); });
-    if (eps) result_.config.norm_eps = *eps;
+    if (eps) vit_.norm_eps = *eps;
   }
 
   void choose_normalization() {
@@ -268,9 +272,9 @@ class Deduction {
     const int32_t usual = own_ ? published_.classes->value : kDefaultClasses;
     config.classes = options_.classes > 0 ? options_.classes : has_head ? stored : usual;
     result_.keeps_head = has_head && stored == config.classes;
-    if (has_head && extent("head.weight", 1, 2) != config.dim) {
+    if (has_head && extent("head.weight", 1, 2) != vit_.width) {
       file_.bad("'", names_.original("head.weight"), "' takes ", extent("head.weight", 1, 2),
-                " values, not the ", config.dim,
+                " values, not the ", vit_.width,
                 " of the class token; for a new head leave it out (--ignore)");
     }
     if (result_.keeps_head && published_.labels) {
@@ -302,7 +306,7 @@ class Deduction {
       note(ATA_IMPORT_FOUND, "image_size",
            concat(stored, ", which the positions are for, where ", seen->where, " says ",
                   seen->value,
-                  seen->value % config.patch_size == 0
+                  seen->value % vit_.patch_size == 0
                       ? concat("; --image-size ", seen->value, " interpolates them")
                       : ""));
     }
@@ -323,6 +327,8 @@ class Deduction {
   PublishedConfig published_;
   FamilyFacts facts_;
   Deduced result_;
+  /// The backbone of result_.config, which gets it at last.
+  VitConfig vit_;
   std::vector<std::string> questions_;
 };
 
