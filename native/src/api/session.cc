@@ -63,9 +63,9 @@ ata::Session::Request request_of(const ata_session* session, const ata_tensor* c
   check_room(outputs.logits, outputs.logits_count, outputs.logits != nullptr ? 1 : 0,
              batch * static_cast<size_t>(config.classes), "logits");
   check_room(outputs.class_token, outputs.class_token_count, outputs.class_token != nullptr ? 1 : 0,
-             batch * static_cast<size_t>(config.dim), "class_token");
+             batch * static_cast<size_t>(config.dim()), "class_token");
   check_room(outputs.features, outputs.features_count, outputs.feature_block_count,
-             tokens * static_cast<size_t>(config.dim), "features");
+             tokens * static_cast<size_t>(config.dim()), "features");
   check_room(outputs.trajectories, outputs.trajectories_count, outputs.trajectory_block_count,
              tokens, "trajectories");
   const ata::Session::Request request = {

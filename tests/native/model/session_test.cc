@@ -336,7 +336,7 @@ TEST(Session, AllOutputsTakeOnePass) {
   config.classes = 5;
   const std::shared_ptr<Model> model = create_model(config, 1);
   const Tensor clip = random_clip(config, 1, 5);
-  std::vector<int32_t> blocks(static_cast<size_t>(config.depth));
+  std::vector<int32_t> blocks(static_cast<size_t>(config.depth()));
   std::iota(blocks.begin(), blocks.end(), 0);
   Session session(model);
   const int threads = thread_count();
