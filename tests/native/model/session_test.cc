@@ -278,7 +278,7 @@ TEST_F(SessionFileTest, FeaturesAreWhatAlignmentSees) {
 TEST_P(FixtureTest, OneRunGivesTheBitsOfSingleOnes) {
   for (const ata_precision precision : {ATA_PRECISION_F32, ATA_PRECISION_BF16}) {
     const std::shared_ptr<Model> model = load(/*trainable=*/false, precision);
-    const int32_t depth = model->config().depth;
+    const int32_t depth = model->config().depth();
     const bool aligns = model->config().temporal == ATA_TEMPORAL_ATA;
     const Tensor clip = fixture_.get("clip");
     Session single(model);
@@ -291,7 +291,7 @@ TEST_P(FixtureTest, OneRunGivesTheBitsOfSingleOnes) {
     for (int32_t block = 0; block <= depth; ++block) {
       features.push_back(single.features(clip, block));
     }
-    EXPECT_EQ(class_token.shape(), (Shape{clip.dim(0), model->config().dim}));
+    EXPECT_EQ(class_token.shape(), (Shape{clip.dim(0), model->config().dim()}));
 
     std::vector<int32_t> feature_blocks(static_cast<size_t>(depth) + 1);
     std::iota(feature_blocks.rbegin(), feature_blocks.rend(), 0);
