@@ -92,10 +92,25 @@ public sealed unsafe class Model : IDisposable
     public static Model Create(ModelConfig config, ulong seed = 0)
     {
         ArgumentNullException.ThrowIfNull(config);
-        ata_model_config native = config.ToNative();
+        using var native = new ModelConfig.NativeConfig(config);
+        ata_model_config value = native.Value;
         ata_model* model;
-        NativeStatus.Check(NativeMethods.ata_model_create(&native, seed, &model));
+        NativeStatus.Check(NativeMethods.ata_model_create(&value, seed, &model));
         return new Model(model);
+    }
+
+    /// <summary>Makes a copy of this trainable model with a new head, random as a new model's and without labels. The
+    /// rest is the same.</summary>
+    /// <param name="classes">Number of classes of the new head.</param>
+    /// <param name="seed">Seed of its weights.</param>
+    /// <exception cref="NotSupportedException">The model was not loaded as trainable.</exception>
+    /// <exception cref="ArgumentException">There cannot be so many classes.</exception>
+    public Model ReplaceHead(int classes, ulong seed = 0)
+    {
+        using Lease<ata_model> lease = _handle.Lease();
+        ata_model* replaced;
+        NativeStatus.Check(NativeMethods.ata_model_replace_head(lease.Pointer, classes, seed, &replaced));
+        return new Model(replaced);
     }
 
     /// <summary>Reads a foreign checkpoint: safetensors, shards with their index, a PyTorch file (of which nothing is

@@ -1,3 +1,7 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
 using Ata.Bindings;
 using Ata.Interop;
 
@@ -52,9 +56,13 @@ public readonly record struct ChannelValues(float Red, float Green, float Blue)
     }
 }
 
-/// <summary>A model's configuration, as in a checkpoint's <c>config</c>.</summary>
+/// <summary>The configuration of a model whose backbone is a vision transformer, as in a checkpoint's
+/// <c>config</c>.</summary>
 public sealed record ModelConfig
 {
+    /// <summary>The only architecture that there is, in the native library's name.</summary>
+    private const string VisionTransformer = "vit";
+
     /// <summary>Height and width of a frame in pixels.</summary>
     public required int ImageSize { get; init; }
 
@@ -118,20 +126,16 @@ public sealed record ModelConfig
 
     /// <summary>Number of parameters that a new model of this configuration has. A checkpoint may hold more, which other
     /// modes read: see <see cref="Model.ParameterCount"/>.</summary>
-    public long ParameterCount
+    /// <exception cref="ArgumentException">The configuration is of no model.</exception>
+    public unsafe long ParameterCount
     {
         get
         {
-            long width = Dim;
-            long hidden = (long)Math.Round(Dim * (double)MlpRatio);
-            bool times = Temporal != TemporalMode.SpaceOnly;
-            bool temporalStep = Temporal is TemporalMode.Ata or TemporalMode.Divided;
-            long attention = (4 * width * width) + (4 * width);
-            long temporal = temporalStep ? attention + (width * width) + width + (2 * width) : 0;
-            long mlp = (2 * width * hidden) + hidden + width;
-            long norms = 4 * width;
-            long embeddings = width * ((3L * PatchSize * PatchSize) + 1 + 1 + (Patches + 1) + (times ? Frames : 0));
-            return embeddings + (Depth * (attention + temporal + mlp + norms)) + (2 * width) + (Classes * (width + 1));
+            var dimensions = new ata_model_dimensions { struct_size = (nuint)sizeof(ata_model_dimensions) };
+            using var native = new NativeConfig(this);
+            ata_model_config config = native.Value;
+            NativeStatus.Check(NativeMethods.ata_model_config_get_dimensions(&config, &dimensions));
+            return dimensions.parameter_count;
         }
     }
 
@@ -147,52 +151,105 @@ public sealed record ModelConfig
         return FromNative(&config);
     }
 
-    internal static unsafe ModelConfig FromNative(ata_model_config* config) => new()
+    internal static unsafe ModelConfig FromNative(ata_model_config* config)
     {
-        ImageSize = config->image_size,
-        PatchSize = config->patch_size,
-        Dim = config->dim,
-        Depth = config->depth,
-        Heads = config->heads,
-        MlpRatio = config->mlp_ratio,
-        Frames = config->frames,
-        Classes = config->classes,
-        Temporal = (TemporalMode)config->temporal,
-        Alignment = (AlignmentMethod)config->alignment,
-        AlignEvery = config->align_every,
-        WindowRadius = config->window_radius,
-        Temperature = config->temperature,
-        Iterations = config->iterations,
-        Mean = ChannelValues.Read(config->mean),
-        Std = ChannelValues.Read(config->std),
-        Activation = (Activation)config->activation,
-        NormEps = config->norm_eps,
-    };
-
-    internal unsafe ata_model_config ToNative()
-    {
-        var config = new ata_model_config
+        string architecture = Marshal.PtrToStringUTF8((nint)config->architecture)!;
+        if (architecture != VisionTransformer)
         {
-            struct_size = (nuint)sizeof(ata_model_config),
-            image_size = ImageSize,
-            patch_size = PatchSize,
-            dim = Dim,
-            depth = Depth,
-            heads = Heads,
-            mlp_ratio = MlpRatio,
-            frames = Frames,
-            classes = Classes,
-            temporal = (ata_temporal_mode)Temporal,
-            alignment = (ata_alignment)Alignment,
-            align_every = AlignEvery,
-            window_radius = WindowRadius,
-            temperature = Temperature,
-            iterations = Iterations,
-            activation = (ata_activation)Activation,
-            norm_eps = NormEps,
+            throw new NotSupportedException($"The model's architecture is '{architecture}', which this version of the .NET API does not know.");
+        }
+
+        using JsonDocument backbone = JsonDocument.Parse(Marshal.PtrToStringUTF8((nint)config->backbone)!);
+        JsonElement vit = backbone.RootElement;
+        var usual = new ModelConfig { ImageSize = 0, PatchSize = 0, Dim = 0, Depth = 0, Heads = 0, Frames = 0, Classes = 0 };
+        return new()
+        {
+            ImageSize = config->image_size,
+            PatchSize = vit.GetProperty("patch_size").GetInt32(),
+            Dim = vit.GetProperty("dim").GetInt32(),
+            Depth = vit.GetProperty("depth").GetInt32(),
+            Heads = vit.GetProperty("heads").GetInt32(),
+            MlpRatio = vit.GetProperty("mlp_ratio").GetSingle(),
+            Frames = config->frames,
+            Classes = config->classes,
+            Temporal = (TemporalMode)config->temporal,
+            Alignment = (AlignmentMethod)config->alignment,
+            AlignEvery = config->align_every,
+            WindowRadius = config->window_radius,
+            Temperature = config->temperature,
+            Iterations = config->iterations,
+            Mean = ChannelValues.Read(config->mean),
+            Std = ChannelValues.Read(config->std),
+            Activation = vit.TryGetProperty("activation", out JsonElement activation)
+                ? Enum.GetValues<Activation>().Single(value => NameOf(value) == activation.GetString())
+                : usual.Activation,
+            NormEps = vit.TryGetProperty("norm_eps", out JsonElement eps) ? eps.GetSingle() : usual.NormEps,
         };
-        Mean.Write(config.mean);
-        Std.Write(config.std);
-        return config;
+    }
+
+    private static string NameOf(Activation activation) => JsonNamingPolicy.SnakeCaseLower.ConvertName(activation.ToString());
+
+    private static float Finite(float value, string name) => float.IsFinite(value)
+        ? value
+        : throw new ArgumentOutOfRangeException(name, value, "The value must be a finite number.");
+
+    /// <summary>The fields of the architecture, as the native library reads them.</summary>
+    private string BackboneJson()
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            json.WriteNumber("patch_size", PatchSize);
+            json.WriteNumber("dim", Dim);
+            json.WriteNumber("depth", Depth);
+            json.WriteNumber("heads", Heads);
+            json.WriteNumber("mlp_ratio", Finite(MlpRatio, nameof(MlpRatio)));
+            json.WriteString("activation", NameOf(Activation));
+            json.WriteNumber("norm_eps", Finite(NormEps, nameof(NormEps)));
+            json.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
+
+    /// <summary>The native form, whose strings live until it is disposed of.</summary>
+    internal readonly unsafe ref struct NativeConfig : IDisposable
+    {
+        private readonly nint _architecture;
+        private readonly nint _backbone;
+
+        public NativeConfig(ModelConfig config)
+        {
+            string backbone = config.BackboneJson();
+            _architecture = Marshal.StringToCoTaskMemUTF8(VisionTransformer);
+            _backbone = Marshal.StringToCoTaskMemUTF8(backbone);
+            var value = new ata_model_config
+            {
+                struct_size = (nuint)sizeof(ata_model_config),
+                architecture = (byte*)_architecture,
+                backbone = (byte*)_backbone,
+                image_size = config.ImageSize,
+                frames = config.Frames,
+                classes = config.Classes,
+                temporal = (ata_temporal_mode)config.Temporal,
+                alignment = (ata_alignment)config.Alignment,
+                align_every = config.AlignEvery,
+                window_radius = config.WindowRadius,
+                temperature = config.Temperature,
+                iterations = config.Iterations,
+            };
+            config.Mean.Write(value.mean);
+            config.Std.Write(value.std);
+            Value = value;
+        }
+
+        public ata_model_config Value { get; }
+
+        public void Dispose()
+        {
+            Marshal.FreeCoTaskMem(_architecture);
+            Marshal.FreeCoTaskMem(_backbone);
+        }
     }
 }

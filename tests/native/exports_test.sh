@@ -19,7 +19,7 @@ nouns="$(grep -oE '\} ata_[a-z0-9_]+;|typedef struct ata_[a-z0-9_]+' "$include/a
   sed -E 's/.*ata_([a-z0-9_]+);?/\1/' | sort -u | tr '\n' ' ')"
 nouns+="abi file image log mutual_information runtime temporal_information thread"
 verbs="accumulate add backward cancel check compute create diagnose estimate finish forward from get
-  identify import init load open read release reset run sample save set solve to update wrap write"
+  identify import init load open read release replace reset run sample save set solve to update wrap write"
 # What the library is for has no noun but the library.
 plain="ata_align ata_assign"
 # Of the library as a whole.

@@ -446,14 +446,20 @@ public static unsafe partial class NativeMethods
     public static extern ata_status ata_assigner_solve(ata_assigner* assigner, float* values, nuint values_length, long count, long rows, long columns, int* matching, nuint matching_capacity, double* totals, nuint totals_capacity, double* column_duals, nuint duals_capacity);
 
     /// <summary>
-    /// Fills in the configuration of a named architecture: "vit-tiny", "vit-small", "vit-base" or "vit-large"
-    /// (patch 16, 224 pixels, 8 frames, 400 classes, mode <c>ata</c>).
+    /// Fills in the configuration of a usual size of an architecture: "vit-tiny", "vit-small", "vit-base" or
+    /// "vit-large" (patch 16, 224 pixels, 8 frames, 400 classes, mode <c>ata</c>).
     /// </summary>
-    /// <param name="architecture">Name.</param>
-    /// <param name="config">Receives the configuration.</param>
+    /// <param name="size">Name of the size.</param>
+    /// <param name="config">Receives the configuration; its strings are valid for ever.</param>
     /// <param name="struct_size">sizeof(ata_model_config).</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_model_config_init(byte* architecture, ata_model_config* config, nuint struct_size);
+    public static extern ata_status ata_model_config_init(byte* size, ata_model_config* config, nuint struct_size);
+
+    /// <summary>Tells what a configuration comes to.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="dimensions">Receives it; its <c>struct_size</c> is set by the caller.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_model_config_get_dimensions(ata_model_config* config, ata_model_dimensions* dimensions);
 
     /// <summary>Fills in the defaults.</summary>
     /// <param name="options">Receives them.</param>
@@ -478,6 +484,17 @@ public static unsafe partial class NativeMethods
     /// <param name="model">Receives the handle.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_model_create(ata_model_config* config, ulong seed, ata_model** model);
+
+    /// <summary>
+    /// Makes a copy of a trainable model with a new head: random weights, of a new model's deviation, and zero
+    /// biases, without labels. The rest is the same.
+    /// </summary>
+    /// <param name="model">The model; <see cref="ata_status.ATA_UNSUPPORTED"/> unless it is trainable.</param>
+    /// <param name="classes">Number of classes of the new head.</param>
+    /// <param name="seed">Seed of its weights.</param>
+    /// <param name="replaced">Receives a handle on the copy.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_model_replace_head(ata_model* model, int classes, ulong seed, ata_model** replaced);
 
     /// <summary>Fills in the defaults.</summary>
     /// <param name="options">Receives them.</param>
@@ -535,7 +552,9 @@ public static unsafe partial class NativeMethods
 
     /// <summary>Reads a model's configuration.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="config">Receives it; its <c>struct_size</c> is set by the caller.</param>
+    /// <param name="config">
+    /// Receives it; its <c>struct_size</c> is set by the caller. Its strings are valid while the handle lives.
+    /// </param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_model_get_config(ata_model* model, ata_model_config* config);
 

@@ -235,23 +235,20 @@ public unsafe partial struct ata_model_config
     /// <summary>sizeof(ata_model_config).</summary>
     public nuint struct_size;
 
+    /// <summary>Kind of backbone: "vit".</summary>
+    public byte* architecture;
+
+    /// <summary>
+    /// The architecture's own fields, a JSON object. Of "vit": <c>patch_size</c> (in pixels; divides image_size),
+    /// <c>dim</c> (width of a token), <c>depth</c> (blocks), <c>heads</c> (divides dim), and, where they are not
+    /// the usual ones, <c>mlp_ratio</c> (4), <c>activation</c> ("gelu"; "quick_gelu", "gelu_tanh") and
+    /// <c>norm_eps</c> (1e-6; added to the variance in layer norms, 1e-15 to 1). NULL: ViT-Base's, or the like of
+    /// another architecture.
+    /// </summary>
+    public byte* backbone;
+
     /// <summary>Height and width of a frame in pixels.</summary>
     public int image_size;
-
-    /// <summary>Height and width of a patch in pixels.</summary>
-    public int patch_size;
-
-    /// <summary>Width of a token.</summary>
-    public int dim;
-
-    /// <summary>Number of blocks.</summary>
-    public int depth;
-
-    /// <summary>Attention heads; divides <c>dim</c>.</summary>
-    public int heads;
-
-    /// <summary>Hidden width of the MLP over <c>dim</c>.</summary>
-    public float mlp_ratio;
 
     /// <summary>Frames of a clip.</summary>
     public int frames;
@@ -285,12 +282,32 @@ public unsafe partial struct ata_model_config
 
     /// <summary>Per-channel standard deviation that clips are normalised with.</summary>
     public fixed float std[3];
+}
 
-    /// <summary>Activation of the MLPs.</summary>
-    public ata_activation activation;
+/// <summary>What a configuration comes to, whatever its architecture.</summary>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe partial struct ata_model_dimensions
+{
+    /// <summary>sizeof(ata_model_dimensions).</summary>
+    public nuint struct_size;
 
-    /// <summary>Added to the variance in layer norms, 1e-15 to 1; most models have 1e-6.</summary>
-    public float norm_eps;
+    /// <summary>D: width of a patch token.</summary>
+    public long dim;
+
+    /// <summary>Number of blocks.</summary>
+    public long depth;
+
+    /// <summary>Patches along one side of a frame.</summary>
+    public long grid;
+
+    /// <summary>N: patches of a frame.</summary>
+    public long patches;
+
+    /// <summary>
+    /// Values of all parameters of a new model. A checkpoint may hold more, which other modes read; see
+    /// <see cref="NativeMethods.ata_model_value_count"/>.
+    /// </summary>
+    public long parameter_count;
 }
 
 /// <summary>How to load a model.</summary>
@@ -398,7 +415,7 @@ public unsafe partial struct ata_import_options
     /// <summary>An <see cref="ata_activation"/>, or -1 (the default).</summary>
     public int activation;
 
-    /// <summary>See ata_model_config<c>norm_eps</c>; 0 (the default).</summary>
+    /// <summary>Added to the variance in layer norms, 1e-15 to 1; 0 (the default).</summary>
     public float norm_eps;
 
     /// <summary>Per-channel mean that the original's pixels were normalised with; see <c>std</c>.</summary>

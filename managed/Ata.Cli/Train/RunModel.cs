@@ -48,21 +48,9 @@ internal static class RunModel
             return model;
         }
 
-        model.Dispose();
-        return WithNewHead(path, options, labels, seed);
-    }
-
-    private static Model WithNewHead(string path, ModelOptions options, IReadOnlyList<string> labels, ulong seed)
-    {
-        string temporary = Path.Combine(Path.GetTempPath(), $"ata-{Guid.NewGuid():N}.safetensors");
-        try
+        using (model)
         {
-            ModelHead.Replace(path, temporary, labels, seed);
-            return Model.Load(temporary, options);
-        }
-        finally
-        {
-            File.Delete(temporary);
+            return model.ReplaceHead(labels.Count, seed);
         }
     }
 }

@@ -77,7 +77,12 @@ internal sealed class TemporalComparison(
         model.SetLabels(images.Labels);
         string run = Path.Combine(folder, $"image-{seed}");
         await FitAsync($"image model, seed {seed}", model, images, null, image with { Seed = seed, OutputDirectory = run }, cancellationToken);
-        ModelHead.Replace(new RunDirectory(run).FinalModel, plugged, train.Labels, seed);
+        using (Model trained = Model.Load(new RunDirectory(run).FinalModel, new ModelOptions { Trainable = true }))
+        using (Model headed = trained.ReplaceHead(train.Labels.Count, seed))
+        {
+            headed.Save(plugged);
+        }
+
         using Model video = Model.Import(plugged, new ImportOptions
         {
             Temporal = TemporalMode.Ata,

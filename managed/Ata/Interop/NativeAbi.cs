@@ -55,6 +55,7 @@ internal static unsafe class NativeAbi
         ?? Difference<ata_assign_options>(layout)
         ?? Difference<ata_mi_options>(layout)
         ?? Difference<ata_model_config>(layout)
+        ?? Difference<ata_model_dimensions>(layout)
         ?? Difference<ata_model_options>(layout)
         ?? Difference<ata_import_options>(layout)
         ?? Difference<ata_session_outputs>(layout)

@@ -706,18 +706,16 @@ ATA_ENUM(ata_activation){
 typedef struct ata_model_config {
   /** sizeof(ata_model_config). */
   size_t struct_size;
+  /** Kind of backbone: "vit". */
+  const char* architecture;
+  /** The architecture's own fields, a JSON object. Of "vit": `patch_size` (in pixels; divides
+   *  image_size), `dim` (width of a token), `depth` (blocks), `heads` (divides dim), and, where
+   * they are not the usual ones, `mlp_ratio` (4), `activation` ("gelu"; "quick_gelu", "gelu_tanh")
+   * and `norm_eps` (1e-6; added to the variance in layer norms, 1e-15 to 1). NULL: ViT-Base's, or
+   * the like of another architecture. */
+  const char* backbone;
   /** Height and width of a frame in pixels. */
   int32_t image_size;
-  /** Height and width of a patch in pixels. */
-  int32_t patch_size;
-  /** Width of a token. */
-  int32_t dim;
-  /** Number of blocks. */
-  int32_t depth;
-  /** Attention heads; divides `dim`. */
-  int32_t heads;
-  /** Hidden width of the MLP over `dim`. */
-  float mlp_ratio;
   /** Frames of a clip. */
   int32_t frames;
   /** Number of classes. */
@@ -739,22 +737,43 @@ typedef struct ata_model_config {
   float mean[3];
   /** Per-channel standard deviation that clips are normalised with. */
   float std[3];
-  /** Activation of the MLPs. */
-  ata_activation activation;
-  /** Added to the variance in layer norms, 1e-15 to 1; most models have 1e-6. */
-  float norm_eps;
 } ata_model_config;
 
 /**
- * Fills in the configuration of a named architecture: "vit-tiny", "vit-small", "vit-base" or
- * "vit-large" (patch 16, 224 pixels, 8 frames, 400 classes, mode `ata`).
- * @param architecture Name.
- * @param config Receives the configuration.
+ * Fills in the configuration of a usual size of an architecture: "vit-tiny", "vit-small",
+ * "vit-base" or "vit-large" (patch 16, 224 pixels, 8 frames, 400 classes, mode `ata`).
+ * @param size Name of the size.
+ * @param config Receives the configuration; its strings are valid for ever.
  * @param struct_size sizeof(ata_model_config).
  */
 ATA_API(ata_status)
-ata_model_config_init(const char* architecture, ata_model_config* config,
-                      size_t struct_size) ATA_NOEXCEPT;
+ata_model_config_init(const char* size, ata_model_config* config, size_t struct_size) ATA_NOEXCEPT;
+
+/** What a configuration comes to, whatever its architecture. */
+typedef struct ata_model_dimensions {
+  /** sizeof(ata_model_dimensions). */
+  size_t struct_size;
+  /** D: width of a patch token. */
+  int64_t dim;
+  /** Number of blocks. */
+  int64_t depth;
+  /** Patches along one side of a frame. */
+  int64_t grid;
+  /** N: patches of a frame. */
+  int64_t patches;
+  /** Values of all parameters of a new model. A checkpoint may hold more, which other modes read;
+   * see ata_model_value_count(). */
+  int64_t parameter_count;
+} ata_model_dimensions;
+
+/**
+ * Tells what a configuration comes to.
+ * @param config The configuration.
+ * @param dimensions Receives it; its `struct_size` is set by the caller.
+ */
+ATA_API(ata_status)
+ata_model_config_get_dimensions(const ata_model_config* config,
+                                ata_model_dimensions* dimensions) ATA_NOEXCEPT;
 
 /** How to load a model. */
 typedef struct ata_model_options {
@@ -819,6 +838,18 @@ ata_model_load(const char* path, const ata_model_options* options, ata_model** m
 ATA_API(ata_status)
 ata_model_create(const ata_model_config* config, uint64_t seed, ata_model** model) ATA_NOEXCEPT;
 
+/**
+ * Makes a copy of a trainable model with a new head: random weights, of a new model's deviation,
+ * and zero biases, without labels. The rest is the same.
+ * @param model The model; ::ATA_UNSUPPORTED unless it is trainable.
+ * @param classes Number of classes of the new head.
+ * @param seed Seed of its weights.
+ * @param replaced Receives a handle on the copy.
+ */
+ATA_API(ata_status)
+ata_model_replace_head(const ata_model* model, int32_t classes, uint64_t seed,
+                       ata_model** replaced) ATA_NOEXCEPT;
+
 /** Origin of a foreign checkpoint. */
 ATA_ENUM(ata_source){
     /** Recognise by the tensors' names. */
@@ -877,7 +908,7 @@ typedef struct ata_import_options {
   ata_positions positions;
   /** An ::ata_activation, or -1 (the default). */
   int32_t activation;
-  /** See ata_model_config::norm_eps; 0 (the default). */
+  /** Added to the variance in layer norms, 1e-15 to 1; 0 (the default). */
   float norm_eps;
   /** Per-channel mean that the original's pixels were normalised with; see `std`. */
   float mean[3];
@@ -965,7 +996,8 @@ ATA_API(void) ata_model_release(ata_model* model) ATA_NOEXCEPT;
 /**
  * Reads a model's configuration.
  * @param model The model.
- * @param config Receives it; its `struct_size` is set by the caller.
+ * @param config Receives it; its `struct_size` is set by the caller. Its strings are valid while
+ * the handle lives.
  */
 ATA_API(ata_status)
 ata_model_get_config(const ata_model* model, ata_model_config* config) ATA_NOEXCEPT;

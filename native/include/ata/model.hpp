@@ -17,11 +17,19 @@
 namespace ata {
 inline namespace hpp1 {
 
-/// Configuration of a named architecture; see ata_model_config_init().
-inline ata_model_config architecture(const std::string& name) {
+/// Configuration of a usual size of an architecture, "vit-base"; see ata_model_config_init().
+inline ata_model_config architecture(const std::string& size) {
   ata_model_config config;
-  detail::check(ata_model_config_init(name.c_str(), &config, sizeof config));
+  detail::check(ata_model_config_init(size.c_str(), &config, sizeof config));
   return config;
+}
+
+/// What a configuration comes to: width, blocks, patches, parameters.
+inline ata_model_dimensions dimensions(const ata_model_config& config) {
+  ata_model_dimensions dimensions = {};
+  dimensions.struct_size = sizeof dimensions;
+  detail::check(ata_model_config_get_dimensions(&config, &dimensions));
+  return dimensions;
 }
 
 /// Weights and configuration. Any number of sessions and threads may use one model at once.
@@ -51,11 +59,19 @@ class Model {
         [&](ata_model** out) { return ata_model_import(path.c_str(), &options, out); }));
   }
 
+  /// A copy of this trainable model with a new head; see ata_model_replace_head().
+  Model replace_head(int32_t classes, uint64_t seed) const {
+    return Model(detail::make<ata_model>([&](ata_model** out) {
+      return ata_model_replace_head(handle_.get(), classes, seed, out);
+    }));
+  }
+
   /// Writes a trainable model's checkpoint; `path` is never half-written.
   void save(const std::string& path) const {
     detail::check(ata_model_save(handle_.get(), path.c_str()));
   }
 
+  /// Its strings are valid while this model is.
   ata_model_config config() const {
     ata_model_config config = {};
     config.struct_size = sizeof config;
@@ -125,7 +141,9 @@ class Session {
   explicit Session(const Model& model)
       : handle_(detail::make<ata_session>(
             [&](ata_session** out) { return ata_session_create(model.get(), out); })),
-        config_(model.config()) {}
+        classes_(model.config().classes),
+        frames_(model.config().frames),
+        dimensions_(dimensions(model.config())) {}
 
   /// Classifies clips f32 `[B, 3, T, H, W]`, normalised. Returns B x classes logits.
   std::vector<float> forward(const Tensor& clip, const Cancellation* cancellation = nullptr) {
@@ -182,9 +200,8 @@ class Session {
   /// The patch tokens f32 `[B, T, N, D]` that enter a block, depth for those that leave the last.
   /// run() gives those of several blocks in one pass.
   Tensor features(const Tensor& clip, int32_t block, const Cancellation* cancellation = nullptr) {
-    const int64_t grid = config_.image_size / config_.patch_size;
     Tensor result =
-        Tensor::zeros<float>({batch_of(clip), config_.frames, grid * grid, config_.dim});
+        Tensor::zeros<float>({batch_of(clip), frames_, dimensions_.patches, dimensions_.dim});
     auto outputs = defaults<ata_session_outputs>();
     outputs.feature_blocks = &block;
     outputs.feature_block_count = 1;
@@ -198,14 +215,16 @@ class Session {
 
  private:
   size_t logits_count(const Tensor& clip) const {
-    return static_cast<size_t>(batch_of(clip) * config_.classes);
+    return static_cast<size_t>(batch_of(clip) * classes_);
   }
 
   /// 0 for what is no clip, which the library refuses: room for it would be as large as its extent.
   static int64_t batch_of(const Tensor& clip) { return clip.rank() == 5 ? clip.shape()[0] : 0; }
 
   detail::Handle<ata_session, ata_session_release> handle_;
-  ata_model_config config_;
+  int64_t classes_;
+  int64_t frames_;
+  ata_model_dimensions dimensions_;
 };
 
 /// A class and how probable a model holds it.

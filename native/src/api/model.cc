@@ -1,5 +1,8 @@
 #include "model/model.h"
 
+#include <map>
+#include <mutex>
+#include <string>
 #include <utility>
 
 #include "api/boundary.h"
@@ -25,6 +28,20 @@ ata_model_options default_model_options() {
   return defaults;
 }
 
+// The strings of ata_model_config_init() are valid for ever.
+const std::string& kept_backbone_json(const std::string& size, const ata::ModelConfig& config) {
+  static std::mutex mutex;
+  static std::map<std::string, std::string>& texts = *new std::map<std::string, std::string>;
+  const std::lock_guard<std::mutex> lock(mutex);
+  return texts.try_emplace(size, config.backbone_json()).first->second;
+}
+
+ata::ModelConfig read_config(const ata_model_config* config) {
+  const ata::ModelConfig usual;
+  const std::string backbone = usual.backbone_json();
+  return ata::ModelConfig::from_c(read_struct(config, usual.to_c(backbone), "ata_model_config"));
+}
+
 ata_import_options default_import_options() {
   ata_import_options defaults = {};
   defaults.temporal = -1;
@@ -34,12 +51,29 @@ ata_import_options default_import_options() {
 
 }  // namespace
 
-ata_status ata_model_config_init(const char* architecture, ata_model_config* config,
+ata_status ata_model_config_init(const char* size, ata_model_config* config,
                                  size_t struct_size) noexcept {
   return guard([&] {
-    require_pointer(architecture, "architecture");
-    init_struct(config, struct_size, ata::ModelConfig::named(architecture).to_c(),
+    require_pointer(size, "size");
+    const ata::ModelConfig named = ata::ModelConfig::named(size);
+    init_struct(config, struct_size, named.to_c(kept_backbone_json(size, named)),
                 "ata_model_config");
+  });
+}
+
+ata_status ata_model_config_get_dimensions(const ata_model_config* config,
+                                           ata_model_dimensions* dimensions) noexcept {
+  return guard([&] {
+    require_pointer(config, "config");
+    require_pointer(dimensions, "dimensions");
+    const ata::ModelConfig given = read_config(config);
+    ata_model_dimensions result = {};
+    result.dim = given.dim();
+    result.depth = given.depth();
+    result.grid = given.grid();
+    result.patches = given.patches();
+    result.parameter_count = ata::count_parameters(given);
+    write_struct(result, dimensions, "ata_model_dimensions");
   });
 }
 
@@ -54,7 +88,7 @@ ata_status ata_model_load(const char* path, const ata_model_options* options,
     require_pointer(model, "model");
     const ata_model_options checked =
         options_or_default(options, default_model_options(), "ata_model_options");
-    *model = new ata_model{ata::Model::load(path, ata::ModelOptions::from_c(checked))};
+    *model = new ata_model(ata::Model::load(path, ata::ModelOptions::from_c(checked)));
   });
 }
 
@@ -63,9 +97,16 @@ ata_status ata_model_create(const ata_model_config* config, uint64_t seed,
   return guard([&] {
     require_pointer(config, "config");
     require_pointer(model, "model");
-    const ata_model_config given =
-        read_struct(config, ata::ModelConfig().to_c(), "ata_model_config");
-    *model = new ata_model{ata::Model::create(ata::ModelConfig::from_c(given), seed)};
+    *model = new ata_model(ata::Model::create(read_config(config), seed));
+  });
+}
+
+ata_status ata_model_replace_head(const ata_model* model, int32_t classes, uint64_t seed,
+                                  ata_model** replaced) noexcept {
+  return guard([&] {
+    require_pointer(model, "model");
+    require_pointer(replaced, "replaced");
+    *replaced = new ata_model(model->model->with_new_head(classes, seed));
   });
 }
 
@@ -81,7 +122,7 @@ ata_status ata_model_import(const char* path, const ata_import_options* options,
     const ata_import_options checked =
         options_or_default(options, default_import_options(), "ata_import_options");
     ata::ImportedModel imported = ata::import_checkpoint(path, ata::ImportOptions::from_c(checked));
-    *model = new ata_model{std::move(imported.model), std::move(imported.notes)};
+    *model = new ata_model(std::move(imported.model), std::move(imported.notes));
   });
 }
 
@@ -122,7 +163,7 @@ ata_status ata_model_get_config(const ata_model* model, ata_model_config* config
   return guard([&] {
     require_pointer(model, "model");
     require_pointer(config, "config");
-    write_struct(model->model->config().to_c(), config, "ata_model_config");
+    write_struct(model->model->config().to_c(model->backbone_json), config, "ata_model_config");
   });
 }
 

@@ -79,7 +79,7 @@ ata_status ata_trainer_get_averaged_model(const ata_trainer* trainer, ata_model*
   return guard([&] {
     require_pointer(trainer, "trainer");
     require_pointer(model, "model");
-    *model = new ata_model{trainer->trainer.averaged_model()};
+    *model = new ata_model(trainer->trainer.averaged_model());
   });
 }
 

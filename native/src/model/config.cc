@@ -5,7 +5,6 @@
 #include <iterator>
 
 #include "base/error.h"
-#include "model/backbones/vit_config.h"
 #include "model/config_fields.h"
 
 namespace ata {
@@ -84,8 +83,8 @@ std::string ModelConfig::to_json() const {
 }
 
 ModelConfig ModelConfig::from_json(const std::string& text, const std::string& origin) {
-  const nlohmann::json json = parse_config(text, origin);
-  ConfigFields fields(json, origin);
+  const nlohmann::json json = parse_config(text, ATA_BAD_MODEL, origin);
+  ConfigFields fields(json, ATA_BAD_MODEL, origin);
   const std::vector<std::string> architectures = architecture_names();
   std::vector<const char*> names;
   for (const std::string& name : architectures) names.push_back(name.c_str());
@@ -119,16 +118,18 @@ ModelConfig ModelConfig::named(const std::string& name) {
   return config;
 }
 
-ata_model_config ModelConfig::to_c() const {
-  const VitConfig& vit = vit_config(*this);
+std::string ModelConfig::backbone_json() const {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  backbone->write(json);
+  return json.dump();
+}
+
+ata_model_config ModelConfig::to_c(const std::string& backbone_json) const {
   ata_model_config result = {};
   result.struct_size = sizeof(result);
+  result.architecture = backbone->architecture();
+  result.backbone = backbone_json.c_str();
   result.image_size = image_size;
-  result.patch_size = vit.patch_size;
-  result.dim = vit.width;
-  result.depth = vit.blocks;
-  result.heads = vit.heads;
-  result.mlp_ratio = vit.mlp_ratio;
   result.frames = frames;
   result.classes = classes;
   result.temporal = temporal;
@@ -139,20 +140,24 @@ ata_model_config ModelConfig::to_c() const {
   result.iterations = iterations;
   std::copy(std::begin(mean), std::end(mean), result.mean);
   std::copy(std::begin(std), std::end(std), result.std);
-  result.activation = vit.activation;
-  result.norm_eps = vit.norm_eps;
   return result;
 }
 
 ModelConfig ModelConfig::from_c(const ata_model_config& config) {
-  VitConfig vit;
+  const std::string origin = "ata_model_config";
+  require(config.architecture != nullptr, origin,
+          ".architecture is NULL; begin with ata_model_config_init()");
+  const auto backbone = new_backbone_config(config.architecture);
+  if (config.backbone != nullptr) {
+    const std::string part = origin + ".backbone";
+    const nlohmann::json json = parse_config(config.backbone, ATA_INVALID_ARGUMENT, part);
+    ConfigFields fields(json, ATA_INVALID_ARGUMENT, part);
+    backbone->read(fields);
+    fields.check_unknown();
+  }
   ModelConfig result;
+  result.backbone = backbone;
   result.image_size = config.image_size;
-  vit.patch_size = config.patch_size;
-  vit.width = config.dim;
-  vit.blocks = config.depth;
-  vit.heads = config.heads;
-  vit.mlp_ratio = config.mlp_ratio;
   result.frames = config.frames;
   result.classes = config.classes;
   result.temporal = config.temporal;
@@ -163,9 +168,6 @@ ModelConfig ModelConfig::from_c(const ata_model_config& config) {
   result.iterations = config.iterations;
   std::copy(std::begin(config.mean), std::end(config.mean), result.mean);
   std::copy(std::begin(config.std), std::end(config.std), result.std);
-  vit.activation = config.activation;
-  vit.norm_eps = config.norm_eps;
-  set_backbone(result, vit);
   result.validate(ATA_INVALID_ARGUMENT, "model configuration");
   return result;
 }

@@ -54,8 +54,11 @@ struct ModelConfig {
   /// "vit-tiny", "vit-small", "vit-base" or "vit-large"; ATA_INVALID_ARGUMENT for others.
   static ModelConfig named(const std::string& name);
 
-  /// Conversions of the C API's struct, which has no labels. from_c() validates.
-  ata_model_config to_c() const;
+  /// The backbone's own fields, as in to_json().
+  std::string backbone_json() const;
+  /// Conversions of the C API's struct, which has no labels. to_c() points to `backbone_json`,
+  /// which the caller keeps; from_c() validates.
+  ata_model_config to_c(const std::string& backbone_json) const;
   static ModelConfig from_c(const ata_model_config& config);
 };
 

@@ -32,15 +32,15 @@ double shortest_decimal(float value) {
   return result;
 }
 
-nlohmann::json parse_config(const std::string& text, const std::string& origin) {
+nlohmann::json parse_config(const std::string& text, ata_status status, const std::string& origin) {
   std::set<std::string> keys;
   std::string field;
   const auto check = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
-    if (depth > 8) fail(ATA_BAD_MODEL, origin, ": the model configuration is nested too deeply");
+    if (depth > 8) fail(status, origin, ": the model configuration is nested too deeply");
     if (event == nlohmann::json::parse_event_t::key && depth == 1) {
       field = value.get<std::string>();
       if (!keys.insert(field).second) {
-        fail(ATA_BAD_MODEL, origin, ": the model configuration has '", shown(field), "' twice");
+        fail(status, origin, ": the model configuration has '", shown(field), "' twice");
       }
     }
     return true;
@@ -48,15 +48,15 @@ nlohmann::json parse_config(const std::string& text, const std::string& origin) 
   try {
     nlohmann::json json = nlohmann::json::parse(text, check);
     if (!json.is_object()) {
-      fail(ATA_BAD_MODEL, origin, ": the model configuration is not a JSON object");
+      fail(status, origin, ": the model configuration is not a JSON object");
     }
     return json;
   } catch (const nlohmann::json::parse_error& error) {
-    fail(ATA_BAD_MODEL, origin, ": the model configuration is not valid JSON (near byte ",
-         error.byte, ")");
+    fail(status, origin, ": the model configuration is not valid JSON (near byte ", error.byte,
+         ")");
   } catch (const nlohmann::json::out_of_range&) {
     // The parser's word for a number that no double holds.
-    fail(ATA_BAD_MODEL, origin, ": the model configuration has '", shown(field),
+    fail(status, origin, ": the model configuration has '", shown(field),
          "' with a number that is too large");
   }
 }

@@ -20,21 +20,21 @@ std::string quoted_list(const char* const* names, size_t count);
 /// The shortest decimal that reads back as the same float: 0.45, not 0.44999998807907104.
 double shortest_decimal(float value);
 
-/// Parses the JSON object of a model configuration. Throws ATA_BAD_MODEL; `origin` (a path) begins
-/// every message.
-nlohmann::json parse_config(const std::string& text, const std::string& origin);
+/// Parses the JSON object of a model configuration. Failures are of `status`, and `origin` (a path)
+/// begins their messages.
+nlohmann::json parse_config(const std::string& text, ata_status status, const std::string& origin);
 
 /// Reads the members of one configuration, naming what is wrong with each. Its parts, the frame and
 /// the backbone, read one after another, and then nothing must be left.
 class ConfigFields {
  public:
-  /// Keeps references to both.
-  ConfigFields(const nlohmann::json& json, const std::string& origin)
-      : json_(json), origin_(origin) {}
+  /// Failures are of `status`. Keeps references.
+  ConfigFields(const nlohmann::json& json, ata_status status, const std::string& origin)
+      : json_(json), status_(status), origin_(origin) {}
 
   template <typename... Args>
   [[noreturn]] void bad(const Args&... args) const {
-    fail(ATA_BAD_MODEL, origin_, ": the model configuration ", args...);
+    fail(status_, origin_, ": the model configuration ", args...);
   }
 
   bool has(const char* name) { return find(name) != nullptr; }
@@ -59,6 +59,7 @@ class ConfigFields {
   float real(const char* name, const nlohmann::json& value) const;
 
   const nlohmann::json& json_;
+  ata_status status_;
   const std::string& origin_;
   std::set<std::string> known_;
 };

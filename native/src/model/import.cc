@@ -39,7 +39,7 @@ class Importer {
         options_(options) {}
 
   Tensor parameter(const ParameterInfo& info) const {
-    if (info.name.starts_with("head.") && !deduced_.keeps_head) {
+    if (is_head(info.name) && !deduced_.keeps_head) {
       return initial_parameter(info, options_.seed);
     }
     if (info.name == "pos_embed") return positions(info);

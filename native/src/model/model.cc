@@ -209,6 +209,23 @@ int64_t Model::value_count() const {
   return count;
 }
 
+std::shared_ptr<Model> Model::with_new_head(int32_t classes, uint64_t seed) const {
+  ModelConfig config = config_;
+  config.classes = classes;
+  config.labels.clear();
+  config.validate(ATA_INVALID_ARGUMENT, "the model with a new head");
+  const Context context = make_context(*device_);
+  ParameterSet parameters;
+  for (const ParameterInfo& info : list_parameters(
+           config, [&](const std::string& name) { return this->parameters().contains(name); })) {
+    parameters.add(info.name, is_head(info.name)
+                                  ? initial_parameter(info, seed)
+                                  : context.copy(this->parameters().tensor(info.name)));
+  }
+  context.synchronize();
+  return std::make_shared<Model>(config, parameters, *device_);
+}
+
 const ParameterSet& Model::parameters() const {
   if (!trainable_) {
     fail(ATA_UNSUPPORTED,

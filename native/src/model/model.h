@@ -69,6 +69,9 @@ class Model {
   /// The layers, with the weights as inference reads them.
   const Network& network() const { return *network_; }
 
+  /// A copy of a trainable model with a new head, as of a new model; it has no labels.
+  std::shared_ptr<Model> with_new_head(int32_t classes, uint64_t seed) const;
+
   /// As many as there are classes; none removes them. Not while sessions use the model.
   void set_labels(std::vector<std::string> labels);
 

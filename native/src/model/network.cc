@@ -1,5 +1,6 @@
 #include "model/network.h"
 
+#include <iterator>
 #include <utility>
 
 #include "base/error.h"
@@ -7,6 +8,8 @@
 
 namespace ata {
 namespace {
+
+constexpr char kHead[] = "head";
 
 // Lets a context record on another tape for a while.
 class TapeScope {
@@ -33,10 +36,14 @@ TemporalStageOptions stage_options(const ModelConfig& config, ata_precision prec
 
 }  // namespace
 
+bool is_head(const std::string& parameter) {
+  return parameter.starts_with(kHead) && parameter[std::size(kHead) - 1] == '.';
+}
+
 Network::Network(const ModelConfig& config, ParameterWalk& walk)
     : backbone_(config.backbone->build(config, walk)) {
   walk.begin_layer(config.depth() + 1);
-  head_ = walk.linear("head", config.classes, config.dim(),
+  head_ = walk.linear(kHead, config.classes, config.dim(),
                       {.deviation = kInitialDeviation, .full_precision = true});
 }
 

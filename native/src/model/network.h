@@ -23,6 +23,9 @@ class Network {
   LinearWeights head_;
 };
 
+/// Whether a parameter is one of the classifier's.
+bool is_head(const std::string& parameter);
+
 /// Every parameter of a configuration, in the order of the forward pass. `stored`: whether the file
 /// that the list is for has a parameter, of those that a network may lack or a mode does not read;
 /// none for a new model.

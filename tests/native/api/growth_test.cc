@@ -79,10 +79,7 @@ class Growth : public testing::Test {
     ata_model_config config;
     ASSERT_EQ(ata_model_config_init("vit-tiny", &config, sizeof(config)), ATA_OK);
     config.image_size = 32;
-    config.patch_size = 16;
-    config.dim = 16;
-    config.depth = 1;
-    config.heads = 2;
+    config.backbone = R"({"patch_size": 16, "dim": 16, "depth": 1, "heads": 2})";
     config.frames = 2;
     config.classes = 3;
     config_ = config;
@@ -421,6 +418,10 @@ TEST_F(Growth, ResultsFitTheCallersStruct) {
   expect_results<ata_model_config>("ata_model_config", [](ata_model_config* config) {
     return ata_model_get_config(model_.get(), config);
   });
+  expect_results<ata_model_dimensions>(
+      "ata_model_dimensions", [](ata_model_dimensions* dimensions) {
+        return ata_model_config_get_dimensions(&config_, dimensions);
+      });
   expect_results<ata_video_info>(
       "ata_video_info", [](ata_video_info* info) { return ata_video_get_info(video_, info); });
 }

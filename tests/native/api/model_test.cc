@@ -10,6 +10,7 @@
 
 #include "ata/ata.h"
 #include "handles.h"
+#include "support/mentions.h"
 #include "support/scratch.h"
 
 namespace {
@@ -20,10 +21,7 @@ class CApiModel : public testing::Test {
     ata_model_config config;
     ASSERT_EQ(ata_model_config_init("vit-tiny", &config, sizeof(config)), ATA_OK);
     config.image_size = 32;
-    config.patch_size = 8;
-    config.dim = 48;
-    config.depth = 2;
-    config.heads = 4;
+    config.backbone = R"({"patch_size": 8, "dim": 48, "depth": 2, "heads": 4})";
     config.frames = 3;
     config.classes = 5;
     ata_model* model = nullptr;
@@ -55,6 +53,97 @@ class CApiModel : public testing::Test {
   Handle<ata_model> model_;
   Handle<ata_tensor> clip_;
 };
+
+TEST_F(CApiModel, ConfigurationsTellTheirDimensions) {
+  ata_model_config config = {};
+  config.struct_size = sizeof(config);
+  ASSERT_EQ(ata_model_get_config(model_.get(), &config), ATA_OK);
+  EXPECT_STREQ(config.architecture, "vit");
+  EXPECT_STREQ(config.backbone, R"({"patch_size":8,"dim":48,"depth":2,"heads":4,"mlp_ratio":4.0})");
+  ata_model_dimensions dimensions = {};
+  dimensions.struct_size = sizeof(dimensions);
+  ASSERT_EQ(ata_model_config_get_dimensions(&config, &dimensions), ATA_OK) << ata_last_error();
+  EXPECT_EQ(dimensions.dim, 48);
+  EXPECT_EQ(dimensions.depth, 2);
+  EXPECT_EQ(dimensions.grid, 4);
+  EXPECT_EQ(dimensions.patches, 16);
+  EXPECT_EQ(dimensions.parameter_count, ata_model_value_count(model_.get()));
+  // ViT-Base's, by the usual size and by leaving the backbone's fields out.
+  ASSERT_EQ(ata_model_config_init("vit-base", &config, sizeof(config)), ATA_OK);
+  ASSERT_EQ(ata_model_config_get_dimensions(&config, &dimensions), ATA_OK);
+  const int64_t count = dimensions.parameter_count;
+  EXPECT_GT(count, 120'000'000);
+  config.backbone = nullptr;
+  ASSERT_EQ(ata_model_config_get_dimensions(&config, &dimensions), ATA_OK);
+  EXPECT_EQ(dimensions.parameter_count, count);
+}
+
+TEST_F(CApiModel, WhatIsNoConfigurationIsNamed) {
+  ata_model_config config;
+  ASSERT_EQ(ata_model_config_init("vit-tiny", &config, sizeof(config)), ATA_OK);
+  ata_model* made = nullptr;
+  const auto refused = [&](const char* architecture, const char* backbone, const char* part) {
+    config.architecture = architecture;
+    config.backbone = backbone;
+    EXPECT_EQ(ata_model_create(&config, 1, &made), ATA_INVALID_ARGUMENT);
+    EXPECT_MENTIONS(ata_last_error(), part);
+    EXPECT_EQ(made, nullptr);
+  };
+  refused(nullptr, nullptr, "ata_model_config.architecture is NULL");
+  refused("resnet", nullptr, "architecture is 'resnet'; valid are 'vit'");
+  refused("vit", "", "ata_model_config.backbone: the model configuration is not valid JSON");
+  refused("vit", "[]", "not a JSON object");
+  refused("vit", "{}", "has no 'patch_size'");
+  refused("vit", R"({"patch_size": 16, "dim": 64, "depth": 1, "heads": 1, "width": 3})", "'width'");
+  refused("vit", R"({"patch_size": 0, "dim": 64, "depth": 1, "heads": 1})", "patch_size is 0");
+  refused("vit", R"({"patch_size": 16, "dim": 64, "depth": 1e9, "heads": 1})", "'depth'");
+}
+
+TEST_F(CApiModel, HeadsAreReplacedInACopy) {
+  const auto copy_of = [](const ata_model* model, int32_t classes, uint64_t seed) {
+    ata_model* replaced = nullptr;
+    EXPECT_EQ(ata_model_replace_head(model, classes, seed, &replaced), ATA_OK) << ata_last_error();
+    return Handle<ata_model>(replaced);
+  };
+  const auto features_of = [&](const ata_model* model) {
+    ata_session* session = nullptr;
+    EXPECT_EQ(ata_session_create(model, &session), ATA_OK);
+    const Handle<ata_session> owner(session);
+    std::vector<float> token(48);
+    ata_session_outputs outputs;
+    EXPECT_EQ(ata_session_outputs_init(&outputs, sizeof(outputs)), ATA_OK);
+    outputs.class_token = token.data();
+    outputs.class_token_count = token.size();
+    EXPECT_EQ(ata_session_run(session, clip_.get(), nullptr, &outputs), ATA_OK) << ata_last_error();
+    return token;
+  };
+  const char* const labels[] = {"a", "b", "c", "d", "e"};
+  ASSERT_EQ(ata_model_set_labels(model_.get(), labels, 5), ATA_OK);
+  const Handle<ata_model> three = copy_of(model_.get(), 3, 7);
+  ata_model_config config = {};
+  config.struct_size = sizeof(config);
+  ASSERT_EQ(ata_model_get_config(three.get(), &config), ATA_OK);
+  EXPECT_EQ(config.classes, 3);
+  const char* label = "unset";
+  ASSERT_EQ(ata_model_get_label(three.get(), 0, &label), ATA_OK);
+  EXPECT_EQ(label, nullptr);
+  EXPECT_EQ(features_of(three.get()), features_of(model_.get()));
+  // Its weights are a new model's, and depend on the seed.
+  const Handle<ata_model> again = copy_of(three.get(), 5, 1), other = copy_of(three.get(), 5, 2);
+  const auto logits_of = [&](const ata_model* model) {
+    ata_session* session = nullptr;
+    EXPECT_EQ(ata_session_create(model, &session), ATA_OK);
+    const Handle<ata_session> owner(session);
+    return forward(session);
+  };
+  EXPECT_EQ(logits_of(again.get()), logits_of(model_.get()));
+  EXPECT_NE(logits_of(other.get()), logits_of(model_.get()));
+  // What cannot be leaves no model.
+  ata_model* none = nullptr;
+  EXPECT_EQ(ata_model_replace_head(model_.get(), 0, 1, &none), ATA_INVALID_ARGUMENT);
+  EXPECT_MENTIONS(ata_last_error(), "classes is 0");
+  EXPECT_EQ(none, nullptr);
+}
 
 TEST_F(CApiModel, ImportsTellWhatBecameOfTheFile) {
   EXPECT_EQ(ata_model_import_note_count(model_.get()), 0u);

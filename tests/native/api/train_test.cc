@@ -36,10 +36,7 @@ class CApiTraining : public testing::Test {
     ata_model_config config;
     EXPECT_EQ(ata_model_config_init("vit-tiny", &config, sizeof(config)), ATA_OK);
     config.image_size = 32;
-    config.patch_size = 8;
-    config.dim = 48;
-    config.depth = 2;
-    config.heads = 4;
+    config.backbone = R"({"patch_size": 8, "dim": 48, "depth": 2, "heads": 4})";
     config.frames = 3;
     config.classes = 5;
     ata_model* result = nullptr;

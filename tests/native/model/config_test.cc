@@ -59,10 +59,11 @@ TEST(ConfigTest, UnusualArithmeticIsWrittenAndRead) {
       vit.activation = activation;
       vit.norm_eps = 1e-12f;
     });
+    const std::string backbone = config.backbone_json();
     const ModelConfig read = ModelConfig::from_json(config.to_json(), "x");
     EXPECT_EQ(vit_config(read).activation, activation);
     EXPECT_EQ(vit_config(read).norm_eps, 1e-12f);
-    EXPECT_EQ(ModelConfig::from_c(config.to_c()).to_json(), config.to_json());
+    EXPECT_EQ(ModelConfig::from_c(config.to_c(backbone)).to_json(), config.to_json());
   }
   const std::string frames = R"("frames":8)";
   EXPECT_MENTIONS(rejection(with(frames, frames + R"(,"activation":"relu")")),
@@ -150,11 +151,12 @@ TEST(ConfigTest, CStructRoundTrip) {
   ModelConfig config = ModelConfig::named("vit-tiny");
   config.frames = 16;
   config.temporal = ATA_TEMPORAL_JOINT;
-  EXPECT_EQ(ModelConfig::from_c(config.to_c()).to_json(), config.to_json());
-  ata_model_config wrong = config.to_c();
+  const std::string backbone = config.backbone_json();
+  EXPECT_EQ(ModelConfig::from_c(config.to_c(backbone)).to_json(), config.to_json());
+  ata_model_config wrong = config.to_c(backbone);
   wrong.temporal = static_cast<ata_temporal_mode>(9);
   EXPECT_THROW(ModelConfig::from_c(wrong), Error);
-  wrong = config.to_c();
+  wrong = config.to_c(backbone);
   wrong.std[0] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_THROW(ModelConfig::from_c(wrong), Error);
 }

@@ -23,12 +23,6 @@ TrainOptions plain_options() {
   return options;
 }
 
-Tensor labels_of(std::vector<int64_t> values) {
-  Tensor labels({static_cast<int64_t>(values.size())}, DType::kI64);
-  std::copy(values.begin(), values.end(), labels.data<int64_t>());
-  return labels;
-}
-
 // The largest relative difference of a parameter's change since `start`.
 double change_error(const Model& a, const Model& b, const ParameterSet& start) {
   double worst = 0;

@@ -40,6 +40,12 @@ inline TrainOptions rich_options() {
   return options;
 }
 
+inline Tensor labels_of(std::vector<int64_t> values) {
+  Tensor labels({static_cast<int64_t>(values.size())}, DType::kI64);
+  std::copy(values.begin(), values.end(), labels.data<int64_t>());
+  return labels;
+}
+
 inline bool same_weights(const Model& a, const Model& b) {
   for (size_t i = 0; i < a.parameters().count(); ++i) {
     if (!same_bits(a.parameters().tensor(i), b.parameters().tensor(i))) return false;

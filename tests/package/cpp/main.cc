@@ -49,10 +49,7 @@ void write_clip(const std::string& path) {
 ata_model_config tiny_config() {
   ata_model_config config = ata::architecture("vit-tiny");
   config.image_size = 64;
-  config.patch_size = 16;
-  config.dim = 64;
-  config.depth = 2;
-  config.heads = 2;
+  config.backbone = R"({"patch_size": 16, "dim": 64, "depth": 2, "heads": 2})";
   config.frames = 4;
   config.classes = 3;
   return config;

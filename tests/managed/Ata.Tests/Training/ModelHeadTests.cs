@@ -1,5 +1,3 @@
-using Ata.Tests.Data;
-using Ata.Training;
 using Xunit;
 
 namespace Ata.Tests.Training;
@@ -20,9 +18,11 @@ public sealed class ModelHeadTests : IDisposable
             model.Save(_folder.In("old.safetensors"));
         }
 
-        ModelHead.Replace(_folder.In("old.safetensors"), _folder.In("new.safetensors"), ["x", "y"], seed: 1);
-
-        using Model changed = Model.Load(_folder.In("new.safetensors"), new ModelOptions { Trainable = true });
+        using Model old = Model.Load(_folder.In("old.safetensors"), new ModelOptions { Trainable = true });
+        using Model changed = old.ReplaceHead(2, seed: 1);
+        Assert.Empty(changed.Labels);
+        changed.SetLabels(["x", "y"]);
+        changed.Save(_folder.In("new.safetensors"));
         using TensorFile before = TensorFile.Open(_folder.In("old.safetensors"));
         using TensorFile after = TensorFile.Open(_folder.In("new.safetensors"));
         Assert.Equal(["x", "y"], changed.Labels);
@@ -40,14 +40,15 @@ public sealed class ModelHeadTests : IDisposable
     }
 
     [Fact]
-    public void FileWithoutAModelIsRefused()
+    public void WhatHasNoPlainWeightsIsRefused()
     {
-        using (var file = new TensorFile())
+        using (Model model = Model.Create(TinyModel.Config, 3))
         {
-            file.Set("x", [1f], 1);
-            file.Save(_folder.In("x.safetensors"));
+            Assert.Throws<ArgumentException>(() => model.ReplaceHead(0));
+            model.Save(_folder.In("model.safetensors"));
         }
 
-        Assert.Contains("no configuration", Assert.Throws<AtaModelException>(() => ModelHead.Replace(_folder.In("x.safetensors"), _folder.In("y.safetensors"), ["a"])).Message);
+        using Model packed = Model.Load(_folder.In("model.safetensors"));
+        Assert.Contains("trainable", Assert.Throws<NotSupportedException>(() => packed.ReplaceHead(2)).Message);
     }
 }
