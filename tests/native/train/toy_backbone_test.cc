@@ -11,7 +11,7 @@
 namespace ata {
 namespace {
 
-class ToyBackbone : public ModelFileTest {
+class ToyBackbone : public ModelFileTest, OneThread {
  protected:
   static void SetUpTestSuite() {
     // Tests run once for each device.
