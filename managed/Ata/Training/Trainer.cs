@@ -1,221 +1,142 @@
-using System.Text.Json;
-using Ata.Data;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
+using Ata.Bindings;
+using Ata.Interop;
 
 namespace Ata.Training;
 
 /// <summary>
-/// Trains a model on labelled videos: batches, updates, validation, checkpoints, metrics. A run that was stopped, by
-/// cancellation or by a crash, continues from its last checkpoint to the very same weights.
+/// The steps of training, for loops of one's own: gradients of a batch, and updates of the weights. Activations stay
+/// in native memory. <see cref="Trainer"/> is the loop that does the rest.
 /// </summary>
-/// <remarks>One thread at a time. While <see cref="FitAsync"/> runs, no other session of the model may run.</remarks>
-public sealed partial class Trainer : IDisposable
+/// <remarks>One thread at a time. While a call runs, no session of the model may run.</remarks>
+public sealed unsafe class ModelTrainer : IDisposable
 {
-    private readonly Model _model;
-    private readonly IVideoDataset _train;
-    private readonly IVideoDataset? _validation;
-    private readonly TrainerOptions _options;
-    private readonly ILogger _logger;
-    private readonly ModelTrainer _steps;
-    private readonly RunDirectory? _directory;
-    private readonly long _totalSteps;
-    private TrainingState _state;
-    private EvaluationResult? _lastValidation;
-    private MetricsRecord? _lastTrainRecord;
-    private MetricsRecord? _lastValidationRecord;
-    private double _lastNorm;
-    private int _running;
+    private readonly TrainerHandle _handle;
+    private readonly int _classes;
 
-    /// <summary>Prepares a run.</summary>
-    /// <param name="model">A trainable model, whose weights are updated in place. Its classes are those of the
-    /// datasets, in the same order.</param>
-    /// <param name="train">Training videos.</param>
-    /// <param name="validation">Validation videos, or null for no validation.</param>
+    /// <summary>Creates a trainer, which updates the model's weights in place and keeps them alive.</summary>
+    /// <param name="model">A trainable model.</param>
     /// <param name="options">Options; null for the defaults.</param>
-    /// <param name="logger">Receives warnings, such as of unreadable videos and of videos in both datasets; null for none.</param>
-    /// <exception cref="ArgumentOutOfRangeException">An option is out of range; the exception names it.</exception>
-    /// <exception cref="ArgumentException">Model and data contradict each other.</exception>
+    /// <param name="seed">Seed of dropout and stochastic depth.</param>
+    /// <exception cref="ArgumentException">An option is out of range.</exception>
     /// <exception cref="NotSupportedException">The model is not trainable.</exception>
-    public Trainer(Model model, IVideoDataset train, IVideoDataset? validation = null, TrainerOptions? options = null, ILogger? logger = null)
+    public ModelTrainer(Model model, OptimizerOptions? options = null, ulong seed = 0)
     {
         ArgumentNullException.ThrowIfNull(model);
-        ArgumentNullException.ThrowIfNull(train);
-        _model = model;
-        _train = train;
-        _validation = validation is { Count: > 0 } ? validation : null;
-        _options = options ?? new TrainerOptions();
-        _logger = logger ?? NullLogger.Instance;
-        _options.Validate(model.Config);
-        RequireClasses(train, nameof(train));
-        if (_validation is not null)
-        {
-            RequireClasses(_validation, nameof(validation));
-        }
-
-        if (train is VideoDataset training && validation is VideoDataset validating && training.SharedWith(validating) is { Count: > 0 } shared)
-        {
-            LogShared(DatasetReport.Count(shared.Count, "video is", "videos are"), DatasetReport.Some(shared));
-        }
-
-        _totalSteps = _options.TotalSteps(train.Count);
-        _directory = _options.OutputDirectory is { } path ? new RunDirectory(path) : null;
-        _state = new TrainingState { Options = _options, Videos = train.Count };
-        _steps = new ModelTrainer(model, _options.Optimizer, _options.Seed);
+        OptimizerOptions chosen = (options ?? new OptimizerOptions()) with { Seed = seed };
+        using var newParameters = new Utf8Text(chosen.NewParameters, stackalloc byte[Utf8Text.BufferSize]);
+        using var frozen = new Utf8Text(chosen.Frozen, stackalloc byte[Utf8Text.BufferSize]);
+        ata_train_options native = chosen.ToNative(newParameters.Pointer, frozen.Pointer);
+        using Lease<ata_model> lease = model.Handle.Lease();
+        ata_trainer* trainer;
+        NativeStatus.Check(NativeMethods.ata_trainer_create(lease.Pointer, &native, &trainer));
+        _handle = new TrainerHandle(trainer, model.Handle);
+        _classes = model.Config.Classes;
     }
 
-    /// <summary>Updates made.</summary>
-    public long Step => _state.Batches / _options.Accumulate;
-
-    /// <summary>Updates of the whole run.</summary>
-    public long TotalSteps => _totalSteps;
-
-    /// <summary>The right to write into the output directory, if the caller has it already.</summary>
-    internal RunLock? HeldLock { get; init; }
-
-    /// <summary>Continues from a checkpoint: call it before <see cref="FitAsync"/>.</summary>
-    /// <param name="checkpoint">A checkpoint of a run with equal options, model and data.</param>
-    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
-    /// <exception cref="AtaModelException">The file is not such a checkpoint.</exception>
-    /// <exception cref="InvalidOperationException">The trainer is running.</exception>
-    /// <exception cref="ArgumentException">The run had other options or other data.</exception>
-    public void Resume(string checkpoint)
+    /// <summary>How many updates were made.</summary>
+    public long UpdateCount
     {
-        ArgumentException.ThrowIfNullOrEmpty(checkpoint);
-        if (Volatile.Read(ref _running) != 0)
+        get
         {
-            throw new InvalidOperationException("This trainer is running; resume before the run begins.");
+            using Lease<ata_trainer> lease = _handle.LeaseExclusively();
+            return NativeMethods.ata_trainer_update_count(lease.Pointer);
         }
-
-        TrainingState state;
-        using (TensorFile file = TensorFile.Open(checkpoint))
-        {
-            state = TrainingState.FromJson(checkpoint, file.GetMetadata("state"));
-        }
-
-        string then = state.Options.ToJson();
-        string now = _options.ToJson();
-        if (then != now)
-        {
-            (string First, string Second) difference = then.Split('\n').Zip(now.Split('\n')).First(l => l.First != l.Second);
-            throw new ArgumentException($"{checkpoint} belongs to a run with other options: {difference.First.Trim(' ', ',')} there, {difference.Second.Trim(' ', ',')} here.", nameof(checkpoint));
-        }
-
-        if (state.Videos != _train.Count)
-        {
-            throw new ArgumentException($"{checkpoint} belongs to a run on {state.Videos} training videos; there are {_train.Count} now.", nameof(checkpoint));
-        }
-
-        _steps.Load(checkpoint);
-        _state = state;
     }
 
-    /// <summary>Trains to the end. When cancelled, it writes a checkpoint and then throws.</summary>
-    /// <param name="progress">Told of every update, and while validating; may be null.</param>
-    /// <param name="cancellationToken">Stops the run.</param>
-    /// <exception cref="InvalidOperationException">The trainer is running already.</exception>
-    /// <exception cref="ObjectDisposedException">The trainer was disposed, perhaps while it ran.</exception>
-    /// <exception cref="OperationCanceledException">The run was cancelled; its checkpoint is written.</exception>
-    /// <exception cref="TooManyBrokenVideosException">More videos than allowed cannot be read.</exception>
-    /// <exception cref="TrainingDivergedException">A number that training computed is not finite.</exception>
-    /// <exception cref="RunInUseException">Another run writes into the output directory.</exception>
-    /// <exception cref="IOException">The output directory cannot be written, or holds another run; earlier checkpoints are
-    /// intact.</exception>
-    public Task<TrainingResult> FitAsync(IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
+    /// <summary>Runs forward and backward on one batch and adds <paramref name="weight"/> times the gradient of its
+    /// mean loss to what has been accumulated since the last update. On failure nothing is accumulated.</summary>
+    /// <param name="clips">f32 <c>[B, 3, T, H, W]</c>, normalised.</param>
+    /// <param name="targets">i64 <c>[B]</c> labels, or f32 <c>[B, classes]</c> probabilities.</param>
+    /// <param name="logits">Receives B x classes values; empty if they are not wanted.</param>
+    /// <param name="weight">Factor of this batch, e.g. 1 / number of batches accumulated.</param>
+    /// <param name="cancellationToken">Stops the work between two blocks.</param>
+    /// <returns>The mean loss of the batch.</returns>
+    /// <exception cref="ArgumentException">Clips, targets or logits have another type or shape than the model needs, or
+    /// hold values that are not finite.</exception>
+    /// <exception cref="AtaNotFiniteException">The loss is not finite: training diverges.</exception>
+    /// <exception cref="OperationCanceledException">The work was stopped.</exception>
+    public float Accumulate(AtaTensor clips, AtaTensor targets, Span<float> logits, float weight = 1, CancellationToken cancellationToken = default)
     {
-        if (Interlocked.Exchange(ref _running, 1) != 0)
+        ArgumentNullException.ThrowIfNull(clips);
+        ArgumentNullException.ThrowIfNull(targets);
+        if (!logits.IsEmpty && (clips.Rank == 0 || logits.Length != clips.Shape[0] * _classes))
         {
-            throw new InvalidOperationException("This trainer is running already.");
+            throw new ArgumentException($"There is room for {logits.Length} logits; clips {clips} and {_classes} classes need another number.", nameof(logits));
         }
 
-        return Task.Run(() => RunAsync(progress, cancellationToken), CancellationToken.None);
+        using Lease<ata_trainer> trainer = _handle.LeaseExclusively();
+        using Lease<ata_tensor> clipsLease = clips.Handle.Lease();
+        using Lease<ata_tensor> targetsLease = targets.Handle.Lease();
+        using var cancellation = new NativeCancellation(cancellationToken);
+        float loss;
+        fixed (float* values = logits)
+        {
+            NativeStatus.Check(
+                NativeMethods.ata_trainer_accumulate(trainer.Pointer, clipsLease.Pointer, targetsLease.Pointer, weight, cancellation.Pointer, values, (nuint)logits.Length, &loss),
+                cancellation: cancellationToken);
+        }
+
+        return loss;
     }
 
-    /// <summary>The model that validations use: the average of the weights if one is kept.</summary>
-    /// <returns>A model of its own, to be disposed.</returns>
+    /// <summary>Clips the accumulated gradient, updates the weights and their average, and clears the gradient.</summary>
+    /// <param name="learningRate">Rate of this update, at least 0.</param>
+    /// <returns>The norm of the gradient before clipping.</returns>
+    /// <exception cref="AtaNotFiniteException">The gradient is not finite: training diverges. It is cleared and the
+    /// weights stay.</exception>
+    /// <exception cref="ArgumentException">The rate is negative or not finite; the gradient stays.</exception>
+    /// <exception cref="InvalidOperationException">Nothing was accumulated since the last update.</exception>
+    public double Update(double learningRate)
+    {
+        using Lease<ata_trainer> trainer = _handle.LeaseExclusively();
+        double norm;
+        NativeStatus.Check(NativeMethods.ata_trainer_update(trainer.Pointer, learningRate, &norm));
+        return norm;
+    }
+
+    /// <summary>Copies the average of the weights, or the weights if no average is kept, into a new trainable
+    /// model.</summary>
     public Model AveragedModel()
     {
-        Model model = _steps.AveragedModel();
-        model.SetLabels(_train.Labels);
-        return model;
+        using Lease<ata_trainer> trainer = _handle.LeaseExclusively();
+        ata_model* model;
+        NativeStatus.Check(NativeMethods.ata_trainer_get_averaged_model(trainer.Pointer, &model));
+        return new Model(model);
+    }
+
+    /// <summary>Writes everything that training needs to continue bit for bit; the file is never half-written.</summary>
+    /// <param name="path">File to write.</param>
+    /// <param name="state">The caller's own state, stored with it as metadata <c>state</c>; null for none.</param>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public void Save(string path, string? state = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        using var pathText = new Utf8Text(path, stackalloc byte[Utf8Text.BufferSize]);
+        using var stateText = new Utf8Text(state, stackalloc byte[Utf8Text.BufferSize]);
+        using Lease<ata_trainer> trainer = _handle.LeaseExclusively();
+        NativeStatus.Check(NativeMethods.ata_trainer_save(trainer.Pointer, pathText.Pointer, stateText.Pointer), path);
+    }
+
+    /// <summary>Restores what <see cref="Save"/> wrote for an equal model and equal options. On failure nothing has
+    /// changed.</summary>
+    /// <param name="path">File to read.</param>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
+    /// <exception cref="AtaModelException">The file is not such a checkpoint.</exception>
+    /// <exception cref="ArgumentException">It was saved with another model or other options.</exception>
+    public void Load(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        using var pathText = new Utf8Text(path, stackalloc byte[Utf8Text.BufferSize]);
+        using Lease<ata_trainer> trainer = _handle.LeaseExclusively();
+        NativeStatus.Check(NativeMethods.ata_trainer_load(trainer.Pointer, pathText.Pointer), path);
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _steps.Dispose();
+    public void Dispose() => _handle.Dispose();
 
-    /// <summary>What the report says of the configuration.</summary>
-    private IEnumerable<KeyValuePair<string, string>> Settings()
+    private sealed class TrainerHandle(ata_trainer* pointer, System.Runtime.InteropServices.SafeHandle model)
+        : NativeHandle<ata_trainer>(pointer, nameof(ModelTrainer), model)
     {
-        ModelConfig model = _model.Config;
-        yield return new("model", $"{model.Depth} blocks of width {model.Dim} with {model.Heads} heads, {model.Temporal}, alignment {model.Alignment}");
-        yield return new("clips", $"{model.Frames} frames of {model.ImageSize} pixels in patches of {model.PatchSize}");
-        yield return new("classes", string.Join(", ", _train.Labels.Take(20)) + (_train.Labels.Count > 20 ? $" and {_train.Labels.Count - 20} more" : ""));
-        yield return new("videos", $"{_train.Count} for training, {_validation?.Count ?? 0} for validation");
-        using JsonDocument options = JsonDocument.Parse(_options.ToJson());
-        foreach ((string name, string value) in Flatten("", options.RootElement))
-        {
-            yield return new(name, value);
-        }
+        protected override void ReleaseNative(ata_trainer* pointer) => NativeMethods.ata_trainer_release(pointer);
     }
-
-    private static IEnumerable<(string Name, string Value)> Flatten(string prefix, JsonElement element) => element.ValueKind == JsonValueKind.Object
-        ? element.EnumerateObject().SelectMany(p => Flatten(prefix.Length > 0 ? $"{prefix}.{p.Name}" : p.Name, p.Value))
-        : [(prefix, element.ToString())];
-
-    private void RequireClasses(IVideoDataset dataset, string parameter)
-    {
-        if (dataset.Labels.Count != _model.Config.Classes)
-        {
-            throw new ArgumentException($"The dataset has {dataset.Labels.Count} classes and the model {_model.Config.Classes}.", parameter);
-        }
-    }
-
-    private async Task<TrainingResult> RunAsync(IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
-    {
-        try
-        {
-            using RunLock? taken = HeldLock is null ? _directory?.Lock() : null;
-            if (_directory?.Checkpoints().Count > 0 && _state.Batches == 0)
-            {
-                throw new IOException($"{_directory.Path} holds a run already; resume it from its last checkpoint, or name another folder.");
-            }
-
-            using var run = new Run(this, progress);
-            await run.TrainAsync(cancellationToken).ConfigureAwait(false);
-            return run.Result();
-        }
-        finally
-        {
-            Volatile.Write(ref _running, 0);
-        }
-    }
-
-    /// <summary>Writes a checkpoint of the present state.</summary>
-    private void Save(MetricsLog? metrics, TensorBoardWriter? events)
-    {
-        if (_directory is null)
-        {
-            return;
-        }
-
-        // The logs first: a checkpoint must not remember more of them than is on the disk.
-        metrics!.Flush();
-        events!.Flush();
-        _state.MetricsLength = metrics.Length;
-        _state.EventsLength = events.Length;
-        _steps.Save(_directory.CheckpointAt(Step), _state.ToJson());
-        _directory.RemoveOldCheckpoints(_options.KeepCheckpoints);
-    }
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Number} in training and in validation: {Videos}")]
-    private partial void LogShared(string number, string videos);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Problem}")]
-    private partial void LogDamage(string problem);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Path} cannot be read and is left out: {Reason}")]
-    private partial void LogBrokenVideo(string path, string reason);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Step {Step}: validation loss {Loss:F4}, top 1 {Top1:P1}")]
-    private partial void LogValidation(long step, double loss, double top1);
 }

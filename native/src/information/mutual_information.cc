@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "information/gaussian_fit.h"
-#include "information/info_nce.h"
-#include "information/nearest_neighbours.h"
+#include "information/gaussian.h"
+#include "information/infonce.h"
+#include "information/ksg.h"
 #include "tensor/layout.h"
 #include "tensor/value_survey.h"
 
@@ -35,7 +35,7 @@ double mutual_information(const SampleMatrix& x, const SampleMatrix& y,
           "mutual information: the samples have no dimensions; are the features constant?");
   const bool is_gaussian = options.estimator == InformationEstimator::kGaussian;
   const int64_t count = is_gaussian ? x.count : std::min(x.count, options.max_samples);
-  const int64_t needed = options.estimator == InformationEstimator::kNearestNeighbours
+  const int64_t needed = options.estimator == InformationEstimator::kKsg
                              ? options.neighbours + 1
                              : (is_gaussian ? 1 : 2) * (x.dimension + y.dimension + 2);
   require(count >= needed, "mutual information: ", count,
@@ -47,8 +47,9 @@ double mutual_information(const SampleMatrix& x, const SampleMatrix& y,
   }
   const SampleMatrix some_x = evenly_spaced(x, count);
   const SampleMatrix some_y = evenly_spaced(y, count);
-  if (options.estimator == InformationEstimator::kInfoNce) return info_nce(some_x, some_y);
-  return corrected_neighbour_information(some_x, some_y, options.neighbours);
+  if (options.estimator == InformationEstimator::kInfonce)
+    return infonce_information(some_x, some_y);
+  return corrected_ksg_information(some_x, some_y, options.neighbours);
 }
 
 AlignmentInformation alignment_information(const Tensor& features, const Tensor& trajectories,

@@ -16,27 +16,25 @@ enum class InformationEstimator : int32_t {
   /// Phys. Rev. E 69, 2004, algorithm 1) on the normal scores of each component, with a control
   /// variate. Alone it falls short when the information is large against log(count) or the
   /// dimension is high (Gao, Ver Steeg, Galstyan, AISTATS 2015). So it is measured, too, on
-  /// Gaussian
-  /// samples of the same count and covariance, and what it misses of their closed form is added.
-  /// Unbiased on Gaussians and increasing maps of them; elsewhere what the samples have in common
-  /// with a Gaussian is corrected, and dependence without correlation is not. Where no closed form
-  /// exists (the covariance is singular: constant columns, copies, fewer samples than dimensions)
-  /// nothing is added. Not defined for discrete or rounded values: more ties than one in a thousand
-  /// samples (and more than neighbours) are refused.
-  kNearestNeighbours = 1,
+  /// Gaussian samples of the same count and covariance, and what it misses of their closed form is
+  /// added. Unbiased on Gaussians and increasing maps of them; elsewhere what the samples have in
+  /// common with a Gaussian is corrected, and dependence without correlation is not. Where no
+  /// closed form exists (the covariance is singular: constant columns, copies, fewer samples than
+  /// dimensions) nothing is added. Not defined for discrete or rounded values: more ties than one
+  /// in a thousand samples (and more than neighbours) are refused.
+  kKsg = 1,
   /// InfoNCE lower bound (van den Oord, Li, Vinyals 2018), at most log(count / 2). The critic is
-  /// the
-  /// log density ratio of a Gaussian fitted to the normal scores of the other half of the samples,
-  /// with a weight that tempers it for heavy joint tails. That the fit is not exact costs about
-  /// dim(X) dim(Y) / count nats.
-  kInfoNce = 2,
+  /// the log density ratio of a Gaussian fitted to the normal scores of the other half of the
+  /// samples, with a weight that tempers it for heavy joint tails. That the fit is not exact costs
+  /// about dim(X) dim(Y) / count nats.
+  kInfonce = 2,
 };
 
 struct InformationOptions {
   InformationEstimator estimator = InformationEstimator::kGaussian;
   /// Features are projected to this many principal components first; 0 for all.
   int components = 8;
-  /// k of the k-nearest-neighbour estimator.
+  /// k of kKsg.
   int neighbours = 3;
   /// The estimators other than the Gaussian take time quadratic in the number of samples; with more
   /// than this many, evenly spaced ones are used.

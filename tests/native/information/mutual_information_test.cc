@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "base/threads.h"
-#include "information/nearest_neighbours.h"
+#include "information/ksg.h"
 #include "information/normal_scores.h"
 #include "support/errors.h"
 #include "support/matrices.h"
@@ -68,10 +68,10 @@ TEST(MutualInformation, GaussianRecoversTheClosedForm) {
   }
 }
 
-TEST(MutualInformation, NearestNeighboursRecoverTheClosedForm) {
+TEST(MutualInformation, KsgRecoversTheClosedForm) {
   for (const int64_t d : {1, 4, 16}) {
     for (const double rho : {0.0, 0.3, 0.6, 0.9}) {
-      const double actual = mean_estimate(d, rho, InformationEstimator::kNearestNeighbours);
+      const double actual = mean_estimate(d, rho, InformationEstimator::kKsg);
       EXPECT_NEAR(actual, truth(d, rho), tolerance(d, rho, 1)) << d << ", " << rho;
     }
   }
@@ -79,11 +79,11 @@ TEST(MutualInformation, NearestNeighboursRecoverTheClosedForm) {
 
 // A lower bound, which what the critic was fitted to loosens by d^2 / samples, and which is tight
 // while the information is small against log(samples / 2).
-TEST(MutualInformation, InfoNceIsATightLowerBound) {
+TEST(MutualInformation, InfonceIsATightLowerBound) {
   const double ceiling = std::log(kCount / 2.0);
   for (const int64_t d : {1, 4, 16}) {
     for (const double rho : {0.0, 0.3, 0.6, 0.9}) {
-      const double actual = mean_estimate(d, rho, InformationEstimator::kInfoNce);
+      const double actual = mean_estimate(d, rho, InformationEstimator::kInfonce);
       const double margin = tolerance(d, rho, 0.1);
       EXPECT_LE(actual, std::min(truth(d, rho) + margin, ceiling)) << d << ", " << rho;
       const double fit = static_cast<double>(d * d) / kCount;
@@ -95,20 +95,20 @@ TEST(MutualInformation, InfoNceIsATightLowerBound) {
 }
 
 // Increasing maps of coordinates keep the information, but not the covariance.
-TEST(MutualInformation, NearestNeighboursSeeThroughIncreasingMaps) {
+TEST(MutualInformation, KsgSeesThroughIncreasingMaps) {
   for (const int64_t d : {1, 4, 16}) {
     const Pairs plain = correlated(1024, d, 0.6, 11);
     Pairs mapped = plain;
     for (double& x : mapped.x.values) x = x * x * x;
     for (double& y : mapped.y.values) y = std::exp(2 * y);
-    EXPECT_EQ(estimate(mapped, InformationEstimator::kNearestNeighbours),
-              estimate(plain, InformationEstimator::kNearestNeighbours));
+    EXPECT_EQ(estimate(mapped, InformationEstimator::kKsg),
+              estimate(plain, InformationEstimator::kKsg));
     EXPECT_LT(estimate(mapped, InformationEstimator::kGaussian), 0.7 * truth(d, 0.6)) << d;
   }
 }
 
 // y is x with uniform noise of half its width: log 2 + 1/4 nats.
-TEST(MutualInformation, NearestNeighboursMeasureWhatIsNotGaussian) {
+TEST(MutualInformation, KsgMeasuresWhatIsNotGaussian) {
   std::mt19937 random(12);
   std::uniform_real_distribution<double> uniform;
   Pairs pairs{{kCount, 1, {}}, {kCount, 1, {}}};
@@ -118,13 +118,13 @@ TEST(MutualInformation, NearestNeighboursMeasureWhatIsNotGaussian) {
     pairs.y.values.push_back(x + 0.5 * uniform(random));
   }
   const double nats = std::log(2.0) + 0.25;
-  EXPECT_NEAR(estimate(pairs, InformationEstimator::kNearestNeighbours), nats, 0.05 * nats);
+  EXPECT_NEAR(estimate(pairs, InformationEstimator::kKsg), nats, 0.05 * nats);
   EXPECT_LT(estimate(pairs, InformationEstimator::kGaussian), 0.9 * nats);
 }
 
 // The signs of y are lost: no correlation is left, but |y| still follows |x|. The truth is the
 // integral of the density's logarithm, by the trapezoidal rule.
-TEST(MutualInformation, NearestNeighboursSeeDependenceWithoutCorrelation) {
+TEST(MutualInformation, KsgSeesDependenceWithoutCorrelation) {
   constexpr double kRho = 0.9;
   const double variance = 1 - kRho * kRho;
   constexpr double kStep = 0.02;
@@ -143,8 +143,7 @@ TEST(MutualInformation, NearestNeighboursSeeDependenceWithoutCorrelation) {
   std::mt19937 random(13);
   Pairs pairs = correlated(kCount, 1, kRho, 14);
   for (double& y : pairs.y.values) y *= (random() & 1) != 0 ? 1 : -1;
-  EXPECT_NEAR(estimate(pairs, InformationEstimator::kNearestNeighbours), nats,
-              3 * std::sqrt(2.0 / kCount));
+  EXPECT_NEAR(estimate(pairs, InformationEstimator::kKsg), nats, 3 * std::sqrt(2.0 / kCount));
   EXPECT_NEAR(estimate(pairs, InformationEstimator::kGaussian), 0, 0.01);
   EXPECT_GT(nats, 0.4);
 }
@@ -158,37 +157,35 @@ TEST(MutualInformation, HeavyTailsAloneAreNoInformation) {
       pairs.x.values.push_back(cauchy(random));
       pairs.y.values.push_back(cauchy(random));
     }
-    EXPECT_NEAR(estimate(pairs, InformationEstimator::kNearestNeighbours), 0,
-                3 * std::sqrt(1.0 / 1024))
-        << d;
+    EXPECT_NEAR(estimate(pairs, InformationEstimator::kKsg), 0, 3 * std::sqrt(1.0 / 1024)) << d;
   }
 }
 
 // Where the closed form is infinite or undefined, the count of neighbours stands as it is.
-TEST(MutualInformation, NearestNeighboursAreNotCorrectedWithoutACovariance) {
+TEST(MutualInformation, KsgIsNotCorrectedWithoutACovariance) {
   const auto uncorrected = [](const Pairs& pairs) {
-    return neighbour_information(normal_scores(pairs.x), normal_scores(pairs.y), 3).nats;
+    return ksg_information(normal_scores(pairs.x), normal_scores(pairs.y), 3).nats;
   };
   Pairs copy = correlated(200, 2, 0, 16);
   copy.y = copy.x;
   Pairs constant = correlated(200, 2, 0.5, 17);
   for (int64_t i = 0; i < 200; ++i) constant.x.row(i)[1] = 7;
   for (const Pairs& pairs : {copy, constant, correlated(10, 16, 0.5, 18)}) {
-    const double actual = estimate(pairs, InformationEstimator::kNearestNeighbours);
+    const double actual = estimate(pairs, InformationEstimator::kKsg);
     EXPECT_TRUE(std::isfinite(actual));
     EXPECT_EQ(actual, uncorrected(pairs));
     EXPECT_THROW(estimate(pairs, InformationEstimator::kGaussian), Error);
-    EXPECT_THROW(estimate(pairs, InformationEstimator::kInfoNce), Error);
+    EXPECT_THROW(estimate(pairs, InformationEstimator::kInfonce), Error);
   }
 }
 
 // On values of which many are equal, nearest neighbours would find more information than the values
 // have entropy.
-TEST(MutualInformation, NearestNeighboursRefuseTies) {
+TEST(MutualInformation, KsgRefusesTies) {
   const auto expect_refusal = [](const Pairs& pairs, const char* what) {
     SCOPED_TRACE(what);
     expect_error(ATA_INVALID_ARGUMENT, "samples are tied",
-                 [&] { estimate(pairs, InformationEstimator::kNearestNeighbours); });
+                 [&] { estimate(pairs, InformationEstimator::kKsg); });
   };
   std::mt19937 random(19);
   for (const int64_t d : {1, 3}) {
@@ -219,7 +216,7 @@ TEST(MutualInformation, NearestNeighboursRefuseTies) {
   // One dimension of several may have them.
   Pairs partly = correlated(1024, 2, 0.6, 22);
   for (int64_t i = 0; i < 1024; ++i) partly.x.row(i)[1] = partly.x.row(i)[1] > 0 ? 1 : 0;
-  const double nats = estimate(partly, InformationEstimator::kNearestNeighbours);
+  const double nats = estimate(partly, InformationEstimator::kKsg);
   EXPECT_GT(nats, truth(1, 0.6));
   EXPECT_LT(nats, truth(2, 0.6));
 }
@@ -236,15 +233,15 @@ TEST(MutualInformation, SidesMayDifferInDimension) {
   }
   pairs.y = wide;
   EXPECT_NEAR(estimate(pairs, InformationEstimator::kGaussian), truth(2, 0.8), 0.05);
-  EXPECT_NEAR(estimate(pairs, InformationEstimator::kInfoNce), truth(2, 0.8), 0.1);
+  EXPECT_NEAR(estimate(pairs, InformationEstimator::kInfonce), truth(2, 0.8), 0.1);
 }
 
 TEST(MutualInformation, RejectsWhatItCannotEstimate) {
   const Pairs few = correlated(6, 4, 0.5, 4);
-  for (const auto estimator : {InformationEstimator::kGaussian, InformationEstimator::kInfoNce}) {
+  for (const auto estimator : {InformationEstimator::kGaussian, InformationEstimator::kInfonce}) {
     EXPECT_THROW(estimate(few, estimator), Error);
   }
-  EXPECT_THROW(estimate(correlated(3, 1, 0.5, 4), InformationEstimator::kNearestNeighbours), Error);
+  EXPECT_THROW(estimate(correlated(3, 1, 0.5, 4), InformationEstimator::kKsg), Error);
   Pairs constant = correlated(100, 2, 0.5, 5);
   for (int64_t i = 0; i < 100; ++i) constant.x.row(i)[1] = 7;
   EXPECT_THROW(estimate(constant, InformationEstimator::kGaussian), Error);

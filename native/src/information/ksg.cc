@@ -1,4 +1,4 @@
-#include "information/nearest_neighbours.h"
+#include "information/ksg.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,12 +10,12 @@
 #include "base/random.h"
 #include "base/simd_targets.h"
 #include "base/threads.h"
-#include "information/gaussian_fit.h"
+#include "information/gaussian.h"
 #include "information/normal_scores.h"
 #include "tensor/aligned_buffer.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "information/nearest_neighbours.cc"
+#define HWY_TARGET_INCLUDE "information/ksg.cc"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -176,8 +176,7 @@ SampleMatrix gaussian_samples(const Cholesky& factor, int64_t count, int64_t dim
 
 }  // namespace
 
-NeighbourInformation neighbour_information(const SampleMatrix& x, const SampleMatrix& y,
-                                           int neighbours) {
+KsgInformation ksg_information(const SampleMatrix& x, const SampleMatrix& y, int neighbours) {
   const int64_t count = x.count;
   const ColumnStorage x_storage(x);
   const ColumnStorage y_storage(y);
@@ -208,11 +207,10 @@ NeighbourInformation neighbour_information(const SampleMatrix& x, const SampleMa
       std::accumulate(tied.begin(), tied.end(), int64_t{0})};
 }
 
-double corrected_neighbour_information(const SampleMatrix& x, const SampleMatrix& y,
-                                       int neighbours) {
+double corrected_ksg_information(const SampleMatrix& x, const SampleMatrix& y, int neighbours) {
   const SampleMatrix x_scores = normal_scores(x);
   const SampleMatrix y_scores = normal_scores(y);
-  const auto [estimate, tied] = neighbour_information(x_scores, y_scores, neighbours);
+  const auto [estimate, tied] = ksg_information(x_scores, y_scores, neighbours);
   const double bearable = std::max<double>(neighbours, kTiedShare * static_cast<double>(x.count));
   require(
       static_cast<double>(tied) <= bearable, "mutual information: ", tied, " of ", x.count,
@@ -229,8 +227,8 @@ double corrected_neighbour_information(const SampleMatrix& x, const SampleMatrix
     const SampleMatrix surrogate =
         normal_scores(gaussian_samples(*factor, x.count, covariance.count, stream));
     correction +=
-        truth - neighbour_information(columns_of(surrogate, 0, x.dimension),
-                                      columns_of(surrogate, x.dimension, y.dimension), neighbours)
+        truth - ksg_information(columns_of(surrogate, 0, x.dimension),
+                                columns_of(surrogate, x.dimension, y.dimension), neighbours)
                     .nats;
   }
   return estimate + correction / static_cast<double>(kSurrogates);

@@ -1,4 +1,4 @@
-#include "information/gaussian_fit.h"
+#include "information/gaussian.h"
 
 #include <cmath>
 #include <tuple>

@@ -1,5 +1,5 @@
-#ifndef ATA_INFORMATION_GAUSSIAN_FIT_H_
-#define ATA_INFORMATION_GAUSSIAN_FIT_H_
+#ifndef ATA_INFORMATION_GAUSSIAN_H_
+#define ATA_INFORMATION_GAUSSIAN_H_
 
 #include <cstdint>
 #include <optional>
@@ -56,4 +56,4 @@ std::optional<double> gaussian_information(const SampleMatrix& covariance, int64
 
 }  // namespace ata
 
-#endif  // ATA_INFORMATION_GAUSSIAN_FIT_H_
+#endif  // ATA_INFORMATION_GAUSSIAN_H_

@@ -1,11 +1,11 @@
-#ifndef ATA_INFORMATION_NEAREST_NEIGHBOURS_H_
-#define ATA_INFORMATION_NEAREST_NEIGHBOURS_H_
+#ifndef ATA_INFORMATION_KSG_H_
+#define ATA_INFORMATION_KSG_H_
 
 #include "information/principal_components.h"
 
 namespace ata {
 
-struct NeighbourInformation {
+struct KsgInformation {
   double nats = 0;
   /// Rows that have ties: as many others are equal to them as neighbours are asked for, or several
   /// are exactly as far as the last of these. The estimate is meant for continuous distributions,
@@ -16,15 +16,13 @@ struct NeighbourInformation {
 /// I(X; Y) by `neighbours` nearest neighbours (Kraskov, Stoegbauer, Grassberger 2004, algorithm 1),
 /// with nothing corrected. Row i of `x` belongs to row i of `y`; there are more rows than
 /// neighbours. Time quadratic in the rows.
-NeighbourInformation neighbour_information(const SampleMatrix& x, const SampleMatrix& y,
-                                           int neighbours);
+KsgInformation ksg_information(const SampleMatrix& x, const SampleMatrix& y, int neighbours);
 
 /// The same in nats on normal scores, with a Gaussian of the same covariance as control variate;
-/// see InformationEstimator::kNearestNeighbours. Throws ATA_INVALID_ARGUMENT when more rows
+/// see InformationEstimator::kKsg. Throws ATA_INVALID_ARGUMENT when more rows
 /// than `neighbours` and more than one in a thousand have ties.
-double corrected_neighbour_information(const SampleMatrix& x, const SampleMatrix& y,
-                                       int neighbours);
+double corrected_ksg_information(const SampleMatrix& x, const SampleMatrix& y, int neighbours);
 
 }  // namespace ata
 
-#endif  // ATA_INFORMATION_NEAREST_NEIGHBOURS_H_
+#endif  // ATA_INFORMATION_KSG_H_

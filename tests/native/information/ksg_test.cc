@@ -1,4 +1,4 @@
-#include "information/nearest_neighbours.h"
+#include "information/ksg.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <cmath>
 #include <random>
 
-#include "information/gaussian_fit.h"
+#include "information/gaussian.h"
 #include "information/normal_scores.h"
 
 namespace ata {
@@ -51,14 +51,14 @@ SampleMatrix rough(int64_t count, int64_t dimension, std::mt19937& random) {
   return out;
 }
 
-TEST(NearestNeighbours, CountAsTheDefinitionDoes) {
+TEST(Ksg, CountsAsTheDefinitionDoes) {
   std::mt19937 random(1);
   for (const int64_t count : {6, 64, 131}) {
     for (const int64_t d : {1, 3, 8}) {
       const SampleMatrix x = rough(count, d, random);
       const SampleMatrix y = rough(count, 2, random);
       for (const int neighbours : {1, 3, 5}) {
-        EXPECT_NEAR(neighbour_information(x, y, neighbours).nats, naive(x, y, neighbours), 1e-12)
+        EXPECT_NEAR(ksg_information(x, y, neighbours).nats, naive(x, y, neighbours), 1e-12)
             << count << ", " << d << ", " << neighbours;
       }
     }

@@ -1,4 +1,4 @@
-#include "information/info_nce.h"
+#include "information/infonce.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/threads.h"
-#include "information/gaussian_fit.h"
+#include "information/gaussian.h"
 #include "information/normal_scores.h"
 
 namespace ata {
@@ -123,7 +123,7 @@ double held_out_bound(const SampleMatrix& fit_x, const SampleMatrix& fit_y, cons
 
 }  // namespace
 
-double info_nce(const SampleMatrix& x, const SampleMatrix& y) {
+double infonce_information(const SampleMatrix& x, const SampleMatrix& y) {
   const SampleMatrix x_scores = normal_scores(x);
   const SampleMatrix y_scores = normal_scores(y);
   const SampleMatrix x0 = half(x_scores, 0);
