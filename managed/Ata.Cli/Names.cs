@@ -41,7 +41,7 @@ internal static class Names
         ["clip"] = CheckpointSource.Clip,
         ["timesformer"] = CheckpointSource.TimeSformer,
         ["dinov2"] = CheckpointSource.DinoV2,
-        ["hf_vit"] = CheckpointSource.HuggingFaceVit,
+        ["hf_vit"] = CheckpointSource.HfVit,
     };
 
     public static readonly IReadOnlyDictionary<string, Activation> Activation = new Dictionary<string, Activation>

@@ -23,7 +23,7 @@ public enum CheckpointSource
     DinoV2 = 4,
 
     /// <summary>Hugging Face's ViT, which DeiT and MAE are there too.</summary>
-    HuggingFaceVit = 5,
+    HfVit = 5,
 }
 
 /// <summary>How a spatial embedding is interpolated to another grid of patches.</summary>
@@ -110,7 +110,7 @@ public sealed record ImportOptions
         var options = new ata_import_options
         {
             struct_size = (nuint)sizeof(ata_import_options),
-            source = (ata_source)Source,
+            source = (ata_checkpoint_source)Source,
             frames = OptionValue.PositiveOrZero(Frames),
             temporal = (int?)Temporal ?? -1,
             classes = OptionValue.PositiveOrZero(Classes),

@@ -150,20 +150,20 @@ public enum ata_activation : int
 }
 
 /// <summary>Origin of a foreign checkpoint.</summary>
-public enum ata_source : int
+public enum ata_checkpoint_source : int
 {
     /// <summary>Recognise by the tensors' names.</summary>
-    ATA_SOURCE_AUTO = 0,
+    ATA_CHECKPOINT_AUTO = 0,
     /// <summary>timm's VisionTransformer: AugReg, DINO, MAE, DeiT, DeiT-3, DINOv2, CLIP.</summary>
-    ATA_SOURCE_TIMM = 1,
+    ATA_CHECKPOINT_TIMM = 1,
     /// <summary>The visual tower of CLIP, under the names of OpenAI (and OpenCLIP) or Hugging Face.</summary>
-    ATA_SOURCE_CLIP = 2,
+    ATA_CHECKPOINT_CLIP = 2,
     /// <summary>TimeSformer, under its own names or Hugging Face's.</summary>
-    ATA_SOURCE_TIMESFORMER = 3,
+    ATA_CHECKPOINT_TIMESFORMER = 3,
     /// <summary>DINOv2, under its own names or Hugging Face's.</summary>
-    ATA_SOURCE_DINOV2 = 4,
+    ATA_CHECKPOINT_DINOV2 = 4,
     /// <summary>Hugging Face's ViT, which DeiT and MAE are there too.</summary>
-    ATA_SOURCE_HUGGING_FACE_VIT = 5,
+    ATA_CHECKPOINT_HF_VIT = 5,
 }
 
 /// <summary>How a spatial embedding is interpolated to another grid of patches.</summary>

@@ -372,8 +372,8 @@ public unsafe partial struct ata_import_options
     /// <summary>sizeof(ata_import_options).</summary>
     public nuint struct_size;
 
-    /// <summary>Origin. Default <see cref="ata_source.ATA_SOURCE_AUTO"/>.</summary>
-    public ata_source source;
+    /// <summary>Origin. Default <see cref="ata_checkpoint_source.ATA_CHECKPOINT_AUTO"/>.</summary>
+    public ata_checkpoint_source source;
 
     /// <summary>Frames of a clip, or 0: the checkpoint's, else 8.</summary>
     public int frames;

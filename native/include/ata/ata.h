@@ -851,19 +851,19 @@ ata_model_replace_head(const ata_model* model, int32_t classes, uint64_t seed,
                        ata_model** replaced) ATA_NOEXCEPT;
 
 /** Origin of a foreign checkpoint. */
-ATA_ENUM(ata_source){
+ATA_ENUM(ata_checkpoint_source){
     /** Recognise by the tensors' names. */
-    ATA_SOURCE_AUTO = 0,
+    ATA_CHECKPOINT_AUTO = 0,
     /** timm's VisionTransformer: AugReg, DINO, MAE, DeiT, DeiT-3, DINOv2, CLIP. */
-    ATA_SOURCE_TIMM = 1,
+    ATA_CHECKPOINT_TIMM = 1,
     /** The visual tower of CLIP, under the names of OpenAI (and OpenCLIP) or Hugging Face. */
-    ATA_SOURCE_CLIP = 2,
+    ATA_CHECKPOINT_CLIP = 2,
     /** TimeSformer, under its own names or Hugging Face's. */
-    ATA_SOURCE_TIMESFORMER = 3,
+    ATA_CHECKPOINT_TIMESFORMER = 3,
     /** DINOv2, under its own names or Hugging Face's. */
-    ATA_SOURCE_DINOV2 = 4,
+    ATA_CHECKPOINT_DINOV2 = 4,
     /** Hugging Face's ViT, which DeiT and MAE are there too. */
-    ATA_SOURCE_HUGGING_FACE_VIT = 5,
+    ATA_CHECKPOINT_HF_VIT = 5,
 };
 
 /** How a spatial embedding is interpolated to another grid of patches. */
@@ -883,8 +883,8 @@ ATA_ENUM(ata_positions){
 typedef struct ata_import_options {
   /** sizeof(ata_import_options). */
   size_t struct_size;
-  /** Origin. Default ::ATA_SOURCE_AUTO. */
-  ata_source source;
+  /** Origin. Default ::ATA_CHECKPOINT_AUTO. */
+  ata_checkpoint_source source;
   /** Frames of a clip, or 0: the checkpoint's, else 8. */
   int32_t frames;
   /** An ::ata_temporal_mode, or -1 (the default): the one that the checkpoint's network has; `ata`

@@ -180,8 +180,8 @@ void check_text(const char* text, const char* what) {
 
 ImportOptions ImportOptions::from_c(const ata_import_options& options) {
   ImportOptions result;
-  require(options.source >= ATA_SOURCE_AUTO && options.source <= ATA_SOURCE_HUGGING_FACE_VIT,
-          "source ", options.source, " is not one of ata_source");
+  require(options.source >= ATA_CHECKPOINT_AUTO && options.source <= ATA_CHECKPOINT_HF_VIT,
+          "source ", options.source, " is not one of ata_checkpoint_source");
   result.source = options.source;
   if (options.temporal != -1) {
     result.temporal = static_cast<ata_temporal_mode>(options.temporal);

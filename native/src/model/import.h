@@ -15,7 +15,7 @@ namespace ata {
 
 /// How to import a foreign checkpoint; see ata_import_options.
 struct ImportOptions {
-  ata_source source = ATA_SOURCE_AUTO;
+  ata_checkpoint_source source = ATA_CHECKPOINT_AUTO;
   /// 0: the checkpoint's, else 8.
   int32_t frames = 0;
   /// None: the checkpoint's, `ata` for one of images.

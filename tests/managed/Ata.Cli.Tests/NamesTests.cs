@@ -13,6 +13,7 @@ public sealed class NamesTests
         AssertSame<AlignmentMethod, ata_alignment>(Names.Alignment, "ATA_ALIGNMENT_");
         AssertSame<TemporalMode, ata_temporal_mode>(Names.Temporal, "ATA_TEMPORAL_");
         AssertSame<Activation, ata_activation>(Names.Activation, "ATA_ACTIVATION_");
+        AssertSame<CheckpointSource, ata_checkpoint_source>(Names.Source, "ATA_CHECKPOINT_");
     }
 
     /// <summary>Typed <c>space_only</c>, it is <c>SpaceOnly</c> in C# and <c>ATA_TEMPORAL_SPACE_ONLY</c> in C.</summary>

@@ -69,7 +69,7 @@ public sealed unsafe class DefaultsTests
         AssertSameEnum<AtaStatus, ata_status>(skip: 1);
         AssertSameEnum<Activation, ata_activation>();
         AssertSameEnum<AlignmentMethod, ata_alignment>();
-        AssertSameEnum<CheckpointSource, ata_source>();
+        AssertSameEnum<CheckpointSource, ata_checkpoint_source>();
         AssertSameEnum<FrameSampling, ata_sampling_kind>();
         AssertSameEnum<InformationEstimator, ata_mi_estimator>();
         AssertSameEnum<ImportNoteKind, ata_import_note_kind>();

@@ -114,7 +114,7 @@ ImportOptions options_of(const Reference& reference) {
   const bool is_video = std::string(reference.folder).find("timesformer") != std::string::npos;
   // A TimeSformer of images alone has timm's names.
   if (std::string(reference.folder) == "timesformer_space_only") {
-    options.source = ATA_SOURCE_TIMESFORMER;
+    options.source = ATA_CHECKPOINT_TIMESFORMER;
   }
   if (is_video) {
     options.frames = static_cast<int32_t>(references().dims("clip")[1]);

@@ -237,7 +237,7 @@ TEST_F(ImportTest, TimeSformerComesBackWhole) {
   EXPECT_EQ(model->config().frames, 4);
   EXPECT_LT(largest_difference(Session(model).forward(video.get("clip")), video.get("logits")),
             1e-4);
-  options_.source = ATA_SOURCE_TIMESFORMER;
+  options_.source = ATA_CHECKPOINT_TIMESFORMER;
   options_.frames = 8;
   const auto longer = import();
   EXPECT_EQ(longer->parameters().tensor("time_embed").shape(), (Shape{1, 8, 48}));
@@ -466,7 +466,7 @@ TEST_F(ImportTest, RejectsWhatIsNotACheckpointItKnows) {
   EXPECT_MENTIONS(rejection({{"patch_embed.proj.weight", random_tensor({48, 3, 2, 8, 8}, 1)}}),
                   "VideoMAE");
   write(timm());
-  options_.source = ATA_SOURCE_CLIP;
+  options_.source = ATA_CHECKPOINT_CLIP;
   EXPECT_MENTIONS(error_of(ATA_BAD_MODEL, [&] { import(); }), "is not a checkpoint of CLIP");
 }
 

@@ -26,7 +26,7 @@ const Family& dinov2_family() {
   static const Family& family = *[] {
     auto* result =
         new Family{.title = "DINOv2",
-                   .source = ATA_SOURCE_DINOV2,
+                   .source = ATA_CHECKPOINT_DINOV2,
                    .names = timm_names(),
                    .head_names = {},
                    .anchors = {"cls_token", "patch_embed.proj.weight", "blocks.#.attn.qkv.weight"},
@@ -46,7 +46,7 @@ const Family& dinov2_family() {
 const Family& hugging_face_dinov2_family() {
   static const Family& family = *new Family{
       .title = "Hugging Face's DINOv2",
-      .source = ATA_SOURCE_DINOV2,
+      .source = ATA_CHECKPOINT_DINOV2,
       .names =
           {{"embeddings.cls_token", "cls_token"},
            {"embeddings.position_embeddings", "pos_embed"},

@@ -66,7 +66,7 @@ struct FamilyFacts {
 struct Family {
   /// As in "a checkpoint of ...".
   const char* title;
-  ata_source source;
+  ata_checkpoint_source source;
   std::vector<NameRule> names;
   /// Those that may lie inside or around the network: the classifier's.
   std::vector<NameRule> head_names;

@@ -29,13 +29,14 @@ std::vector<int64_t> essential_dims(const std::string& ours, std::span<const int
 }  // namespace
 
 ForeignCheckpoint::ForeignCheckpoint(const std::string& path, const std::string& key,
-                                     ata_source source, const std::vector<std::string>& ignore)
+                                     ata_checkpoint_source source,
+                                     const std::vector<std::string>& ignore)
     : source_(open_tensor_source(path, key)) {
   const std::string* json = source_->metadata("config");
   if (json != nullptr && !is_of_another_project(*json)) {
     // Its names are timm's and TimeSformer's.
-    if (source != ATA_SOURCE_AUTO && source != ATA_SOURCE_TIMM &&
-        source != ATA_SOURCE_TIMESFORMER) {
+    if (source != ATA_CHECKPOINT_AUTO && source != ATA_CHECKPOINT_TIMM &&
+        source != ATA_CHECKPOINT_TIMESFORMER) {
       bad("it is a checkpoint of Ata, which needs no origin; leave --from out");
     }
     own_config_ = ModelConfig::from_json(*json, concat("'", source_->path(), "'"));

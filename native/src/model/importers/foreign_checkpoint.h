@@ -19,7 +19,7 @@ namespace ata {
 class ForeignCheckpoint {
  public:
   /// As Translation, and open_tensor_source() for `path` and `key`.
-  ForeignCheckpoint(const std::string& path, const std::string& key, ata_source source,
+  ForeignCheckpoint(const std::string& path, const std::string& key, ata_checkpoint_source source,
                     const std::vector<std::string>& ignore);
 
   template <typename... Args>

@@ -25,7 +25,7 @@ FamilyFacts facts(const Translation&) {
 const Family& hugging_face_clip_family() {
   static const Family& family = *new Family{
       .title = "Hugging Face's CLIP",
-      .source = ATA_SOURCE_CLIP,
+      .source = ATA_CHECKPOINT_CLIP,
       .names = {{"embeddings.class_embedding", "cls_token"},
                 {"embeddings.position_embedding.weight", "pos_embed"},
                 {"embeddings.patch_embedding.weight", "patch_embed.proj.weight"},

@@ -24,7 +24,7 @@ FamilyFacts facts(const Translation& names) {
 const Family& hugging_face_timesformer_family() {
   static const Family& family = *new Family{
       .title = "Hugging Face's TimeSformer",
-      .source = ATA_SOURCE_TIMESFORMER,
+      .source = ATA_CHECKPOINT_TIMESFORMER,
       .names = {{"embeddings.cls_token", "cls_token"},
                 {"embeddings.position_embeddings", "pos_embed"},
                 {"embeddings.time_embeddings", "time_embed"},

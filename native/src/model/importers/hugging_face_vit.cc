@@ -30,7 +30,7 @@ FamilyFacts facts(const Translation& names) {
 const Family& hugging_face_vit_family() {
   static const Family& family = *new Family{
       .title = "Hugging Face's ViT",
-      .source = ATA_SOURCE_HUGGING_FACE_VIT,
+      .source = ATA_CHECKPOINT_HF_VIT,
       .names =
           {{"embeddings.cls_token", "cls_token"},
            {"embeddings.position_embeddings", "pos_embed"},

@@ -48,7 +48,7 @@ const Family& openai_clip_family() {
   static const Family& family = *[] {
     auto* result = new Family{
         .title = "CLIP",
-        .source = ATA_SOURCE_CLIP,
+        .source = ATA_CHECKPOINT_CLIP,
         .names = {{"class_embedding", "cls_token"},
                   {"positional_embedding", "pos_embed"},
                   {"conv1.weight", "patch_embed.proj.weight"},

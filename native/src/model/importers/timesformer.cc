@@ -46,7 +46,7 @@ std::vector<NameRule> timesformer_names() {
 const Family& timesformer_family() {
   static const Family& family =
       *new Family{.title = "TimeSformer",
-                  .source = ATA_SOURCE_TIMESFORMER,
+                  .source = ATA_CHECKPOINT_TIMESFORMER,
                   .names = joined(timm_names(), timesformer_names()),
                   .head_names = {},
                   .anchors = {"cls_token", "patch_embed.proj.weight", "blocks.#.attn.qkv.weight"},
@@ -62,7 +62,7 @@ const Family& timesformer_family() {
 const Family& ata_family() {
   static const Family& family = *new Family{
       .title = "Ata",
-      .source = ATA_SOURCE_AUTO,
+      .source = ATA_CHECKPOINT_AUTO,
       .names = joined(joined(timm_names(), timesformer_names()),
                       {{"norm_pre.weight", "norm_pre.weight"}, {"norm_pre.bias", "norm_pre.bias"}}),
       .head_names = {},

@@ -62,7 +62,7 @@ const Family& timm_family() {
   static const Family& family = *[] {
     auto* result =
         new Family{.title = "timm's vision transformer",
-                   .source = ATA_SOURCE_TIMM,
+                   .source = ATA_CHECKPOINT_TIMM,
                    .names = timm_names(),
                    .head_names = {},
                    .anchors = {"cls_token", "patch_embed.proj.weight", "blocks.#.attn.qkv.weight"},

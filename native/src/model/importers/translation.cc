@@ -124,7 +124,7 @@ constexpr std::pair<const char*, const char*> kNeeds[] = {
 
 }  // namespace
 
-Translation::Translation(const TensorSource& file, ata_source source,
+Translation::Translation(const TensorSource& file, ata_checkpoint_source source,
                          const std::vector<std::string>& ignore)
     : file_(file) {
   leave_out(ignore);
@@ -165,7 +165,7 @@ void Translation::leave_out(const std::vector<std::string>& ignore) {
   }
 }
 
-void Translation::recognise(ata_source source) {
+void Translation::recognise(ata_checkpoint_source source) {
   for (const std::string& name : names_) {
     const std::string network = other_network(name, file_.dims(name).size());
     if (!network.empty()) bad("it is a network of another kind, ", network);
@@ -221,7 +221,7 @@ void Translation::recognise(ata_source source) {
         "TimeSformer, Hugging Face's ViT)",
         names_.empty() ? std::string("; it has none") : concat("; the first is '", names_[0], "'"));
   }
-  const Candidate* best = source == ATA_SOURCE_AUTO ? likely : best_of(false);
+  const Candidate* best = source == ATA_CHECKPOINT_AUTO ? likely : best_of(false);
   // Names that fit the wish by a few words only are another family's.
   if (best == nullptr || 2 * best->fitting < likely->fitting) {
     const Family* asked = nullptr;

@@ -16,10 +16,11 @@ namespace ata {
 /// without is there, and what its blocks have, all of them have.
 class Translation {
  public:
-  /// Translates the names of a file's tensors. `source` ATA_SOURCE_AUTO recognises the family;
+  /// Translates the names of a file's tensors. `source` ATA_CHECKPOINT_AUTO recognises the family;
   /// `ignore` are globs over whole names. Throws ATA_BAD_MODEL naming the tensor that is unknown or
   /// missing, ATA_INVALID_ARGUMENT for a pattern that fits no name.
-  Translation(const TensorSource& file, ata_source source, const std::vector<std::string>& ignore);
+  Translation(const TensorSource& file, ata_checkpoint_source source,
+              const std::vector<std::string>& ignore);
   /// The same for a file that says itself to be of `family`, under no prefix.
   Translation(const TensorSource& file, const Family& family,
               const std::vector<std::string>& ignore);
@@ -47,7 +48,7 @@ class Translation {
   template <typename... Args>
   [[noreturn]] void bad(const Args&... args) const;
   void leave_out(const std::vector<std::string>& ignore);
-  void recognise(ata_source source);
+  void recognise(ata_checkpoint_source source);
   void translate();
   bool place(const std::string& name);
   bool place_as(const std::vector<NameRule>& rules, const std::string& rest,
