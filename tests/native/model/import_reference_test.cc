@@ -14,7 +14,7 @@
 namespace ata {
 namespace {
 
-// Asked for by the issue of parity; what is measured is about 1e-6.
+// Two implementations add in different orders; what is measured is about 1e-6.
 constexpr double kTolerance = 1e-4;
 // Of a head that the original lacks.
 constexpr int32_t kNewClasses = 7;
