@@ -112,7 +112,7 @@ internal sealed record RunConfig
 
     /// <summary>How it is trained.</summary>
     [JsonIgnore]
-    public TrainerOptions Training { get; init; } = new();
+    public TrainingRunOptions Training { get; init; } = new();
 
     /// <summary><see cref="Training"/> in the form that its own type gives it.</summary>
     [JsonPropertyName("training")]
@@ -120,7 +120,7 @@ internal sealed record RunConfig
     {
         get => JsonElement.Parse(Training.ToJson());
         // A file may leave it out; the generated reader then gives an element of no kind.
-        init => Training = value.ValueKind == JsonValueKind.Undefined ? new() : TrainerOptions.FromJson(value.GetRawText());
+        init => Training = value.ValueKind == JsonValueKind.Undefined ? new() : TrainingRunOptions.FromJson(value.GetRawText());
     }
 
     /// <summary>What became of <see cref="Model"/>; written by the run.</summary>

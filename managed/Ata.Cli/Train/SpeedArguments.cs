@@ -7,7 +7,7 @@ namespace Ata.Cli.Train;
 /// <summary>The options that only decide how fast videos are read.</summary>
 internal sealed class SpeedArguments
 {
-    private static readonly TrainerOptions s_defaults = new();
+    private static readonly TrainingRunOptions s_defaults = new();
 
     private readonly ValueOption<int> _workers = Options.Whole("--workers", "Threads that decode videos; the result does not depend on them. Default: as many as cores.", most: LoaderOptions.MostWorkers);
     private readonly ValueOption<int> _prefetch = Options.Whole("--prefetch", "Batches made ready ahead.", most: LoaderOptions.MostPrefetch).WithDefault(s_defaults.Prefetch);
@@ -27,7 +27,7 @@ internal sealed class SpeedArguments
 internal sealed record Speed(int Workers, int Prefetch, int CacheMegabytes)
 {
     /// <summary>Options of training that read so.</summary>
-    public TrainerOptions Applied(TrainerOptions options) => options with { Workers = Workers, Prefetch = Prefetch, CacheMegabytes = CacheMegabytes };
+    public TrainingRunOptions Applied(TrainingRunOptions options) => options with { Workers = Workers, Prefetch = Prefetch, CacheMegabytes = CacheMegabytes };
 
     /// <summary>Options of a loader that reads so.</summary>
     public LoaderOptions Applied(LoaderOptions options) => options with { Workers = Workers, Prefetch = Prefetch, CacheMegabytes = CacheMegabytes };

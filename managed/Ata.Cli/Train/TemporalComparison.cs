@@ -33,7 +33,7 @@ internal sealed record InformationResult(ulong Seed, string Estimator, double? B
 /// <param name="video">How each mode is fine-tuned.</param>
 /// <param name="folder">Receives a run for each mode and seed.</param>
 internal sealed class TemporalComparison(
-    ModelConfig config, VideoDataset images, VideoDataset train, VideoDataset test, TrainerOptions image, TrainerOptions video, string folder)
+    ModelConfig config, VideoDataset images, VideoDataset train, VideoDataset test, TrainingRunOptions image, TrainingRunOptions video, string folder)
 {
     private const int TimedRuns = 30;
     private const int InformationClips = 32;
@@ -94,11 +94,11 @@ internal sealed class TemporalComparison(
         video.Save(plugged);
     }
 
-    private async Task FitAsync(string name, Model model, VideoDataset train, VideoDataset? validation, TrainerOptions options, CancellationToken cancellationToken)
+    private async Task FitAsync(string name, Model model, VideoDataset train, VideoDataset? validation, TrainingRunOptions options, CancellationToken cancellationToken)
     {
         Terminal.WriteNote($"{name}: {options.Steps} updates of {options.BatchSize} clips");
-        using var trainer = new Trainer(model, train, validation, options, _logger);
-        await TrainingScreen.ShowAsync(validation?.Count ?? 0, progress => trainer.FitAsync(progress, cancellationToken));
+        using var run = new TrainingRun(model, train, validation, options, _logger);
+        await TrainingScreen.ShowAsync(validation?.Count ?? 0, progress => run.FitAsync(progress, cancellationToken));
     }
 
     private async Task<double> TimeAsync(Model model, CancellationToken cancellationToken)

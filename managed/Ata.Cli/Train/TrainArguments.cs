@@ -49,7 +49,7 @@ internal static class TrainArguments
 
     // The defaults that help shows: those of a configuration that says nothing.
     private static readonly DataConfig s_data = new();
-    private static readonly TrainerOptions s_training = new();
+    private static readonly TrainingRunOptions s_training = new();
     private static readonly LearningRateSchedule s_rate = s_training.LearningRate;
     private static readonly OptimizerOptions s_optimizer = s_training.Optimizer;
     private static readonly AugmentationOptions s_augmentation = s_training.Augmentation;
@@ -98,10 +98,10 @@ internal static class TrainArguments
 
     private static void AddOptimization(ConfigOptions options)
     {
-        options.Add(Options.PositiveReal("--epochs", "Passes over the training videos.", TrainerOptions.MostEpochs).WithDefault(s_training.Epochs), (c, v) => WithTraining(c, t => t with { Epochs = v, Steps = null }));
+        options.Add(Options.PositiveReal("--epochs", "Passes over the training videos.", TrainingRunOptions.MostEpochs).WithDefault(s_training.Epochs), (c, v) => WithTraining(c, t => t with { Epochs = v, Steps = null }));
         options.Add(Options.Whole("--steps", "Updates of the whole run, instead of --epochs."), (c, v) => WithTraining(c, t => t with { Steps = v }));
         options.Add(Options.Whole("--batch", "Clips of one batch.", most: LoaderOptions.MostBatchSize).WithDefault(s_training.BatchSize), (c, v) => WithTraining(c, t => t with { BatchSize = v }));
-        options.Add(Options.Whole("--accumulate", "Batches whose gradients are added up for one update.", most: TrainerOptions.MostAccumulate).WithDefault(s_training.Accumulate), (c, v) => WithTraining(c, t => t with { Accumulate = v }));
+        options.Add(Options.Whole("--accumulate", "Batches whose gradients are added up for one update.", most: TrainingRunOptions.MostAccumulate).WithDefault(s_training.Accumulate), (c, v) => WithTraining(c, t => t with { Accumulate = v }));
         options.Add(Options.PositiveReal("--lr", "Largest learning rate.").WithDefault(s_rate.Peak), (c, v) => WithRate(c, r => r with { Peak = v }));
         options.Add(Options.Choice("--schedule", "How the learning rate falls.", s_schedules).WithDefault(s_rate.Kind), (c, v) => WithRate(c, r => r with { Kind = v }));
         options.Add(Options.Whole("--warmup", "Updates over which the learning rate rises.", least: 0).WithDefault(s_rate.WarmUpSteps), (c, v) => WithRate(c, r => r with { WarmUpSteps = v }));
@@ -160,7 +160,7 @@ internal static class TrainArguments
 
     private static RunConfig WithModel(RunConfig config, Func<ModelSource, ModelSource> change) => config with { Model = change(config.Model) };
 
-    private static RunConfig WithTraining(RunConfig config, Func<TrainerOptions, TrainerOptions> change) => config with { Training = change(config.Training) };
+    private static RunConfig WithTraining(RunConfig config, Func<TrainingRunOptions, TrainingRunOptions> change) => config with { Training = change(config.Training) };
 
     private static RunConfig WithRate(RunConfig config, Func<LearningRateSchedule, LearningRateSchedule> change) =>
         WithTraining(config, t => t with { LearningRate = change(t.LearningRate) });

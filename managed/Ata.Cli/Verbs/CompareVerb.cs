@@ -91,7 +91,7 @@ internal sealed class CompareVerb : Verb<CompareVerb.Arguments>
         VideoDataset images = arguments.ImageData is { } list
             ? RunData.Load(config.Data with { Train = list, Validation = null, ValidationSplit = null, Labels = null }, config.Training.Seed, files).Train
             : train;
-        TrainerOptions video = arguments.Speed.Applied(config.Training) with { ValidateEveryEpochs = 0, CheckpointEverySteps = int.MaxValue };
+        TrainingRunOptions video = arguments.Speed.Applied(config.Training) with { ValidateEveryEpochs = 0, CheckpointEverySteps = int.MaxValue };
         video = video with { Steps = video.TotalSteps(train.Count) };
         using Model shape = RunModel.Create(config.Model, train.Labels, 0);
         return new TemporalComparison(shape.Config, images, train, test!, video with { Steps = arguments.ImageSteps ?? video.Steps }, video, arguments.Folder);

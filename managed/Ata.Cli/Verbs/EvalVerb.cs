@@ -157,7 +157,7 @@ internal sealed class EvalVerb : Verb<EvalVerb.Arguments>
         }
 
         files.Reads([run]);
-        TrainerOptions training = RunConfig.Read(run).Training;
+        TrainingRunOptions training = RunConfig.Read(run).Training;
         Terminal.WriteNote($"Clips are taken as {run} says.");
         return training.ValidationLoader(config, found: null);
     }

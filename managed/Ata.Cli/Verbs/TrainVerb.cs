@@ -16,7 +16,7 @@ internal sealed class TrainVerb : Verb<TrainVerb.Arguments>
     private readonly Option<string> _config = Options.Input("--config", "Take from this file, such as another run's run.json, what no option says.");
     private readonly ConfigOptions _training = TrainArguments.Training();
     private readonly SpeedArguments _speed = new();
-    private readonly ValueOption<int> _keep = Options.Whole("--keep", "Checkpoints to keep, the newest; 0 for all.", least: 0).WithDefault(new TrainerOptions().KeepCheckpoints);
+    private readonly ValueOption<int> _keep = Options.Whole("--keep", "Checkpoints to keep, the newest; 0 for all.", least: 0).WithDefault(new TrainingRunOptions().KeepCheckpoints);
     private readonly Option<bool> _json = Options.Json();
 
     public TrainVerb()
@@ -132,32 +132,32 @@ internal sealed class TrainVerb : Verb<TrainVerb.Arguments>
 
         train = train.WithLabels(model.Labels);
         validation = validation?.WithLabels(model.Labels);
-        TrainerOptions options = arguments.Speed.Applied(config.Training) with { KeepCheckpoints = arguments.Keep, OutputDirectory = directory.Path };
-        using var trainer = new Trainer(model, train, validation, options, new WarningLogger()) { HeldLock = held };
+        TrainingRunOptions options = arguments.Speed.Applied(config.Training) with { KeepCheckpoints = arguments.Keep, OutputDirectory = directory.Path };
+        using var run = new TrainingRun(model, train, validation, options, new WarningLogger()) { HeldLock = held };
         if (arguments.Checkpoint is { } checkpoint)
         {
-            trainer.Resume(checkpoint);
+            run.Resume(checkpoint);
         }
         else
         {
             (config with { Resolved = new ResolvedModel { Config = model.Config, Labels = model.Labels } }).Write(directory.Configuration);
         }
 
-        Introduce(train, validation, model.Config, trainer);
-        return Fit(trainer, validation?.Count ?? 0, directory, arguments.Json, cancellationToken);
+        Introduce(train, validation, model.Config, run);
+        return Fit(run, validation?.Count ?? 0, directory, arguments.Json, cancellationToken);
     }
 
-    private static int Fit(Trainer trainer, int validationVideos, RunDirectory directory, bool json, CancellationToken cancellationToken)
+    private static int Fit(TrainingRun run, int validationVideos, RunDirectory directory, bool json, CancellationToken cancellationToken)
     {
         try
         {
-            TrainingResult result = TrainingScreen.ShowAsync(validationVideos, progress => trainer.FitAsync(progress, cancellationToken)).GetAwaiter().GetResult();
+            TrainingResult result = TrainingScreen.ShowAsync(validationVideos, progress => run.FitAsync(progress, cancellationToken)).GetAwaiter().GetResult();
             Conclude(directory, result, json);
             return 0;
         }
         catch (OperationCanceledException)
         {
-            Terminal.WriteNote($"Stopped at step {trainer.Step} of {trainer.TotalSteps}; everything is saved. Continue with: ata train --resume {directory.Path}");
+            Terminal.WriteNote($"Stopped at step {run.Step} of {run.TotalSteps}; everything is saved. Continue with: ata train --resume {directory.Path}");
             return CommandLine.Failed;
         }
         catch (Exception error) when (directory.Checkpoints() is [var last, ..] && error is IOException or AtaException or UnauthorizedAccessException)
@@ -168,10 +168,10 @@ internal sealed class TrainVerb : Verb<TrainVerb.Arguments>
         }
     }
 
-    private static void Introduce(VideoDataset train, VideoDataset? validation, ModelConfig model, Trainer trainer)
+    private static void Introduce(VideoDataset train, VideoDataset? validation, ModelConfig model, TrainingRun run)
     {
         string shown = validation is null ? "no validation" : $"{validation.Count} for validation";
-        Terminal.WriteNote($"{train.Count} videos of {train.Labels.Count} classes, {shown}; {model.Depth} blocks of width {model.Dim}, {Names.Temporal.Of(model.Temporal)}, {model.Frames} frames of {model.ImageSize} pixels; step {trainer.Step} of {trainer.TotalSteps}");
+        Terminal.WriteNote($"{train.Count} videos of {train.Labels.Count} classes, {shown}; {model.Depth} blocks of width {model.Dim}, {Names.Temporal.Of(model.Temporal)}, {model.Frames} frames of {model.ImageSize} pixels; step {run.Step} of {run.TotalSteps}");
     }
 
     private static void Conclude(RunDirectory directory, TrainingResult result, bool json)

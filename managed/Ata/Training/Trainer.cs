@@ -5,10 +5,10 @@ namespace Ata.Training;
 
 /// <summary>
 /// The steps of training, for loops of one's own: gradients of a batch, and updates of the weights. Activations stay
-/// in native memory. <see cref="Trainer"/> is the loop that does the rest.
+/// in native memory. <see cref="TrainingRun"/> is the loop that does the rest.
 /// </summary>
 /// <remarks>One thread at a time. While a call runs, no session of the model may run.</remarks>
-public sealed unsafe class ModelTrainer : IDisposable
+public sealed unsafe class Trainer : IDisposable
 {
     private readonly TrainerHandle _handle;
     private readonly int _classes;
@@ -19,7 +19,7 @@ public sealed unsafe class ModelTrainer : IDisposable
     /// <param name="seed">Seed of dropout and stochastic depth.</param>
     /// <exception cref="ArgumentException">An option is out of range.</exception>
     /// <exception cref="NotSupportedException">The model is not trainable.</exception>
-    public ModelTrainer(Model model, OptimizerOptions? options = null, ulong seed = 0)
+    public Trainer(Model model, OptimizerOptions? options = null, ulong seed = 0)
     {
         ArgumentNullException.ThrowIfNull(model);
         OptimizerOptions chosen = (options ?? new OptimizerOptions()) with { Seed = seed };
@@ -135,7 +135,7 @@ public sealed unsafe class ModelTrainer : IDisposable
     public void Dispose() => _handle.Dispose();
 
     private sealed class TrainerHandle(ata_trainer* pointer, System.Runtime.InteropServices.SafeHandle model)
-        : NativeHandle<ata_trainer>(pointer, nameof(ModelTrainer), model)
+        : NativeHandle<ata_trainer>(pointer, nameof(Trainer), model)
     {
         protected override void ReleaseNative(ata_trainer* pointer) => NativeMethods.ata_trainer_release(pointer);
     }

@@ -17,7 +17,7 @@ namespace Ata.Training;
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     ReadCommentHandling = JsonCommentHandling.Skip,
     AllowTrailingCommas = true)]
-[JsonSerializable(typeof(TrainerOptions))]
+[JsonSerializable(typeof(TrainingRunOptions))]
 [JsonSerializable(typeof(TrainingState))]
 internal sealed partial class TrainingJson : JsonSerializerContext;
 

@@ -4,13 +4,13 @@ using Ata.Interop;
 
 namespace Ata.Training;
 
-/// <content>The loop of one process.</content>
-public sealed partial class Trainer
+/// <content>The loop over the data.</content>
+public sealed partial class TrainingRun
 {
     /// <summary>What lives from the beginning of <see cref="FitAsync"/> to its end.</summary>
-    private sealed class Run : IDisposable
+    private sealed class Loop : IDisposable
     {
-        private readonly Trainer _owner;
+        private readonly TrainingRun _run;
         private readonly IProgress<TrainingProgress>? _progress;
         private readonly VideoLoader _loader;
         private readonly MetricsLog? _metrics;
@@ -23,16 +23,16 @@ public sealed partial class Trainer
         private long _intervalClips;
         private double _lastLoss;
 
-        internal Run(Trainer owner, IProgress<TrainingProgress>? progress)
+        internal Loop(TrainingRun run, IProgress<TrainingProgress>? progress)
         {
-            _owner = owner;
+            _run = run;
             _progress = progress;
-            _firstStep = owner.Step;
-            _logits = new float[checked(Options.BatchSize * owner._model.Config.Classes)];
-            if (owner._directory is { } directory)
+            _firstStep = run.Step;
+            _logits = new float[checked(Options.BatchSize * run._model.Config.Classes)];
+            if (run._directory is { } directory)
             {
-                State.MetricsLength = MetricsLog.Repair(directory.Metrics, State.MetricsLength, owner.Step, owner.LogDamage);
-                State.EventsLength = TensorBoardWriter.Repair(directory.Events, State.EventsLength, owner.LogDamage);
+                State.MetricsLength = MetricsLog.Repair(directory.Metrics, State.MetricsLength, run.Step, run.LogDamage);
+                State.EventsLength = TensorBoardWriter.Repair(directory.Events, State.EventsLength, run.LogDamage);
                 _metrics = new MetricsLog(directory.Metrics, State.MetricsLength);
                 try
                 {
@@ -48,16 +48,16 @@ public sealed partial class Trainer
             }
 
             _loader = VideoLoader.ForTraining(
-                owner._train,
-                Options.TrainingLoader(owner._model.Config, v => owner.LogBrokenVideo(v.Path, v.Reason)),
+                run._train,
+                Options.TrainingLoader(run._model.Config, v => run.LogBrokenVideo(v.Path, v.Reason)),
                 State.Batches);
         }
 
-        private TrainerOptions Options => _owner._options;
+        private TrainingRunOptions Options => _run._options;
 
-        private TrainingState State => _owner._state;
+        private TrainingState State => _run._state;
 
-        private double Epoch => _owner.Step / Options.StepsPerEpoch(_owner._train.Count);
+        private double Epoch => _run.Step / Options.StepsPerEpoch(_run._train.Count);
 
         public void Dispose()
         {
@@ -75,7 +75,7 @@ public sealed partial class Trainer
                     await ValidateAsync(cancellationToken).ConfigureAwait(false);
                 }
 
-                while (_owner.Step < _owner._totalSteps && !State.Ended)
+                while (_run.Step < _run._totalSteps && !State.Ended)
                 {
                     await TrainOnBatchAsync(cancellationToken).ConfigureAwait(false);
                     if (State.Batches % Options.Accumulate == 0)
@@ -87,7 +87,7 @@ public sealed partial class Trainer
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
                 Report(TrainingPhase.Saving);
-                _owner.Save(_metrics, _events);
+                _run.Save(_metrics, _events);
                 throw;
             }
 
@@ -96,11 +96,11 @@ public sealed partial class Trainer
 
         internal TrainingResult Result() => new()
         {
-            Steps = _owner.Step,
-            StoppedEarly = State.Ended && _owner.Step < _owner._totalSteps,
+            Steps = _run.Step,
+            StoppedEarly = State.Ended && _run.Step < _run._totalSteps,
             BestStep = State.BestStep,
             Best = State.Best,
-            Validation = _owner._lastValidation,
+            Validation = _run._lastValidation,
             BrokenVideos = _loader.BrokenVideos,
         };
 
@@ -108,8 +108,8 @@ public sealed partial class Trainer
         {
             using ClipBatch batch = await _loader.NextAsync(cancellationToken).ConfigureAwait(false)
                 ?? throw new UnreachableException();
-            _lastLoss = OrDiverged(() => _owner._steps.Accumulate(batch.Clips, batch.Targets, _logits, 1f / Options.Accumulate, cancellationToken));
-            var counts = new ClassificationMetrics(_owner._model.Config.Classes);
+            _lastLoss = OrDiverged(() => _run._trainer.Accumulate(batch.Clips, batch.Targets, _logits, 1f / Options.Accumulate, cancellationToken));
+            var counts = new ClassificationMetrics(_run._model.Config.Classes);
             for (int i = 0; i < batch.Labels.Length; ++i)
             {
                 counts.Add(_logits.AsSpan(i * counts.Classes, counts.Classes), LabelOf(batch, i), _lastLoss);
@@ -130,7 +130,7 @@ public sealed partial class Trainer
                 return batch.Labels[clip];
             }
 
-            int classes = _owner._model.Config.Classes;
+            int classes = _run._model.Config.Classes;
             ReadOnlySpan<float> target = batch.Targets.AsSpan<float>().Slice(clip * classes, classes);
             int best = 0;
             for (int c = 1; c < classes; ++c)
@@ -143,10 +143,10 @@ public sealed partial class Trainer
 
         private async Task UpdateAsync(CancellationToken cancellationToken)
         {
-            double rate = Options.LearningRate.RateAt(_owner.Step - 1, _owner._totalSteps);
-            _owner._lastNorm = OrDiverged(() => _owner._steps.Update(rate));
-            long step = _owner.Step;
-            bool last = step == _owner._totalSteps;
+            double rate = Options.LearningRate.RateAt(_run.Step - 1, _run._totalSteps);
+            _run._lastNorm = OrDiverged(() => _run._trainer.Update(rate));
+            long step = _run.Step;
+            bool last = step == _run._totalSteps;
             if (step % Options.LogEverySteps == 0 || last)
             {
                 RecordTraining(rate);
@@ -154,7 +154,7 @@ public sealed partial class Trainer
 
             Report(TrainingPhase.Training);
             bool validate = IsDue(Options.ValidateEverySteps, Options.ValidateEveryEpochs, step) || last;
-            State.ValidationPending = validate && _owner._validation is not null;
+            State.ValidationPending = validate && _run._validation is not null;
             if (State.ValidationPending)
             {
                 await ValidateAsync(cancellationToken).ConfigureAwait(false);
@@ -164,7 +164,7 @@ public sealed partial class Trainer
             if ((save || State.Ended) && !last)
             {
                 Report(TrainingPhase.Saving);
-                _owner.Save(_metrics, _events);
+                _run.Save(_metrics, _events);
             }
         }
 
@@ -177,7 +177,7 @@ public sealed partial class Trainer
             }
             catch (AtaNotFiniteException error)
             {
-                throw new TrainingDivergedException($"Training diverged at step {_owner.Step}: {error.Message}.", error);
+                throw new TrainingDivergedException($"Training diverged at step {_run.Step}: {error.Message}.", error);
             }
         }
 
@@ -189,7 +189,7 @@ public sealed partial class Trainer
                 return step % everySteps == 0;
             }
 
-            double perEpoch = Options.StepsPerEpoch(_owner._train.Count) * everyEpochs;
+            double perEpoch = Options.StepsPerEpoch(_run._train.Count) * everyEpochs;
             return everyEpochs > 0 && (perEpoch <= 1 || Math.Floor(step / perEpoch) > Math.Floor((step - 1) / perEpoch));
         }
 
@@ -197,21 +197,21 @@ public sealed partial class Trainer
         {
             double seconds = Stopwatch.GetElapsedTime(_intervalStart).TotalSeconds;
             MetricsInterval sum = State.Interval;
-            _owner._lastTrainRecord = new MetricsRecord
+            _run._lastTrainRecord = new MetricsRecord
             {
                 Kind = MetricsKind.Train,
-                Step = _owner.Step,
+                Step = _run.Step,
                 Epoch = Epoch,
                 Loss = sum.Loss / sum.Clips,
                 Top1 = (double)sum.Top1 / sum.Clips,
                 Top5 = (double)sum.Top5 / sum.Clips,
                 LearningRate = rate,
-                GradientNorm = _owner._lastNorm,
+                GradientNorm = _run._lastNorm,
                 ClipsPerSecond = _intervalClips / seconds,
                 DataWait = Math.Min(1, (_loader.Waited - _waitedBefore).TotalSeconds / seconds),
             };
             State.Interval = default;
-            Add(_owner._lastTrainRecord);
+            Add(_run._lastTrainRecord);
             BeginInterval();
         }
 
@@ -224,19 +224,19 @@ public sealed partial class Trainer
 
         private async Task ValidateAsync(CancellationToken cancellationToken)
         {
-            using Model model = _owner.AveragedModel();
+            using Model model = _run.AveragedModel();
             Report(TrainingPhase.Validating);
             EvaluationResult result = await Evaluator.EvaluateAsync(
                 model,
-                _owner._validation!,
-                Options.ValidationLoader(model.Config, v => _owner.LogBrokenVideo(v.Path, v.Reason)),
+                _run._validation!,
+                Options.ValidationLoader(model.Config, v => _run.LogBrokenVideo(v.Path, v.Reason)),
                 progress: _progress is null ? null : new ValidationProgress(this),
                 cancellationToken: cancellationToken).ConfigureAwait(false);
-            _owner._lastValidation = result;
-            _owner._lastValidationRecord = new MetricsRecord
+            _run._lastValidation = result;
+            _run._lastValidationRecord = new MetricsRecord
             {
                 Kind = MetricsKind.Validation,
-                Step = _owner.Step,
+                Step = _run.Step,
                 Epoch = Epoch,
                 Loss = result.Loss,
                 Top1 = result.Top1,
@@ -244,8 +244,8 @@ public sealed partial class Trainer
                 MeanClassAccuracy = result.MeanClassAccuracy,
                 ClipsPerSecond = result.Videos * Options.ValidationClips * Options.ValidationCrops / Math.Max(result.Seconds, 1e-9),
             };
-            Add(_owner._lastValidationRecord);
-            _owner.LogValidation(_owner.Step, result.Loss, result.Top1);
+            Add(_run._lastValidationRecord);
+            _run.LogValidation(_run.Step, result.Loss, result.Top1);
             Judge(result, model);
             State.ValidationPending = false;
             WriteValidation(result);
@@ -268,8 +268,8 @@ public sealed partial class Trainer
             if (better)
             {
                 State.Best = number;
-                State.BestStep = _owner.Step;
-                if (_owner._directory is { } directory)
+                State.BestStep = _run.Step;
+                if (_run._directory is { } directory)
                 {
                     model.Save(directory.BestModel);
                 }
@@ -278,7 +278,7 @@ public sealed partial class Trainer
 
         private void WriteValidation(EvaluationResult result)
         {
-            if (_owner._directory is { } directory)
+            if (_run._directory is { } directory)
             {
                 using var json = new MemoryStream();
                 result.WriteJson(json);
@@ -289,25 +289,25 @@ public sealed partial class Trainer
 
         private void Finish()
         {
-            if (_owner._directory is not { } directory)
+            if (_run._directory is not { } directory)
             {
                 return;
             }
 
             Report(TrainingPhase.Saving);
-            using (Model model = _owner.AveragedModel())
+            using (Model model = _run.AveragedModel())
             {
                 model.Save(directory.FinalModel);
             }
 
-            _owner.Save(_metrics, _events);
+            _run.Save(_metrics, _events);
             WriteReport(directory);
         }
 
         private void WriteReport(RunDirectory directory)
         {
             string title = Path.GetFileName(Path.GetFullPath(directory.Path).TrimEnd(Path.DirectorySeparatorChar));
-            TrainingReport.Write(directory.Report, title, MetricsLog.Read(directory.Metrics), _owner._lastValidation, _owner.Settings());
+            TrainingReport.Write(directory.Report, title, MetricsLog.Read(directory.Metrics), _run._lastValidation, _run.Settings());
         }
 
         private void Add(MetricsRecord record)
@@ -326,9 +326,9 @@ public sealed partial class Trainer
             if (State.Batches > 0)
             {
                 IReadOnlyList<MetricsRecord> records = MetricsLog.Read(directory.Metrics);
-                _owner._lastTrainRecord = records.LastOrDefault(r => r.Kind == MetricsKind.Train);
-                _owner._lastValidationRecord = records.LastOrDefault(r => r.Kind == MetricsKind.Validation);
-                if (_owner._lastValidationRecord is not null && File.Exists(directory.Validation))
+                _run._lastTrainRecord = records.LastOrDefault(r => r.Kind == MetricsKind.Train);
+                _run._lastValidationRecord = records.LastOrDefault(r => r.Kind == MetricsKind.Validation);
+                if (_run._lastValidationRecord is not null && File.Exists(directory.Validation))
                 {
                     RestoreLastValidation(directory.Validation);
                 }
@@ -339,11 +339,11 @@ public sealed partial class Trainer
         {
             try
             {
-                _owner._lastValidation = EvaluationResult.ReadJson(path);
+                _run._lastValidation = EvaluationResult.ReadJson(path);
             }
             catch (Exception error) when (error is InvalidDataException or IOException)
             {
-                _owner.LogDamage($"The report leaves the last validation out: {error.Message}");
+                _run.LogDamage($"The report leaves the last validation out: {error.Message}");
             }
         }
 
@@ -355,27 +355,27 @@ public sealed partial class Trainer
             }
 
             TimeSpan elapsed = Stopwatch.GetElapsedTime(_start);
-            long done = _owner.Step - _firstStep;
+            long done = _run.Step - _firstStep;
             _progress.Report(new TrainingProgress
             {
                 Phase = phase,
-                Step = _owner.Step,
-                TotalSteps = _owner._totalSteps,
+                Step = _run.Step,
+                TotalSteps = _run._totalSteps,
                 Epoch = Epoch,
                 Loss = _lastLoss,
-                Train = _owner._lastTrainRecord,
-                Validation = _owner._lastValidationRecord,
+                Train = _run._lastTrainRecord,
+                Validation = _run._lastValidationRecord,
                 Best = State.Best,
                 ValidatedVideos = validated,
                 BrokenVideos = _loader.BrokenVideos.Count,
                 Elapsed = elapsed,
-                Remaining = done > 0 ? elapsed * ((double)(_owner._totalSteps - _owner.Step) / done) : TimeSpan.Zero,
+                Remaining = done > 0 ? elapsed * ((double)(_run._totalSteps - _run.Step) / done) : TimeSpan.Zero,
             });
         }
 
-        private sealed class ValidationProgress(Run run) : IProgress<EvaluationProgress>
+        private sealed class ValidationProgress(Loop loop) : IProgress<EvaluationProgress>
         {
-            public void Report(EvaluationProgress value) => run.Report(TrainingPhase.Validating, value.Videos);
+            public void Report(EvaluationProgress value) => loop.Report(TrainingPhase.Validating, value.Videos);
         }
     }
 }

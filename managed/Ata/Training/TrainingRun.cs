@@ -10,14 +10,14 @@ namespace Ata.Training;
 /// cancellation or by a crash, continues from its last checkpoint to the very same weights.
 /// </summary>
 /// <remarks>One thread at a time. While <see cref="FitAsync"/> runs, no other session of the model may run.</remarks>
-public sealed partial class Trainer : IDisposable
+public sealed partial class TrainingRun : IDisposable
 {
     private readonly Model _model;
     private readonly IVideoDataset _train;
     private readonly IVideoDataset? _validation;
-    private readonly TrainerOptions _options;
+    private readonly TrainingRunOptions _options;
     private readonly ILogger _logger;
-    private readonly ModelTrainer _steps;
+    private readonly Trainer _trainer;
     private readonly RunDirectory? _directory;
     private readonly long _totalSteps;
     private TrainingState _state;
@@ -37,14 +37,14 @@ public sealed partial class Trainer : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">An option is out of range; the exception names it.</exception>
     /// <exception cref="ArgumentException">Model and data contradict each other.</exception>
     /// <exception cref="NotSupportedException">The model is not trainable.</exception>
-    public Trainer(Model model, IVideoDataset train, IVideoDataset? validation = null, TrainerOptions? options = null, ILogger? logger = null)
+    public TrainingRun(Model model, IVideoDataset train, IVideoDataset? validation = null, TrainingRunOptions? options = null, ILogger? logger = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(train);
         _model = model;
         _train = train;
         _validation = validation is { Count: > 0 } ? validation : null;
-        _options = options ?? new TrainerOptions();
+        _options = options ?? new TrainingRunOptions();
         _logger = logger ?? NullLogger.Instance;
         _options.Validate(model.Config);
         RequireClasses(train, nameof(train));
@@ -61,7 +61,7 @@ public sealed partial class Trainer : IDisposable
         _totalSteps = _options.TotalSteps(train.Count);
         _directory = _options.OutputDirectory is { } path ? new RunDirectory(path) : null;
         _state = new TrainingState { Options = _options, Videos = train.Count };
-        _steps = new ModelTrainer(model, _options.Optimizer, _options.Seed);
+        _trainer = new Trainer(model, _options.Optimizer, _options.Seed);
     }
 
     /// <summary>Updates made.</summary>
@@ -77,14 +77,14 @@ public sealed partial class Trainer : IDisposable
     /// <param name="checkpoint">A checkpoint of a run with equal options, model and data.</param>
     /// <exception cref="FileNotFoundException">The file does not exist.</exception>
     /// <exception cref="AtaModelException">The file is not such a checkpoint.</exception>
-    /// <exception cref="InvalidOperationException">The trainer is running.</exception>
+    /// <exception cref="InvalidOperationException">The run is going on.</exception>
     /// <exception cref="ArgumentException">The run had other options or other data.</exception>
     public void Resume(string checkpoint)
     {
         ArgumentException.ThrowIfNullOrEmpty(checkpoint);
         if (Volatile.Read(ref _running) != 0)
         {
-            throw new InvalidOperationException("This trainer is running; resume before the run begins.");
+            throw new InvalidOperationException("This run is going on; resume before it begins.");
         }
 
         TrainingState state;
@@ -106,15 +106,15 @@ public sealed partial class Trainer : IDisposable
             throw new ArgumentException($"{checkpoint} belongs to a run on {state.Videos} training videos; there are {_train.Count} now.", nameof(checkpoint));
         }
 
-        _steps.Load(checkpoint);
+        _trainer.Load(checkpoint);
         _state = state;
     }
 
     /// <summary>Trains to the end. When cancelled, it writes a checkpoint and then throws.</summary>
     /// <param name="progress">Told of every update, and while validating; may be null.</param>
     /// <param name="cancellationToken">Stops the run.</param>
-    /// <exception cref="InvalidOperationException">The trainer is running already.</exception>
-    /// <exception cref="ObjectDisposedException">The trainer was disposed, perhaps while it ran.</exception>
+    /// <exception cref="InvalidOperationException">The run is going on already.</exception>
+    /// <exception cref="ObjectDisposedException">The run was disposed, perhaps while it went on.</exception>
     /// <exception cref="OperationCanceledException">The run was cancelled; its checkpoint is written.</exception>
     /// <exception cref="TooManyBrokenVideosException">More videos than allowed cannot be read.</exception>
     /// <exception cref="TrainingDivergedException">A number that training computed is not finite.</exception>
@@ -125,7 +125,7 @@ public sealed partial class Trainer : IDisposable
     {
         if (Interlocked.Exchange(ref _running, 1) != 0)
         {
-            throw new InvalidOperationException("This trainer is running already.");
+            throw new InvalidOperationException("This run is going on already.");
         }
 
         return Task.Run(() => RunAsync(progress, cancellationToken), CancellationToken.None);
@@ -135,13 +135,13 @@ public sealed partial class Trainer : IDisposable
     /// <returns>A model of its own, to be disposed.</returns>
     public Model AveragedModel()
     {
-        Model model = _steps.AveragedModel();
+        Model model = _trainer.AveragedModel();
         model.SetLabels(_train.Labels);
         return model;
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _steps.Dispose();
+    public void Dispose() => _trainer.Dispose();
 
     /// <summary>What the report says of the configuration.</summary>
     private IEnumerable<KeyValuePair<string, string>> Settings()
@@ -180,9 +180,9 @@ public sealed partial class Trainer : IDisposable
                 throw new IOException($"{_directory.Path} holds a run already; resume it from its last checkpoint, or name another folder.");
             }
 
-            using var run = new Run(this, progress);
-            await run.TrainAsync(cancellationToken).ConfigureAwait(false);
-            return run.Result();
+            using var loop = new Loop(this, progress);
+            await loop.TrainAsync(cancellationToken).ConfigureAwait(false);
+            return loop.Result();
         }
         finally
         {
@@ -203,7 +203,7 @@ public sealed partial class Trainer : IDisposable
         events!.Flush();
         _state.MetricsLength = metrics.Length;
         _state.EventsLength = events.Length;
-        _steps.Save(_directory.CheckpointAt(Step), _state.ToJson());
+        _trainer.Save(_directory.CheckpointAt(Step), _state.ToJson());
         _directory.RemoveOldCheckpoints(_options.KeepCheckpoints);
     }
 

@@ -19,7 +19,7 @@ public enum BestMetric
 }
 
 /// <summary>How a run of training goes. Equal options, data and model give equal weights, bit for bit.</summary>
-public sealed record TrainerOptions
+public sealed record TrainingRunOptions
 {
     /// <summary>Largest numbers of passes over the data, and of batches for one update.</summary>
     internal const double MostEpochs = 1_000_000;
@@ -113,18 +113,18 @@ public sealed record TrainerOptions
 
     /// <summary>The options that decide about the weights, as JSON. What only decides about speed and places is left
     /// out.</summary>
-    public string ToJson() => JsonSerializer.Serialize(this, TrainingJson.Default.TrainerOptions);
+    public string ToJson() => JsonSerializer.Serialize(this, TrainingJson.Default.TrainingRunOptions);
 
     /// <summary>Reads what <see cref="ToJson"/> wrote, or a file that a person wrote; what is not named keeps its
     /// default.</summary>
     /// <param name="json">A JSON object.</param>
     /// <exception cref="ArgumentException">It is not JSON, or names an option that does not exist.</exception>
-    public static TrainerOptions FromJson(string json)
+    public static TrainingRunOptions FromJson(string json)
     {
         ArgumentNullException.ThrowIfNull(json);
         try
         {
-            return JsonSerializer.Deserialize(json, TrainingJson.Default.TrainerOptions)
+            return JsonSerializer.Deserialize(json, TrainingJson.Default.TrainingRunOptions)
                 ?? throw new ArgumentException("The training options are null.", nameof(json));
         }
         catch (JsonException error)

@@ -42,7 +42,7 @@ internal sealed record TrainingState
     public MetricsInterval Interval { get; set; }
 
     /// <summary>The options that decide about the weights, to refuse a run that would not continue this one.</summary>
-    public required TrainerOptions Options { get; init; }
+    public required TrainingRunOptions Options { get; init; }
 
     /// <summary>Number of training videos, for the same reason.</summary>
     public required int Videos { get; init; }
@@ -63,7 +63,7 @@ internal sealed record TrainingState
 
         return state switch
         {
-            null => throw new AtaModelException($"{path} holds no state of a run; it is not a checkpoint that Trainer wrote."),
+            null => throw new AtaModelException($"{path} holds no state of a run; it is not a checkpoint that TrainingRun wrote."),
             { Version: not CurrentVersion } => throw new AtaModelException($"{path} has state version {state.Version}; this Ata reads version {CurrentVersion}."),
             { Options: null } => throw new AtaModelException($"{path} holds a state without options."),
             { Batches: < 0 } or { MetricsLength: < 0 } or { EventsLength: < 0 } or { WithoutImprovement: < 0 } => throw new AtaModelException($"{path} holds a state with negative counts."),

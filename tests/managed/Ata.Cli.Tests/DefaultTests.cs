@@ -13,7 +13,7 @@ namespace Ata.Cli.Tests;
 /// <summary>The defaults of the command line, those that help shows and those that are used, are the ones of the library's options.</summary>
 public sealed partial class DefaultTests
 {
-    private static readonly TrainerOptions s_training = new();
+    private static readonly TrainingRunOptions s_training = new();
     private static readonly ClipOptions s_clip = new();
     private static readonly ModelOptions s_model = new();
     private static readonly LoaderOptions s_loader = new() { Frames = 1, Size = 1 };

@@ -85,7 +85,7 @@ public sealed class ExceptionTests : IDisposable
         block.GetGradient("temporal_fc.bias").Dispose();
         Assert.Throws<InvalidOperationException>(() => block.Backward(s_features));
 
-        using var trainer = new ModelTrainer(model);
+        using var trainer = new Trainer(model);
         Assert.Throws<InvalidOperationException>(() => trainer.Update(0.1));
 
         using VideoWriter writer = VideoWriter.Create(_folder.In("clip.mp4"), 32, 32, 5);
@@ -132,9 +132,9 @@ public sealed class ExceptionTests : IDisposable
         Assert.Throws<ArgumentNullException>(() => Model.Load(_model, new ModelOptions { Device = null! }));
         Assert.Throws<ArgumentNullException>(() => new TemporalBlock(8, new TemporalBlockOptions { Device = null! }));
         Assert.Throws<ArgumentNullException>(() => new TemporalBlock(8, new TemporalBlockOptions { Alignment = null! }));
-        Assert.Throws<ArgumentNullException>(() => new Trainer(model, dataset, null, new TrainerOptions { Optimizer = null! }));
-        Assert.Throws<ArgumentNullException>(() => new Trainer(model, dataset, null, new TrainerOptions { LearningRate = null! }));
-        Assert.Throws<ArgumentNullException>(() => new Trainer(model, dataset, null, new TrainerOptions { Augmentation = null! }));
+        Assert.Throws<ArgumentNullException>(() => new TrainingRun(model, dataset, null, new TrainingRunOptions { Optimizer = null! }));
+        Assert.Throws<ArgumentNullException>(() => new TrainingRun(model, dataset, null, new TrainingRunOptions { LearningRate = null! }));
+        Assert.Throws<ArgumentNullException>(() => new TrainingRun(model, dataset, null, new TrainingRunOptions { Augmentation = null! }));
         LoaderOptions loader = Evaluator.OptionsFor(model.Config);
         Assert.Throws<ArgumentNullException>(() => VideoLoader.ForEvaluation(dataset, loader with { Augmentation = null! }));
         Assert.Throws<ArgumentNullException>(() => VideoLoader.ForEvaluation(dataset, loader with { Mean = null! }));
@@ -147,7 +147,7 @@ public sealed class ExceptionTests : IDisposable
     {
         using Model model = TinyModel.Create();
         IVideoDataset dataset = new VideoDataset([new VideoItem("a.mp4", "a")], ["a", "b", "c", "d", "e"]);
-        (string Name, TrainerOptions Options)[] wrong =
+        (string Name, TrainingRunOptions Options)[] wrong =
         [
             ("Epochs", new() { Epochs = double.NaN }),
             ("Epochs", new() { Epochs = 1e300 }),
@@ -168,9 +168,9 @@ public sealed class ExceptionTests : IDisposable
             ("HueJitter", new() { Augmentation = new() { HueJitter = double.NaN } }),
             ("Crop", new() { Augmentation = new() { Crop = (CropMode)9 } }),
         ];
-        foreach ((string name, TrainerOptions options) in wrong)
+        foreach ((string name, TrainingRunOptions options) in wrong)
         {
-            var error = Assert.Throws<ArgumentOutOfRangeException>(() => new Trainer(model, dataset, null, options));
+            var error = Assert.Throws<ArgumentOutOfRangeException>(() => new TrainingRun(model, dataset, null, options));
             Assert.Equal(name, error.ParamName);
             Assert.StartsWith(name + " ", error.Message, StringComparison.Ordinal);
         }
@@ -200,7 +200,7 @@ public sealed class ExceptionTests : IDisposable
     {
         Model model = TinyModel.Create();
         Session session = model.CreateSession();
-        var trainer = new ModelTrainer(model);
+        var trainer = new Trainer(model);
         var block = new TemporalBlock(8, new TemporalBlockOptions { Heads = 2 });
         var aligner = new OnlineAligner(4, 8);
         var assigner = new Assigner();

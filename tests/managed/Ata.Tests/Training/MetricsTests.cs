@@ -124,11 +124,11 @@ public sealed class MetricsTests : IDisposable
     [Fact]
     public void OptionsReadBackFromJsonAndRefuseUnknownNames()
     {
-        var options = new TrainerOptions { Steps = 12, LearningRate = new() { Kind = ScheduleKind.Step, Peak = 0.125 }, Augmentation = new() { DirectionSensitive = ["left"] } };
+        var options = new TrainingRunOptions { Steps = 12, LearningRate = new() { Kind = ScheduleKind.Step, Peak = 0.125 }, Augmentation = new() { DirectionSensitive = ["left"] } };
 
-        Assert.Equal(options.ToJson(), TrainerOptions.FromJson(options.ToJson()).ToJson());
-        Assert.Equal(5, TrainerOptions.FromJson("{\"batch_size\": 5}").BatchSize);
-        Assert.Contains("batchsize", Assert.Throws<ArgumentException>(() => TrainerOptions.FromJson("{\"batchsize\": 5}")).Message);
+        Assert.Equal(options.ToJson(), TrainingRunOptions.FromJson(options.ToJson()).ToJson());
+        Assert.Equal(5, TrainingRunOptions.FromJson("{\"batch_size\": 5}").BatchSize);
+        Assert.Contains("batchsize", Assert.Throws<ArgumentException>(() => TrainingRunOptions.FromJson("{\"batchsize\": 5}")).Message);
     }
 
     private static EvaluationResult Evaluation(IReadOnlyList<string> labels) => new()

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Ata.Tests.Training;
 
-public sealed class TrainerTests(TinyVideos videos) : IClassFixture<TinyVideos>, IDisposable
+public sealed class TrainingRunTests(TinyVideos videos) : IClassFixture<TinyVideos>, IDisposable
 {
     private readonly TestFolder _runs = new();
 
@@ -20,7 +20,7 @@ public sealed class TrainerTests(TinyVideos videos) : IClassFixture<TinyVideos>,
         Classes = 2,
     };
 
-    private static readonly TrainerOptions s_options = new()
+    private static readonly TrainingRunOptions s_options = new()
     {
         Steps = 12,
         BatchSize = 4,
@@ -137,7 +137,7 @@ public sealed class TrainerTests(TinyVideos videos) : IClassFixture<TinyVideos>,
     [Fact]
     public async Task TrainingLearnsAndTheBestModelIsWhatItWasMeasuredToBe()
     {
-        TrainerOptions options = new()
+        TrainingRunOptions options = new()
         {
             Steps = 150,
             BatchSize = 12,
@@ -165,11 +165,11 @@ public sealed class TrainerTests(TinyVideos videos) : IClassFixture<TinyVideos>,
     [Fact]
     public async Task RunStopsEarlyWhenValidationsDoNotImprove()
     {
-        TrainerOptions options = s_options with { Steps = 100, ValidateEverySteps = 2, EarlyStopping = 2, LearningRate = new() { Peak = 1e-12 } };
+        TrainingRunOptions options = s_options with { Steps = 100, ValidateEverySteps = 2, EarlyStopping = 2, LearningRate = new() { Peak = 1e-12 } };
         using Model model = Model.Create(s_model);
-        using var trainer = new Trainer(model, videos.Dataset, videos.Dataset, options);
+        using var run = new TrainingRun(model, videos.Dataset, videos.Dataset, options);
 
-        TrainingResult result = await trainer.FitAsync();
+        TrainingResult result = await run.FitAsync();
 
         Assert.True(result.StoppedEarly);
         Assert.Equal((6, 2), (result.Steps, result.BestStep));
@@ -179,9 +179,9 @@ public sealed class TrainerTests(TinyVideos videos) : IClassFixture<TinyVideos>,
     public async Task BrokenVideosDoNotStopTheRun()
     {
         using Model model = Model.Create(s_model);
-        using var trainer = new Trainer(model, videos.WithBroken(1), null, s_options);
+        using var run = new TrainingRun(model, videos.WithBroken(1), null, s_options);
 
-        TrainingResult result = await trainer.FitAsync();
+        TrainingResult result = await run.FitAsync();
 
         Assert.Equal(12, result.Steps);
         Assert.Equal("broken-1.mp4", Path.GetFileName(Assert.Single(result.BrokenVideos).Path));
@@ -193,8 +193,8 @@ public sealed class TrainerTests(TinyVideos videos) : IClassFixture<TinyVideos>,
     {
         RunDirectory run = await RunAsync("run", s_options with { Steps = 3 });
         using Model model = Model.Create(s_model);
-        using var other = new Trainer(model, videos.Dataset, null, s_options with { Steps = 3, Seed = 6 });
-        using var fewer = new Trainer(model, videos.WithBroken(1), null, s_options with { Steps = 3 });
+        using var other = new TrainingRun(model, videos.Dataset, null, s_options with { Steps = 3, Seed = 6 });
+        using var fewer = new TrainingRun(model, videos.WithBroken(1), null, s_options with { Steps = 3 });
 
         Assert.Contains("\"seed\": 5 there, \"seed\": 6 here", Assert.Throws<ArgumentException>(() => other.Resume(run.LastCheckpoint())).Message);
         Assert.Contains("12 training videos; there are 13 now", Assert.Throws<ArgumentException>(() => fewer.Resume(run.LastCheckpoint())).Message);
@@ -277,9 +277,9 @@ public sealed class TrainerTests(TinyVideos videos) : IClassFixture<TinyVideos>,
     public async Task DivergenceIsSaid()
     {
         using Model model = Model.Create(s_model);
-        using var trainer = new Trainer(model, videos.Dataset, null, s_options with { Steps = 50, LearningRate = new() { Kind = ScheduleKind.Constant, Peak = 1e30 } });
+        using var run = new TrainingRun(model, videos.Dataset, null, s_options with { Steps = 50, LearningRate = new() { Kind = ScheduleKind.Constant, Peak = 1e30 } });
 
-        var error = await Assert.ThrowsAsync<TrainingDivergedException>(() => trainer.FitAsync());
+        var error = await Assert.ThrowsAsync<TrainingDivergedException>(() => run.FitAsync());
 
         Assert.Contains("Training diverged at step", error.Message);
         Assert.Contains("lower the learning rate", error.Message);
@@ -292,35 +292,12 @@ public sealed class TrainerTests(TinyVideos videos) : IClassFixture<TinyVideos>,
     {
         using Model model = Model.Create(s_model);
         var options = s_options with { Augmentation = AugmentationOptions.None, Steps = 3 };
-        using var trainer = new Trainer(model, new OtherLabels(videos.Dataset), null, options);
+        using var run = new TrainingRun(model, new OtherLabels(videos.Dataset), null, options);
 
-        Exception error = await Assert.ThrowsAnyAsync<Exception>(() => trainer.FitAsync());
+        Exception error = await Assert.ThrowsAnyAsync<Exception>(() => run.FitAsync());
 
         Assert.IsNotType<TrainingDivergedException>(error);
         Assert.DoesNotContain("learning rate", error.Message);
-    }
-
-    [Fact]
-    public void GradientThatIsNotFinite_HasAnExceptionOfItsOwn()
-    {
-        using Model model = TinyModel.Create();
-        using var trainer = new ModelTrainer(model, new OptimizerOptions { ClipNorm = 0 });
-        using AtaTensor clips = TinyModel.ClipTensor(2);
-        using AtaTensor labels = AtaTensor.CopyOf<long>([0, 1], 2);
-
-        var error = Assert.Throws<AtaNotFiniteException>(() =>
-        {
-            for (int i = 0; i < 100; ++i)
-            {
-                trainer.Accumulate(clips, labels, [], float.MaxValue);
-            }
-
-            trainer.Update(1e-3);
-        });
-
-        Assert.Equal(AtaStatus.NotFinite, error.Status);
-        Assert.Throws<ArgumentException>(() => trainer.Accumulate(labels, labels, []));
-        Assert.Throws<ArgumentException>(() => trainer.Update(double.NaN));
     }
 
     /// <summary>A dataset whose videos have classes that it does not name.</summary>
@@ -338,22 +315,22 @@ public sealed class TrainerTests(TinyVideos videos) : IClassFixture<TinyVideos>,
     {
         using Model model = Model.Create(s_model with { Classes = 3 });
 
-        Assert.Contains("2 classes and the model 3", Assert.Throws<ArgumentException>(() => new Trainer(model, videos.Dataset)).Message);
+        Assert.Contains("2 classes and the model 3", Assert.Throws<ArgumentException>(() => new TrainingRun(model, videos.Dataset)).Message);
         using Model two = Model.Create(s_model);
-        Assert.Throws<ArgumentOutOfRangeException>(() => new Trainer(two, videos.Dataset, null, s_options with { Accumulate = 0 }));
-        Assert.Throws<ArgumentException>(() => new Trainer(two, videos.Dataset, null, s_options with { Optimizer = new() { Frozen = "no-such-parameter" } }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new TrainingRun(two, videos.Dataset, null, s_options with { Accumulate = 0 }));
+        Assert.Throws<ArgumentException>(() => new TrainingRun(two, videos.Dataset, null, s_options with { Optimizer = new() { Frozen = "no-such-parameter" } }));
     }
 
-    private async Task<RunDirectory> RunAsync(string name, TrainerOptions options, string? checkpoint = null, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
+    private async Task<RunDirectory> RunAsync(string name, TrainingRunOptions options, string? checkpoint = null, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         using Model model = Model.Create(s_model, seed: 1);
-        using var trainer = new Trainer(model, videos.Dataset, videos.Dataset, options with { OutputDirectory = _runs.In(name) });
+        using var run = new TrainingRun(model, videos.Dataset, videos.Dataset, options with { OutputDirectory = _runs.In(name) });
         if (checkpoint is not null)
         {
-            trainer.Resume(checkpoint);
+            run.Resume(checkpoint);
         }
 
-        await trainer.FitAsync(progress, cancellationToken);
+        await run.FitAsync(progress, cancellationToken);
         return new RunDirectory(_runs.In(name));
     }
 
