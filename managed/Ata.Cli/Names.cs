@@ -3,6 +3,9 @@ namespace Ata.Cli;
 /// <summary>The names that values have on the command line and in checkpoints.</summary>
 internal static class Names
 {
+    /// <summary>The architectures that have names, in words.</summary>
+    public const string Architectures = "vit-tiny, vit-small, vit-base or vit-large";
+
     public static readonly IReadOnlyDictionary<string, TemporalMode> Temporal = new Dictionary<string, TemporalMode>
     {
         ["ata"] = TemporalMode.Ata,

@@ -39,6 +39,14 @@ internal static class Options
     public static ValueOption<double> Fraction(string name, string description) =>
         Number(name, description, "above 0 and below 1", v => v > 0 && v < 1);
 
+    /// <summary>A named architecture.</summary>
+    public static Option<string> Architecture(string description, bool required = false) => new("--arch")
+    {
+        Description = description,
+        HelpName = "name",
+        Required = required,
+    };
+
     /// <summary>A seed.</summary>
     public static ValueOption<ulong> Seed() => new("--seed", v => v.ToString(CultureInfo.InvariantCulture))
     {

@@ -85,7 +85,7 @@ internal static class TrainArguments
     private static void AddModel(ConfigOptions options)
     {
         options.Add(Options.Input("--model", "Checkpoint to start from; a head for other classes is replaced."), (c, v) => WithModel(c, m => m with { Checkpoint = v }));
-        options.Add(Text("--arch", "name", "Start from random weights: vit-tiny, vit-small, vit-base or vit-large."), (c, v) => WithModel(c, m => m with { Architecture = v }));
+        options.Add(Options.Architecture($"Start from random weights: {Names.Architectures}."), (c, v) => WithModel(c, m => m with { Architecture = v }));
         options.Add(Options.Whole("--image-size", "Frame size in pixels.", most: NativeMethods.ATA_MAX_IMAGE_SIZE), (c, v) => WithModel(c, m => m with { ImageSize = v }));
         options.Add(Options.Whole("--patch-size", "Patch size in pixels, of a new model.", most: NativeMethods.ATA_MAX_IMAGE_SIZE), (c, v) => WithModel(c, m => m with { PatchSize = v }));
         options.Add(Options.Whole("--dim", "Width of a token, of a new model.", most: NativeMethods.ATA_MAX_DIM), (c, v) => WithModel(c, m => m with { Dim = v }));

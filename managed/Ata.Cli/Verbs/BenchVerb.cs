@@ -10,12 +10,7 @@ internal sealed class BenchVerb : Verb<BenchVerb.Arguments>
     private const int MostRuns = 1_000_000;
 
     private readonly ModelArguments _model = new(modelRequired: false);
-    private readonly Option<string> _architecture = new("--arch")
-    {
-        Description = "Random weights of vit-tiny, vit-small, vit-base or vit-large, instead of a model.",
-        HelpName = "name",
-    };
-
+    private readonly Option<string> _architecture = Options.Architecture($"Random weights of {Names.Architectures}, instead of a model.");
     private readonly ValueOption<int> _runs = Options.Whole("--runs", "Measured runs.", most: MostRuns).WithDefault(10);
     private readonly ValueOption<int> _warmup = Options.Whole("--warmup", "Runs before measuring.", least: 0, most: MostRuns).WithDefault(2);
     private readonly Option<bool> _json = Options.Json();

@@ -8,13 +8,7 @@ namespace Ata.Cli.Verbs;
 internal sealed class InitVerb : Verb<InitVerb.Arguments>
 {
     private readonly PathArgument _output = new("output", PathRole.Output) { Description = "Checkpoint to write (safetensors)." };
-    private readonly Option<string> _architecture = new("--arch")
-    {
-        Description = "vit-tiny, vit-small, vit-base or vit-large.",
-        HelpName = "name",
-        Required = true,
-    };
-
+    private readonly Option<string> _architecture = Options.Architecture($"{Names.Architectures}.", required: true);
     private readonly ValueOption<int> _classes = Options.Whole("--classes", "Number of classes; the number of labels if not given.", most: NativeMethods.ATA_MAX_CLASSES);
     private readonly ValueOption<int> _frames = Options.Whole("--frames", "Frames of a clip.", most: NativeMethods.ATA_MAX_FRAMES);
     private readonly ValueOption<int> _imageSize = Options.Whole("--image-size", "Frame size in pixels.", most: NativeMethods.ATA_MAX_IMAGE_SIZE);

@@ -16,6 +16,14 @@ public sealed class NamesTests
         AssertSame<CheckpointSource, ata_checkpoint_source>(Names.Source, "ATA_CHECKPOINT_");
     }
 
+    [Fact]
+    public void Architectures_AreThoseOfTheLibrary()
+    {
+        string refusal = Assert.Throws<ArgumentException>(() => ModelConfig.Named("resnet")).Message;
+
+        Assert.Contains(Names.Architectures.Replace(" or ", " and ", StringComparison.Ordinal), refusal.Replace("'", string.Empty, StringComparison.Ordinal));
+    }
+
     /// <summary>Typed <c>space_only</c>, it is <c>SpaceOnly</c> in C# and <c>ATA_TEMPORAL_SPACE_ONLY</c> in C.</summary>
     private static void AssertSame<TManaged, TNative>(IReadOnlyDictionary<string, TManaged> typed, string prefix)
         where TManaged : struct, Enum
