@@ -41,7 +41,7 @@ public sealed record RuntimeReport
 /// <param name="Reason">Why it was not loaded, in the system loader's words; null if it was.</param>
 public sealed record LibraryAttempt(string Path, [property: JsonPropertyName("error")] string? Reason);
 
-/// <summary>What the CPU backend runs on.</summary>
+/// <summary>What the device cpu runs on.</summary>
 /// <param name="VectorTarget">Instruction set of Ata's own vector code, in Highway's names.</param>
 /// <param name="VectorTargets">All that this processor and this build have, best first.</param>
 /// <param name="OnednnIsa">Instruction set that oneDNN uses.</param>

@@ -15,7 +15,7 @@ namespace ata {
 struct AlignmentOptions;   // alignment/alignment.h
 struct AssignmentOptions;  // assignment/assignment.h
 
-/// A weight matrix in the layout and precision that a backend's product wants. Immutable; any
+/// A weight matrix in the layout and precision that a device's product wants. Immutable; any
 /// number of threads may multiply by it at once.
 class PackedMatrix {
  public:
@@ -51,7 +51,7 @@ enum class Activation {
 /// Version of the table below, checked when a plugin is loaded.
 constexpr uint32_t kKernelsVersion = 5;
 
-/// The operations of one device: the table every backend fills. Entries check nothing; the ops in
+/// The operations of one device: the table every device fills. Entries check nothing; the ops in
 /// native/src/ops check shapes and types first, and document what is computed. The entry order is
 /// the plugin interface: change kKernelsVersion with it.
 ///

@@ -8,7 +8,7 @@
 namespace ata {
 
 /// Where a forward pass draws random numbers: the residual branches that drop path drops, and the
-/// tensors that dropout thins.
+/// tensors that dropout works on.
 enum class DrawSite : uint64_t {
   kTemporalBranch,
   kSpatialBranch,

@@ -5,7 +5,7 @@
 
 namespace ata {
 
-/// What the CPU backend runs on, for diagnostics.
+/// What the device "cpu" runs on, for diagnostics.
 struct CpuInfo {
   /// The instruction set that the library's own vector code uses here, e.g. "AVX3".
   std::string vector_target;

@@ -9,7 +9,7 @@ namespace ata {
 
 /// The weights of one linear layer.
 ///
-/// Either `weight` (plain f32 `[out, in]`; training, saving) or `packed` (the backend's own layout
+/// Either `weight` (plain f32 `[out, in]`; training, saving) or `packed` (the device's own layout
 /// and precision; inference) is set; both may be.
 struct LinearWeights {
   Variable weight;

@@ -7,7 +7,7 @@ namespace Ata.Cli.Tests;
 /// <summary><c>ata synth</c>, <c>ata train</c> and <c>ata eval</c> as programs, killed and continued.</summary>
 public sealed class TrainVerbTests : IDisposable
 {
-    /// <summary>How often the run is killed. The acceptance test sets ATA_KILLS=20.</summary>
+    /// <summary>How often the run is killed: a few times, or as ATA_KILLS says (docs/benchmark.md).</summary>
     private static readonly int s_kills = int.TryParse(Environment.GetEnvironmentVariable("ATA_KILLS"), out int kills) ? kills : 4;
 
     private readonly TestFolder _folder = new();
