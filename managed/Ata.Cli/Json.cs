@@ -66,6 +66,7 @@ internal sealed record BenchJson(
     string Model,
     string Temporal,
     string Precision,
+    string Device,
     IReadOnlyList<int> ClipShape,
     int Threads,
     int Runs,

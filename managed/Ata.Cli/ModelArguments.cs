@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.Globalization;
 using Ata.Bindings;
 
 namespace Ata.Cli;
@@ -11,7 +10,7 @@ internal sealed class ModelArguments(bool modelRequired = true)
 {
     private static readonly ModelOptions s_defaults = new();
 
-    private readonly Option<string> _device = Device();
+    private readonly Option<string> _device = Options.Device();
 
     private readonly ValueOption<Precision> _precision =
         Options.Choice("--precision", "Arithmetic.", Names.Precision).WithDefault(s_defaults.Precision);
@@ -37,25 +36,7 @@ internal sealed class ModelArguments(bool modelRequired = true)
     public IEnumerable<Option> All => [Path, _device, _precision, _temporal, _alignment, _frames, _imageSize, _positions];
 
     /// <summary>Those that say nothing where there is no model.</summary>
-    public IEnumerable<Option> OnlyWithModel => [_device, _precision, _temporal, _imageSize, _positions];
-
-    // A device that does not exist is a failed job; a name that no device has is a mistake.
-    private static Option<string> Device()
-    {
-        var option = new Option<string>("--device") { Description = $"Device: cpu, cuda or cuda:1. Default {s_defaults.Device}.", HelpName = "name" };
-        option.Validators.Add(result =>
-        {
-            const string Numbered = "cuda:";
-            if (result.Tokens is [{ Value: var name }]
-                && name is not ("cpu" or "cuda")
-                && !(name.StartsWith(Numbered, StringComparison.Ordinal)
-                    && int.TryParse(name.AsSpan(Numbered.Length), NumberStyles.None, CultureInfo.InvariantCulture, out _)))
-            {
-                result.AddError($"--device is '{name}'; it must be cpu, cuda, or cuda:N with the number of the GPU from 0.");
-            }
-        });
-        return option;
-    }
+    public IEnumerable<Option> OnlyWithModel => [_precision, _temporal, _imageSize, _positions];
 
     /// <summary>The alignment that was given, or null.</summary>
     public AlignmentMethod? AlignmentOf(CommandResult command) => command.ValueOf(_alignment);
@@ -63,7 +44,7 @@ internal sealed class ModelArguments(bool modelRequired = true)
     /// <summary>How to load the model.</summary>
     public ModelOptions Of(ParseResult parse, bool trainable = false) => new()
     {
-        Device = parse.GetValue(_device) ?? s_defaults.Device,
+        Device = Options.DeviceIn(parse, _device),
         Precision = _precision.In(parse),
         Temporal = parse.GetValue(_temporal),
         Alignment = parse.GetValue(_alignment),

@@ -11,6 +11,8 @@ internal static class Options
     /// <summary>The largest number that the native library's single precision holds.</summary>
     public const double MostSingle = float.MaxValue;
 
+    private static readonly string s_device = new ModelOptions().Device;
+
     /// <summary>A whole number within limits.</summary>
     public static ValueOption<int> Whole(string name, string description, int least = 1, int most = int.MaxValue, bool recursive = false) => new(name, v => v.ToString(CultureInfo.InvariantCulture))
     {
@@ -54,6 +56,27 @@ internal static class Options
         HelpName = "n",
         CustomParser = result => Parse<ulong>(result, $"a whole number of at least 0 and at most {ulong.MaxValue}", _ => true),
     };
+
+    /// <summary>A device. One that does not exist is a failed job; a name that no device has is a mistake.</summary>
+    public static Option<string> Device()
+    {
+        var option = new Option<string>("--device") { Description = $"Device: cpu, cuda or cuda:1. Default {s_device}.", HelpName = "name" };
+        option.Validators.Add(result =>
+        {
+            const string Numbered = "cuda:";
+            if (result.Tokens is [{ Value: var name }]
+                && name is not ("cpu" or "cuda")
+                && !(name.StartsWith(Numbered, StringComparison.Ordinal)
+                    && int.TryParse(name.AsSpan(Numbered.Length), NumberStyles.None, CultureInfo.InvariantCulture, out _)))
+            {
+                result.AddError($"--device is '{name}'; it must be cpu, cuda, or cuda:N with the number of the GPU from 0.");
+            }
+        });
+        return option;
+    }
+
+    /// <summary>The device that was given, or the library's default.</summary>
+    public static string DeviceIn(ParseResult parse, Option<string> device) => parse.GetValue(device) ?? s_device;
 
     /// <summary>One of several names.</summary>
     public static ValueOption<T> Choice<T>(string name, string description, IReadOnlyDictionary<string, T> choices)

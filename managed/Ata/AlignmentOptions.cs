@@ -46,7 +46,13 @@ public sealed record AlignmentOptions
     /// <summary><see cref="AlignmentMethod.Window"/>: patch columns of a frame; 0 when the grid is square.</summary>
     public int GridWidth { get; init; }
 
-    internal unsafe ata_alignment_options ToNative() => new()
+    /// <summary>Where frames are aligned: <c>cpu</c>, <c>cuda</c> or <c>cuda:1</c>; null for <c>cpu</c>. A device that was
+    /// asked for is never replaced by another. A <see cref="TemporalBlock"/> aligns on its own device, which alone may be
+    /// named then.</summary>
+    public string? Device { get; init; }
+
+    /// <param name="device">The device's name, alive as long as the result.</param>
+    internal unsafe ata_alignment_options ToNative(byte* device) => new()
     {
         struct_size = (nuint)sizeof(ata_alignment_options),
         method = (ata_alignment)Method,
@@ -55,5 +61,6 @@ public sealed record AlignmentOptions
         iterations = Iterations,
         grid_height = GridHeight,
         grid_width = GridWidth,
+        device = device,
     };
 }

@@ -13,10 +13,14 @@ public sealed unsafe class Assigner : IDisposable
     private readonly AssignerHandle _handle;
 
     /// <summary>Creates an assigner. Its memory grows with the problems that it is given.</summary>
-    /// <param name="options">Options of every call; null for the defaults.</param>
+    /// <param name="options">Options of every call, the device among them; null for the defaults.</param>
+    /// <exception cref="AtaDeviceException">The device cannot be used.</exception>
     public Assigner(AssignmentOptions? options = null)
     {
-        ata_assign_options native = (options ?? new AssignmentOptions()).ToNative();
+        options ??= new AssignmentOptions();
+        ArgumentNullException.ThrowIfNull(options.Device);
+        using var device = new Utf8Text(options.Device, stackalloc byte[Utf8Text.BufferSize], nameof(options));
+        ata_assign_options native = options.ToNative(device.Pointer);
         ata_assigner* assigner;
         NativeStatus.Check(NativeMethods.ata_assigner_create(&native, &assigner));
         _handle = new AssignerHandle(assigner);

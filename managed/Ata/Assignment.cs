@@ -18,12 +18,18 @@ public sealed record AssignmentOptions
     /// more precisely where the proof fails. The total is then within 1e-6 of the optimum relative to itself, too.</summary>
     public bool Certify { get; init; }
 
-    internal unsafe ata_assign_options ToNative() => new()
+    /// <summary>Where problems are solved: <c>cpu</c>, <c>cuda</c> or <c>cuda:1</c>. A device that was asked for is never
+    /// replaced by another.</summary>
+    public string Device { get; init; } = "cpu";
+
+    /// <param name="device">The device's name, alive as long as the result.</param>
+    internal unsafe ata_assign_options ToNative(byte* device) => new()
     {
         struct_size = (nuint)sizeof(ata_assign_options),
         maximize = Maximize ? 1 : 0,
         polish = Polish ? 1 : 0,
         certify = Certify ? 1 : 0,
+        device = device,
     };
 }
 
@@ -49,6 +55,7 @@ public static unsafe class Assignment
     /// <param name="options">Options; null for the defaults.</param>
     /// <returns>The sum of the matched values.</returns>
     /// <exception cref="AtaInfeasibleException">No complete matching avoids the forbidden pairs.</exception>
+    /// <exception cref="AtaDeviceException">The device cannot be used.</exception>
     public static double Solve(
         ReadOnlySpan<float> values, int rows, int columns, Span<int> matching, AssignmentOptions? options = null)
     {
@@ -66,6 +73,7 @@ public static unsafe class Assignment
     /// <param name="totals">Receives the sum of the matched values of each problem; empty when not needed.</param>
     /// <param name="options">Options; null for the defaults.</param>
     /// <exception cref="AtaInfeasibleException">A problem has no complete matching; the message names it.</exception>
+    /// <exception cref="AtaDeviceException">The device cannot be used.</exception>
     public static void SolveBatch(
         ReadOnlySpan<float> values,
         int problems,
@@ -88,6 +96,7 @@ public static unsafe class Assignment
     /// <param name="options">Options; null for the defaults.</param>
     /// <returns>Int32 <c>[rows]</c> or <c>[problems, rows]</c>, which the caller disposes.</returns>
     /// <exception cref="AtaInfeasibleException">A problem has no complete matching; the message names it.</exception>
+    /// <exception cref="AtaDeviceException">The device cannot be used.</exception>
     public static AtaTensor Solve(in ReadOnlyTensorSpan<float> values, AssignmentOptions? options = null)
     {
         fixed (float* data = values)
@@ -133,7 +142,10 @@ public static unsafe class Assignment
 
     private static AtaTensor Solve(ata_tensor* values, double* totals, int capacity, AssignmentOptions? options)
     {
-        ata_assign_options native = (options ?? new AssignmentOptions()).ToNative();
+        options ??= new AssignmentOptions();
+        ArgumentNullException.ThrowIfNull(options.Device);
+        using var device = new Utf8Text(options.Device, stackalloc byte[Utf8Text.BufferSize], nameof(options));
+        ata_assign_options native = options.ToNative(device.Pointer);
         ata_tensor* matching;
         NativeStatus.Check(NativeMethods.ata_assign(values, &native, &matching, totals, (nuint)capacity));
         return new AtaTensor(matching);

@@ -40,6 +40,25 @@ public static unsafe class AtaRuntime
         set => NativeStatus.Check(NativeMethods.ata_thread_set_count(value));
     }
 
+    /// <summary>The devices of this machine, the CPU first, with what of their memory is used now. Where there is no GPU that
+    /// can be used an entry says why.</summary>
+    /// <exception cref="AtaLibraryException">The native library cannot be loaded.</exception>
+    public static IReadOnlyList<DeviceReport> Devices
+    {
+        get
+        {
+            var devices = new DeviceReport[checked((int)NativeMethods.ata_device_count())];
+            for (int i = 0; i < devices.Length; ++i)
+            {
+                ata_device_info info = new() { struct_size = (nuint)sizeof(ata_device_info) };
+                NativeStatus.Check(NativeMethods.ata_device_get_info((nuint)i, &info));
+                devices[i] = DeviceReport.Of(info);
+            }
+
+            return devices;
+        }
+    }
+
     /// <summary>Reports what is installed and what works. Does not fail when something is missing, not even the native
     /// library: the report says what and why.</summary>
     public static RuntimeReport Diagnose()

@@ -6,8 +6,9 @@ using Ata.Interop;
 namespace Ata;
 
 /// <summary>
-/// A contiguous row-major array in native memory, or over memory that was lent. Spans over it cost nothing, and are valid
-/// until the tensor is disposed: keep the tensor in a variable (best with <c>using</c>) for as long as you use a span of it.
+/// A contiguous row-major array in native memory or a device's, or over memory that was lent. Spans over it cost nothing,
+/// and are valid until the tensor is disposed: keep the tensor in a variable (best with <c>using</c>) for as long as you use
+/// a span of it. A tensor of another device than the CPU has none; <see cref="CopyTo(string)"/> brings it.
 /// </summary>
 /// <remarks>Reading from several threads at once is safe.</remarks>
 public sealed unsafe class AtaTensor : IDisposable
@@ -67,7 +68,7 @@ public sealed unsafe class AtaTensor : IDisposable
     /// <summary>Size of the elements in bytes.</summary>
     public long ByteCount { get; }
 
-    /// <summary>Where the elements are: <c>cpu</c>.</summary>
+    /// <summary>Name of the device whose memory the elements are in.</summary>
     public string Device { get; }
 
     /// <summary>Whether the elements must not be written to, because they are somebody else's.</summary>
@@ -80,24 +81,18 @@ public sealed unsafe class AtaTensor : IDisposable
     /// <see cref="long"/> or <see cref="byte"/>.</typeparam>
     /// <param name="shape">Up to 8 extents, each at least 0.</param>
     public static AtaTensor Create<T>(params ReadOnlySpan<nint> shape)
+        where T : unmanaged => CreateOn<T>(null, shape);
+
+    /// <summary>Allocates a tensor of zeros in the memory of a device.</summary>
+    /// <typeparam name="T">As for <see cref="Create{T}(ReadOnlySpan{nint})"/>.</typeparam>
+    /// <param name="device"><c>cpu</c>, <c>cuda</c> or <c>cuda:1</c>.</param>
+    /// <param name="shape">Up to 8 extents, each at least 0.</param>
+    /// <exception cref="AtaDeviceException">The device does not exist, or cannot be used.</exception>
+    public static AtaTensor Create<T>(string device, params ReadOnlySpan<nint> shape)
         where T : unmanaged
     {
-        TensorElementType type = ElementTypes.Of<T>();
-        if (shape.Length > NativeMethods.ATA_MAX_RANK)
-        {
-            throw new ArgumentException(
-                $"There are {shape.Length} extents; at most {NativeMethods.ATA_MAX_RANK} are possible.", nameof(shape));
-        }
-
-        long* extents = stackalloc long[NativeMethods.ATA_MAX_RANK];
-        for (int axis = 0; axis < shape.Length; ++axis)
-        {
-            extents[axis] = shape[axis];
-        }
-
-        ata_tensor* tensor;
-        NativeStatus.Check(NativeMethods.ata_tensor_create(type.ToNative(), extents, shape.Length, &tensor));
-        return new AtaTensor(tensor);
+        ArgumentNullException.ThrowIfNull(device);
+        return CreateOn<T>(device, shape);
     }
 
     /// <summary>Allocates a tensor and copies elements into it.</summary>
@@ -172,12 +167,37 @@ public sealed unsafe class AtaTensor : IDisposable
         return (nint)managed;
     }
 
+    /// <summary>Copies the tensor into new memory of a device.</summary>
+    /// <param name="device"><c>cpu</c>, <c>cuda</c> or <c>cuda:1</c>.</param>
+    /// <returns>A tensor that may be written to, which the caller disposes.</returns>
+    /// <exception cref="AtaDeviceException">The device does not exist, or cannot be used.</exception>
+    public AtaTensor CopyTo(string device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        using var name = new Utf8Text(device, stackalloc byte[Utf8Text.BufferSize]);
+        using Lease<ata_tensor> lease = _handle.Lease();
+        ata_tensor* copy;
+        NativeStatus.Check(NativeMethods.ata_tensor_copy(lease.Pointer, name.Pointer, &copy));
+        return new AtaTensor(copy);
+    }
+
+    /// <summary>Copies the elements over those of another tensor, on any device.</summary>
+    /// <param name="destination">A tensor of the same element type and shape, not read-only.</param>
+    /// <exception cref="ArgumentException">It has another element type or shape, or is read-only.</exception>
+    public void CopyTo(AtaTensor destination)
+    {
+        ArgumentNullException.ThrowIfNull(destination);
+        using Lease<ata_tensor> from = _handle.Lease();
+        using Lease<ata_tensor> to = destination._handle.Lease();
+        NativeStatus.Check(NativeMethods.ata_tensor_copy_into(from.Pointer, to.Pointer));
+    }
+
     /// <summary>The elements, without copying.</summary>
     /// <typeparam name="T">The type that belongs to <see cref="ElementType"/>.</typeparam>
     /// <exception cref="ArgumentException">The tensor holds elements of another type.</exception>
     /// <exception cref="OverflowException">There are more elements than a span can hold.</exception>
     /// <exception cref="ObjectDisposedException">The tensor was disposed.</exception>
-    /// <exception cref="InvalidOperationException">The tensor is read-only.</exception>
+    /// <exception cref="InvalidOperationException">The tensor is read-only, or on another device than the CPU.</exception>
     public Span<T> AsSpan<T>()
         where T : unmanaged => new(WritableDataOf<T>(), checked((int)Count));
 
@@ -186,6 +206,7 @@ public sealed unsafe class AtaTensor : IDisposable
     /// <exception cref="ArgumentException">The tensor holds elements of another type.</exception>
     /// <exception cref="OverflowException">There are more elements than a span can hold.</exception>
     /// <exception cref="ObjectDisposedException">The tensor was disposed.</exception>
+    /// <exception cref="InvalidOperationException">The tensor is on another device than the CPU.</exception>
     public ReadOnlySpan<T> AsReadOnlySpan<T>()
         where T : unmanaged => new(DataOf<T>(), checked((int)Count));
 
@@ -193,7 +214,7 @@ public sealed unsafe class AtaTensor : IDisposable
     /// <typeparam name="T">The type that belongs to <see cref="ElementType"/>.</typeparam>
     /// <exception cref="ArgumentException">The tensor holds elements of another type.</exception>
     /// <exception cref="ObjectDisposedException">The tensor was disposed.</exception>
-    /// <exception cref="InvalidOperationException">The tensor is read-only.</exception>
+    /// <exception cref="InvalidOperationException">The tensor is read-only, or on another device than the CPU.</exception>
     public TensorSpan<T> AsTensorSpan<T>()
         where T : unmanaged => new((T*)WritableDataOf<T>(), checked((nint)Count), _shape);
 
@@ -201,6 +222,7 @@ public sealed unsafe class AtaTensor : IDisposable
     /// <typeparam name="T">The type that belongs to <see cref="ElementType"/>.</typeparam>
     /// <exception cref="ArgumentException">The tensor holds elements of another type.</exception>
     /// <exception cref="ObjectDisposedException">The tensor was disposed.</exception>
+    /// <exception cref="InvalidOperationException">The tensor is on another device than the CPU.</exception>
     public ReadOnlyTensorSpan<T> AsReadOnlyTensorSpan<T>()
         where T : unmanaged => new((T*)DataOf<T>(), checked((nint)Count), _shape);
 
@@ -222,6 +244,28 @@ public sealed unsafe class AtaTensor : IDisposable
         }
     }
 
+    private static AtaTensor CreateOn<T>(string? device, ReadOnlySpan<nint> shape)
+        where T : unmanaged
+    {
+        TensorElementType type = ElementTypes.Of<T>();
+        if (shape.Length > NativeMethods.ATA_MAX_RANK)
+        {
+            throw new ArgumentException(
+                $"There are {shape.Length} extents; at most {NativeMethods.ATA_MAX_RANK} are possible.", nameof(shape));
+        }
+
+        long* extents = stackalloc long[NativeMethods.ATA_MAX_RANK];
+        for (int axis = 0; axis < shape.Length; ++axis)
+        {
+            extents[axis] = shape[axis];
+        }
+
+        using var name = new Utf8Text(device, stackalloc byte[Utf8Text.BufferSize]);
+        ata_tensor* tensor;
+        NativeStatus.Check(NativeMethods.ata_tensor_create(type.ToNative(), extents, shape.Length, name.Pointer, &tensor));
+        return new AtaTensor(tensor);
+    }
+
     private void* WritableDataOf<T>()
         where T : unmanaged
     {
@@ -236,8 +280,13 @@ public sealed unsafe class AtaTensor : IDisposable
     {
         ObjectDisposedException.ThrowIf(_handle.IsClosed, this);
         TensorElementType type = ElementTypes.Of<T>();
-        return type == ElementType
+        if (type != ElementType)
+        {
+            throw new ArgumentException($"The tensor holds {ElementType}, not {type}.", nameof(T));
+        }
+
+        return _data is not null || Count == 0
             ? _data
-            : throw new ArgumentException($"The tensor holds {ElementType}, not {type}.", nameof(T));
+            : throw new InvalidOperationException($"The tensor is in the memory of device '{Device}'; bring it by CopyTo(\"cpu\").");
     }
 }

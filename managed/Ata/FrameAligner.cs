@@ -12,13 +12,15 @@ namespace Ata;
 public static unsafe class FrameAligner
 {
     /// <summary>Aligns the frames of a batch of clips.</summary>
-    /// <param name="features">Float32 <c>[B, T, N, D]</c>: B clips, T frames, N patches, D channels.</param>
+    /// <param name="features">Float32 <c>[B, T, N, D]</c>: B clips, T frames, N patches, D channels; on the CPU, or on the
+    /// options' device.</param>
     /// <param name="options">The method; null for exact.</param>
-    /// <returns>Trajectories that the caller disposes.</returns>
+    /// <returns>Trajectories, in the host's memory, that the caller disposes.</returns>
     /// <exception cref="ArgumentException">The features have another type or shape or are not finite, or an option is out of
     /// range.</exception>
     /// <exception cref="NotSupportedException">The method is <see cref="AlignmentMethod.Soft"/>, which has no
     /// trajectories.</exception>
+    /// <exception cref="AtaDeviceException">The device cannot be used.</exception>
     public static Trajectories Align(AtaTensor features, AlignmentOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(features);
@@ -80,7 +82,9 @@ public static unsafe class FrameAligner
 
     private static Trajectories Align(ata_tensor* features, AlignmentOptions? options)
     {
-        ata_alignment_options native = (options ?? new AlignmentOptions()).ToNative();
+        options ??= new AlignmentOptions();
+        using var device = new Utf8Text(options.Device, stackalloc byte[Utf8Text.BufferSize], nameof(options));
+        ata_alignment_options native = options.ToNative(device.Pointer);
         ata_tensor* positions;
         ata_tensor* similarities;
         NativeStatus.Check(NativeMethods.ata_align(features, &native, &positions, &similarities));

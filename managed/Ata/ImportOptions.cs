@@ -98,9 +98,14 @@ public sealed record ImportOptions
     /// <summary>Leaves the configuration files beside the checkpoint unread.</summary>
     public bool TensorsOnly { get; init; }
 
+    /// <summary>Where the model is and runs, and is trained: <c>cpu</c>, <c>cuda</c> or <c>cuda:1</c>. Weights are converted
+    /// on the CPU.</summary>
+    public string Device { get; init; } = "cpu";
+
     /// <param name="key">The key, alive as long as the result.</param>
     /// <param name="ignore">The patterns, alive as long as the result.</param>
-    internal unsafe ata_import_options ToNative(byte* key, byte** ignore)
+    /// <param name="device">The device's name, alive as long as the result.</param>
+    internal unsafe ata_import_options ToNative(byte* key, byte** ignore, byte* device)
     {
         if (Mean is null != Std is null)
         {
@@ -125,6 +130,7 @@ public sealed record ImportOptions
             ignore = ignore,
             ignore_count = (nuint)Ignore.Count,
             tensors_only = TensorsOnly ? 1 : 0,
+            device = device,
         };
         if (Std is { } std)
         {

@@ -20,9 +20,11 @@ public sealed unsafe class Model : IDisposable
     internal Model(ata_model* pointer, Precision precision = Precision.Float32)
     {
         ata_model_config config = new() { struct_size = (nuint)sizeof(ata_model_config) };
+        byte* device;
         try
         {
             NativeStatus.Check(NativeMethods.ata_model_get_config(pointer, &config));
+            NativeStatus.Check(NativeMethods.ata_model_get_device(pointer, &device));
         }
         catch
         {
@@ -31,12 +33,17 @@ public sealed unsafe class Model : IDisposable
         }
 
         Config = ModelConfig.FromNative(&config);
+        Device = Marshal.PtrToStringUTF8((nint)device)!;
         ParameterCount = NativeMethods.ata_model_value_count(pointer);
         _handle = new ModelHandle(pointer, ParameterCount * (precision == Precision.BFloat16 ? 2 : 4));
     }
 
     /// <summary>The configuration that the model runs with.</summary>
     public ModelConfig Config { get; }
+
+    /// <summary>The device that the model is on. Its sessions and trainers run there; clips come from the CPU or from
+    /// it.</summary>
+    public string Device { get; }
 
     /// <summary>The names of the classes; empty if the model has none.</summary>
     public IReadOnlyList<string> Labels => _labels ??= ReadLabels();
@@ -87,15 +94,19 @@ public sealed unsafe class Model : IDisposable
 
     /// <summary>Makes a trainable model with random weights.</summary>
     /// <param name="config">Its configuration.</param>
-    /// <param name="seed">Seed; the same seed gives the same weights on every machine.</param>
+    /// <param name="seed">Seed; the same seed gives the same weights on every machine and device.</param>
+    /// <param name="device">Where the model is and runs, and is trained: <c>cpu</c>, <c>cuda</c> or <c>cuda:1</c>.</param>
     /// <exception cref="ArgumentException">The configuration contradicts itself.</exception>
-    public static Model Create(ModelConfig config, ulong seed = 0)
+    /// <exception cref="AtaDeviceException">The device does not exist, or cannot be used.</exception>
+    public static Model Create(ModelConfig config, ulong seed = 0, string device = "cpu")
     {
         ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(device);
+        using var name = new Utf8Text(device, stackalloc byte[Utf8Text.BufferSize], nameof(device));
         using var native = new ModelConfig.NativeConfig(config);
         ata_model_config value = native.Value;
         ata_model* model;
-        NativeStatus.Check(NativeMethods.ata_model_create(&value, seed, &model));
+        NativeStatus.Check(NativeMethods.ata_model_create(&value, seed, name.Pointer, &model));
         return new Model(model);
     }
 
@@ -121,15 +132,18 @@ public sealed unsafe class Model : IDisposable
     /// <exception cref="FileNotFoundException">The file does not exist.</exception>
     /// <exception cref="AtaModelException">The file is malformed, is not of a kind that is known, has a tensor that is
     /// unknown, lacks one, is contradicted by a configuration file, or must be told more about.</exception>
+    /// <exception cref="AtaDeviceException">The device does not exist, or cannot be used.</exception>
     /// <exception cref="ArgumentException">An option is out of range, or contradicts the checkpoint, or names what the file does not have.</exception>
     public static Model Import(string path, ImportOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new ImportOptions();
+        ArgumentNullException.ThrowIfNull(options.Device);
         using var text = new Utf8Text(path, stackalloc byte[Utf8Text.BufferSize]);
         using var key = new Utf8Text(options.Key, stackalloc byte[Utf8Text.BufferSize], nameof(options));
         using var ignore = new Utf8Texts(options.Ignore, "Pattern", nameof(options));
-        ata_import_options native = options.ToNative(key.Pointer, ignore.Pointer);
+        using var device = new Utf8Text(options.Device, stackalloc byte[Utf8Text.BufferSize], nameof(options));
+        ata_import_options native = options.ToNative(key.Pointer, ignore.Pointer, device.Pointer);
         ata_model* model;
         NativeStatus.Check(NativeMethods.ata_model_import(text.Pointer, &native, &model), path);
         return new Model(model);

@@ -16,7 +16,7 @@ public enum Precision
 /// <summary>How to load a model.</summary>
 public sealed record ModelOptions
 {
-    /// <summary><c>cpu</c>, <c>cuda</c> or <c>cuda:1</c>. A device that was asked for is never replaced by another.</summary>
+    /// <summary>Where the model is and runs, and is trained: <c>cpu</c>, <c>cuda</c> or <c>cuda:1</c>. A device that was asked for is never replaced by another.</summary>
     public string Device { get; init; } = "cpu";
 
     /// <summary>Arithmetic.</summary>

@@ -12,13 +12,16 @@ public sealed unsafe class OnlineAligner : IDisposable
     /// <summary>Creates an aligner without frames.</summary>
     /// <param name="patches">Patches of a frame, N.</param>
     /// <param name="channels">Channels of a patch, D.</param>
-    /// <param name="options">The method; null for exact.</param>
+    /// <param name="options">The method and the device; null for exact on the CPU.</param>
     /// <exception cref="ArgumentException">The patches, the channels or an option are out of range.</exception>
     /// <exception cref="NotSupportedException">The method is <see cref="AlignmentMethod.Soft"/>, which has no
     /// trajectories.</exception>
+    /// <exception cref="AtaDeviceException">The device cannot be used.</exception>
     public OnlineAligner(int patches, int channels, AlignmentOptions? options = null)
     {
-        ata_alignment_options native = (options ?? new AlignmentOptions()).ToNative();
+        options ??= new AlignmentOptions();
+        using var device = new Utf8Text(options.Device, stackalloc byte[Utf8Text.BufferSize], nameof(options));
+        ata_alignment_options native = options.ToNative(device.Pointer);
         ata_online_aligner* aligner;
         NativeStatus.Check(NativeMethods.ata_online_aligner_create(patches, channels, &native, &aligner));
         _handle = new OnlineAlignerHandle(aligner);

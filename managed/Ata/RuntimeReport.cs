@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using System.Text.Json.Serialization;
+using Ata.Bindings;
 
 namespace Ata;
 
@@ -52,11 +54,35 @@ public sealed record CpuReport(
     [property: JsonPropertyName("onednn_isa")] string OnednnIsa,
     [property: JsonPropertyName("native_bf16")] bool NativeBf16);
 
-/// <summary>A device.</summary>
+/// <summary>A device, or a kind of device that cannot be used.</summary>
 /// <param name="Name">Its name, as in <see cref="ModelOptions.Device"/>.</param>
 /// <param name="Available">Whether it can be used.</param>
-/// <param name="Reason">Why it cannot; null if it can.</param>
-public sealed record DeviceReport(string Name, bool Available, string? Reason);
+/// <param name="Description">What it is, such as the product's name; null if it cannot be used.</param>
+/// <param name="Driver">Version of its driver; null if it needs none, or cannot be used.</param>
+/// <param name="Reason">Why it cannot be used, and the remedy; null if it can.</param>
+/// <param name="Memory">Its memory; null if it cannot be used.</param>
+public sealed record DeviceReport(
+    string Name, bool Available, string? Description, string? Driver, string? Reason, DeviceMemoryReport? Memory)
+{
+    internal static unsafe DeviceReport Of(in ata_device_info info) => new(
+        Marshal.PtrToStringUTF8((nint)info.name)!,
+        info.available != 0,
+        Marshal.PtrToStringUTF8((nint)info.description),
+        Marshal.PtrToStringUTF8((nint)info.driver),
+        Marshal.PtrToStringUTF8((nint)info.reason),
+        info.available == 0 ? null : new DeviceMemoryReport(
+            info.live_bytes,
+            info.peak_bytes,
+            info.total_bytes < 0 ? null : info.total_bytes,
+            info.free_bytes < 0 ? null : info.free_bytes));
+}
+
+/// <summary>Memory of a device, in bytes.</summary>
+/// <param name="LiveBytes">What tensors of this process hold.</param>
+/// <param name="PeakBytes">The most that they ever held.</param>
+/// <param name="TotalBytes">All that it has (of the CPU: the machine's); null where the system does not tell.</param>
+/// <param name="FreeBytes">What of it nobody uses; null where the system does not tell.</param>
+public sealed record DeviceMemoryReport(long LiveBytes, long PeakBytes, long? TotalBytes, long? FreeBytes);
 
 /// <summary>A library that Ata uses.</summary>
 /// <param name="Name">Its name.</param>

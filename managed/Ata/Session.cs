@@ -61,7 +61,7 @@ public sealed unsafe class Session : IDisposable
     }
 
     /// <summary>Classifies clips.</summary>
-    /// <param name="clips">Float32 <c>[B, 3, T, H, W]</c>.</param>
+    /// <param name="clips">Float32 <c>[B, 3, T, H, W]</c>, on the CPU or the model's device.</param>
     /// <param name="logits">Receives the logits of all clips.</param>
     /// <param name="cancellationToken">Stops the run between two blocks.</param>
     public void Forward(AtaTensor clips, Span<float> logits, CancellationToken cancellationToken = default)
@@ -83,7 +83,7 @@ public sealed unsafe class Session : IDisposable
 
     /// <summary>Runs the model once and gives all that is wanted of that pass, which goes no further than that needs. Each
     /// result has the bits that it has alone.</summary>
-    /// <param name="clips">Float32 <c>[B, 3, T, H, W]</c>.</param>
+    /// <param name="clips">Float32 <c>[B, 3, T, H, W]</c>, on the CPU or the model's device.</param>
     /// <param name="outputs">What is wanted, and where it goes. Nothing is written when the run fails.</param>
     /// <param name="cancellationToken">Stops the run between two blocks.</param>
     /// <exception cref="ArgumentException">A span has the wrong length, a block does not exist or is named twice, or
@@ -117,7 +117,7 @@ public sealed unsafe class Session : IDisposable
 
     /// <summary>Classifies clips of a trainable model, and computes the mean cross-entropy and its gradient with respect
     /// to every parameter; see <see cref="GetGradient"/>.</summary>
-    /// <param name="clips">Float32 <c>[B, 3, T, H, W]</c>.</param>
+    /// <param name="clips">Float32 <c>[B, 3, T, H, W]</c>, on the CPU or the model's device.</param>
     /// <param name="labels">The class of each clip.</param>
     /// <param name="logits">Receives the logits of all clips.</param>
     /// <param name="cancellationToken">Stops the run between two blocks.</param>
@@ -183,7 +183,7 @@ public sealed unsafe class Session : IDisposable
 
     /// <summary>Computes the patch tokens that enter a block: what alignment sees.
     /// <see cref="Run(AtaTensor, in SessionOutputs, CancellationToken)"/> gives those of several blocks in one pass.</summary>
-    /// <param name="clips">Float32 <c>[B, 3, T, H, W]</c>.</param>
+    /// <param name="clips">Float32 <c>[B, 3, T, H, W]</c>, on the CPU or the model's device.</param>
     /// <param name="block">0 to depth - 1; depth for the output of the last block.</param>
     /// <param name="cancellationToken">Stops the run between two blocks.</param>
     /// <returns>Float32 <c>[B, T, N, D]</c>, which the caller disposes.</returns>

@@ -18,14 +18,16 @@ public sealed unsafe class TemporalBlock : IDisposable
     /// <summary>Creates a block with random weights.</summary>
     /// <param name="channels">Channels of a patch, D.</param>
     /// <param name="options">Options; null for the defaults.</param>
-    /// <exception cref="ArgumentException">An option is out of range, or the heads do not divide the channels.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, the heads do not divide the channels, or the alignment
+    /// names another device than the block's.</exception>
     /// <exception cref="AtaDeviceException">The device cannot be used.</exception>
     public TemporalBlock(int channels, TemporalBlockOptions? options = null)
     {
         options ??= new TemporalBlockOptions();
         ArgumentNullException.ThrowIfNull(options.Device);
         ArgumentNullException.ThrowIfNull(options.Alignment);
-        ata_alignment_options alignment = options.Alignment.ToNative();
+        using var alignmentDevice = new Utf8Text(options.Alignment.Device, stackalloc byte[Utf8Text.BufferSize], nameof(options));
+        ata_alignment_options alignment = options.Alignment.ToNative(alignmentDevice.Pointer);
         using var device = new Utf8Text(options.Device, stackalloc byte[Utf8Text.BufferSize], nameof(options));
         ata_temporal_block_options native = options.ToNative(device.Pointer);
         ata_temporal_block* block;
@@ -45,7 +47,7 @@ public sealed unsafe class TemporalBlock : IDisposable
     /// <param name="features">Finite Float32 <c>[B, T, N, D]</c>, or feature maps <c>[B, T, D, H, W]</c>, whose H x W patches
     /// are also the grid of <see cref="AlignmentMethod.Window"/>. Class tokens have no place here.</param>
     /// <param name="forBackward">Keep what <see cref="Backward"/> needs.</param>
-    /// <returns>Features of the same shape, which the caller disposes.</returns>
+    /// <returns>Features of the same shape, on the device that they came from, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The features have another type, shape or number of channels, or are not
     /// finite.</exception>
     public AtaTensor Forward(AtaTensor features, bool forBackward = false)
@@ -65,7 +67,7 @@ public sealed unsafe class TemporalBlock : IDisposable
     /// <param name="trajectories">Int32 <c>[B, T, N]</c>: the patch of frame t on trajectory n, 0 to N - 1; for instance
     /// <see cref="Trajectories.Tensor"/>.</param>
     /// <param name="forBackward">Keep what <see cref="Backward"/> needs.</param>
-    /// <returns>Features of the same shape, which the caller disposes.</returns>
+    /// <returns>Features of the same shape, on the device that they came from, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The features are not as <see cref="Forward"/> takes them, or the trajectories have
     /// another type or shape or leave the frame.</exception>
     public AtaTensor ForwardAlong(AtaTensor features, AtaTensor trajectories, bool forBackward = false)
@@ -84,7 +86,8 @@ public sealed unsafe class TemporalBlock : IDisposable
     /// <summary>Goes back through the last <see cref="Forward"/>, once; then <see cref="GetGradient"/> has the gradients of
     /// the parameters. Trajectories are constants for the gradient.</summary>
     /// <param name="gradient">Gradient of the output, Float32 of its shape.</param>
-    /// <returns>The gradient of the features, which the caller disposes.</returns>
+    /// <returns>The gradient of the features, on the device that <paramref name="gradient"/> came from, which the caller
+    /// disposes.</returns>
     /// <exception cref="InvalidOperationException">There is no forward to go back through.</exception>
     /// <exception cref="ArgumentException">The gradient has another type or shape, or is not finite.</exception>
     public AtaTensor Backward(AtaTensor gradient)
@@ -99,8 +102,9 @@ public sealed unsafe class TemporalBlock : IDisposable
 
     /// <summary>Opens a parameter.</summary>
     /// <param name="name">Name of the parameter.</param>
-    /// <returns>Float32 that shares the block's memory, which the caller disposes: writing to it, between a backward and
-    /// the next forward, changes the block.</returns>
+    /// <returns>Float32 that shares the block's memory on its device, which the caller disposes: writing to it, between a
+    /// backward and the next forward, changes the block. <see cref="AtaTensor.CopyTo(AtaTensor)"/> does so on any
+    /// device.</returns>
     /// <exception cref="KeyNotFoundException">The block has no parameter of that name.</exception>
     public AtaTensor GetParameter(string name)
     {
@@ -166,7 +170,7 @@ public sealed unsafe class TemporalBlock : IDisposable
             for (int i = 0; i < tensors.Count; ++i)
             {
                 using AtaTensor parameter = GetParameter(ParameterNames[i]);
-                tensors[i].AsSpan<float>().CopyTo(parameter.AsSpan<float>());
+                tensors[i].CopyTo(parameter);
             }
         }
         finally
@@ -185,7 +189,8 @@ public sealed unsafe class TemporalBlock : IDisposable
         foreach (string name in ParameterNames)
         {
             using AtaTensor parameter = GetParameter(name);
-            file.Set(prefix + name, parameter);
+            using AtaTensor copy = parameter.CopyTo("cpu");
+            file.Set(prefix + name, copy);
         }
     }
 

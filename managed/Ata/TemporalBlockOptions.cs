@@ -6,7 +6,7 @@ namespace Ata;
 /// <summary>Parameters of a <see cref="TemporalBlock"/>.</summary>
 public sealed record TemporalBlockOptions
 {
-    /// <summary><c>cpu</c>, <c>cuda</c> or <c>cuda:1</c>. A device that was asked for is never replaced by another.</summary>
+    /// <summary>Where the block is and runs: <c>cpu</c>, <c>cuda</c> or <c>cuda:1</c>. A device that was asked for is never replaced by another.</summary>
     public string Device { get; init; } = "cpu";
 
     /// <summary>Arithmetic; features and weights are Float32 either way.</summary>

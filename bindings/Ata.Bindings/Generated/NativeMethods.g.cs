@@ -15,7 +15,7 @@ public static unsafe partial class NativeMethods
     /// Version of the binary interface. It changes when a struct or a function changes incompatibly; not when a
     /// function is added, or a field at the end of a struct.
     /// </summary>
-    public const int ATA_ABI_VERSION = 3;
+    public const int ATA_ABI_VERSION = 4;
 
     /// <summary>Largest number of threads that one operation, or one video reader, can be given.</summary>
     public const int ATA_MAX_THREADS = 1024;
@@ -130,13 +130,42 @@ public static unsafe partial class NativeMethods
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern void ata_cancellation_release(ata_cancellation* cancellation);
 
+    /// <summary>
+    /// Counts what <see cref="NativeMethods.ata_device_get_info"/> tells of: the CPU, every GPU, and where there
+    /// is none that can be used an entry that says why. Looks for GPUs at the first call of the process.
+    /// Thread-safe.
+    /// </summary>
+    /// <returns>The number; 0 if memory has run out.</returns>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern nuint ata_device_count();
+
+    /// <summary>Describes a device. Thread-safe.</summary>
+    /// <param name="index">0 to count - 1; 0 is the CPU.</param>
+    /// <param name="info">Receives the description; its <c>struct_size</c> is set by the caller.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_device_get_info(nuint index, ata_device_info* info);
+
     /// <summary>Allocates a zeroed tensor.</summary>
     /// <param name="dtype">Element type.</param>
     /// <param name="shape"><paramref name="rank"/> extents, each at least 0.</param>
     /// <param name="rank">0 to <see cref="NativeMethods.ATA_MAX_RANK"/>.</param>
+    /// <param name="device">Whose memory; NULL for "cpu".</param>
     /// <param name="tensor">Receives the handle.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_tensor_create(ata_dtype dtype, long* shape, int rank, ata_tensor** tensor);
+    public static extern ata_status ata_tensor_create(ata_dtype dtype, long* shape, int rank, byte* device, ata_tensor** tensor);
+
+    /// <summary>Copies a tensor into new memory, between devices too.</summary>
+    /// <param name="tensor">The tensor.</param>
+    /// <param name="device">Whose memory; NULL for "cpu".</param>
+    /// <param name="copy">Receives a new tensor, which may be written to.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_tensor_copy(ata_tensor* tensor, byte* device, ata_tensor** copy);
+
+    /// <summary>Copies the elements of a tensor over those of another, between devices too.</summary>
+    /// <param name="from">The tensor to read.</param>
+    /// <param name="to">The tensor to write, of the same element type and shape and not read-only.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_tensor_copy_into(ata_tensor* from, ata_tensor* to);
 
     /// <summary>
     /// Makes a tensor over the caller's memory, without copying. The memory must stay until it is released: until
@@ -146,7 +175,8 @@ public static unsafe partial class NativeMethods
     /// <param name="info">
     /// The memory. <c>data</c> is aligned to its elements, and NULL only for an empty tensor; <c>size</c> is what
     /// dtype and shape need; NULL <c>strides</c> stand for row-major without gaps, and others are
-    /// <see cref="ata_status.ATA_UNSUPPORTED"/>; a NULL <c>device</c> stands for "cpu".
+    /// <see cref="ata_status.ATA_UNSUPPORTED"/>; a NULL <c>device</c> stands for "cpu", and others are
+    /// <see cref="ata_status.ATA_UNSUPPORTED"/>.
     /// </param>
     /// <param name="release">
     /// Called exactly once when nothing refers to the memory any more; NULL if the caller sees to that. Never
@@ -171,7 +201,10 @@ public static unsafe partial class NativeMethods
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_tensor_from_dlpack(DLManagedTensorVersioned* managed, ata_tensor** tensor);
 
-    /// <summary>Lends a tensor's memory to another framework, without copying.</summary>
+    /// <summary>
+    /// Lends a tensor's memory to another framework, without copying. That of another device than the CPU is
+    /// <see cref="ata_status.ATA_UNSUPPORTED"/>.
+    /// </summary>
     /// <param name="tensor">The tensor; its handle may be released at any time.</param>
     /// <param name="managed">
     /// Receives what the other framework takes. Whoever holds it calls its deleter, once, from any thread; until
@@ -239,7 +272,7 @@ public static unsafe partial class NativeMethods
     /// </summary>
     /// <param name="file">The set.</param>
     /// <param name="name">Name of the tensor.</param>
-    /// <param name="tensor">The tensor; the caller keeps its handle.</param>
+    /// <param name="tensor">The tensor, in the host's memory; the caller keeps its handle.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_tensor_file_set(ata_tensor_file* file, byte* name, ata_tensor* tensor);
 
@@ -275,9 +308,11 @@ public static unsafe partial class NativeMethods
 
     /// <summary>
     /// Aligns the frames of a batch of clips by cosine similarity of their patch features. <c>soft</c> has no
-    /// trajectories and is <see cref="ata_status.ATA_UNSUPPORTED"/> here.
+    /// trajectories and is <see cref="ata_status.ATA_UNSUPPORTED"/> here. The results are in the host's memory.
     /// </summary>
-    /// <param name="features">f32 <c>[B, T, N, D]</c>: B clips, T frames, N patches, D channels.</param>
+    /// <param name="features">
+    /// f32 <c>[B, T, N, D]</c>: B clips, T frames, N patches, D channels; of the host, or of the options' device.
+    /// </param>
     /// <param name="options">The method; NULL for exact.</param>
     /// <param name="trajectories">
     /// Receives i32 <c>[B, T, N]</c>: the patch of frame t on trajectory n; <c>[b, 0, n] = n</c>. For
@@ -309,12 +344,13 @@ public static unsafe partial class NativeMethods
     /// naming the problem.</para>
     /// </remarks>
     /// <param name="values">
-    /// f32 <c>[B, N, M]</c> or <c>[N, M]</c>, extents 1 to 4096. Rectangular problems match every row of the
-    /// smaller side.
+    /// f32 <c>[B, N, M]</c> or <c>[N, M]</c>, extents 1 to 4096; of the host, or of the options' device.
+    /// Rectangular problems match every row of the smaller side.
     /// </param>
     /// <param name="options">Options; NULL for the defaults.</param>
     /// <param name="matching">
-    /// Receives i32 <c>[B, N]</c> (or <c>[N]</c>): the column of each row, -1 for unmatched rows (N &gt; M).
+    /// Receives i32 <c>[B, N]</c> (or <c>[N]</c>), in the host's memory: the column of each row, -1 for unmatched
+    /// rows (N &gt; M).
     /// </param>
     /// <param name="totals">
     /// Receives <c>B</c> sums of the matched values, each to 1e-12 of itself, or NULL.
@@ -327,7 +363,8 @@ public static unsafe partial class NativeMethods
     /// <param name="patches">Patches of a frame, N.</param>
     /// <param name="channels">Channels of a patch, D.</param>
     /// <param name="options">
-    /// The method; NULL for exact. <c>soft</c> is <see cref="ata_status.ATA_UNSUPPORTED"/>.
+    /// The method and the device; NULL for exact on the CPU. <c>soft</c> is
+    /// <see cref="ata_status.ATA_UNSUPPORTED"/>.
     /// </param>
     /// <param name="aligner">Receives the handle.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
@@ -343,7 +380,7 @@ public static unsafe partial class NativeMethods
     /// <see cref="NativeMethods.ata_align"/> gives for all frames at once.
     /// </summary>
     /// <param name="aligner">The aligner.</param>
-    /// <param name="frame">f32 <c>[N, D]</c>.</param>
+    /// <param name="frame">f32 <c>[N, D]</c>, of the host or of the aligner's device.</param>
     /// <param name="positions">Receives N values: the patch of this frame on trajectory n.</param>
     /// <param name="similarities">
     /// Receives N cosine similarities of trajectory n's patches in the previous frame and this one (1 for the
@@ -367,8 +404,8 @@ public static unsafe partial class NativeMethods
     public static extern ata_status ata_mi_options_init(ata_mi_options* options, nuint struct_size);
 
     /// <summary>
-    /// Estimates the mutual information of paired samples. Estimates scatter around the truth and may be slightly
-    /// negative near 0.
+    /// Estimates the mutual information of paired samples, on the CPU; the tensors are the host's. Estimates
+    /// scatter around the truth and may be slightly negative near 0.
     /// </summary>
     /// <param name="x">
     /// f32 <c>[S, D]</c>, S pairs; each side is projected to its own principal components.
@@ -381,7 +418,8 @@ public static unsafe partial class NativeMethods
 
     /// <summary>
     /// Estimates the mutual information between the patches of neighbouring frames, I(X_t; X_t+1), over all
-    /// clips, frames and patches, before and after alignment. Both use the principal components of all patches.
+    /// clips, frames and patches, before and after alignment, on the CPU; the tensors are the host's. Both use
+    /// the principal components of all patches.
     /// </summary>
     /// <param name="features">f32 <c>[B, T, N, D]</c>, T at least 2.</param>
     /// <param name="trajectories">i32 <c>[B, T, N]</c> as <see cref="NativeMethods.ata_align"/> gives.</param>
@@ -392,7 +430,7 @@ public static unsafe partial class NativeMethods
     public static extern ata_status ata_temporal_information_estimate(ata_tensor* features, ata_tensor* trajectories, ata_mi_options* options, double* before, double* after);
 
     /// <summary>Creates an assigner. Its memory grows with the problems that it is given.</summary>
-    /// <param name="options">Options of every call; NULL for the defaults.</param>
+    /// <param name="options">Options of every call, the device among them; NULL for the defaults.</param>
     /// <param name="assigner">Receives the handle.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_assigner_create(ata_assign_options* options, ata_assigner** assigner);
@@ -480,10 +518,11 @@ public static unsafe partial class NativeMethods
     /// is trainable.
     /// </summary>
     /// <param name="config">Its configuration.</param>
-    /// <param name="seed">Seed; the same seed gives the same weights on every machine.</param>
+    /// <param name="seed">Seed; the same seed gives the same weights on every machine and device.</param>
+    /// <param name="device">Where the model is and runs, and is trained; NULL for "cpu".</param>
     /// <param name="model">Receives the handle.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_model_create(ata_model_config* config, ulong seed, ata_model** model);
+    public static extern ata_status ata_model_create(ata_model_config* config, ulong seed, byte* device, ata_model** model);
 
     /// <summary>
     /// Makes a copy of a trainable model with a new head: random weights, of a new model's deviation, and zero
@@ -593,6 +632,12 @@ public static unsafe partial class NativeMethods
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_model_get_parameter_name(ata_model* model, nuint index, byte** name);
 
+    /// <summary>Tells which device a model is on. Its sessions and trainers run there.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="device">Receives the device's name, which lives as long as the process.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_model_get_device(ata_model* model, byte** device);
+
     /// <summary>Creates a session. It keeps the model's weights alive.</summary>
     /// <param name="model">The model.</param>
     /// <param name="session">Receives the handle.</param>
@@ -701,12 +746,15 @@ public static unsafe partial class NativeMethods
     /// <param name="block">The block.</param>
     /// <param name="features">
     /// Finite f32 <c>[B, T, N, D]</c>, or feature maps <c>[B, T, D, H, W]</c>, whose H x W patches are also the
-    /// grid of <see cref="ata_alignment.ATA_ALIGNMENT_WINDOW"/>. Class tokens have no place here.
+    /// grid of <see cref="ata_alignment.ATA_ALIGNMENT_WINDOW"/>; of the host, or of the block's device. Class
+    /// tokens have no place here.
     /// </param>
     /// <param name="for_backward">
     /// Nonzero: keep what <see cref="NativeMethods.ata_temporal_block_backward"/> needs.
     /// </param>
-    /// <param name="output">Receives a new f32 tensor of the same shape.</param>
+    /// <param name="output">
+    /// Receives a new f32 tensor of the same shape, in the memory that the features are in.
+    /// </param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_temporal_block_forward(ata_temporal_block* block, ata_tensor* features, int for_backward, ata_tensor** output);
 
@@ -722,7 +770,9 @@ public static unsafe partial class NativeMethods
     /// <param name="for_backward">
     /// Nonzero: keep what <see cref="NativeMethods.ata_temporal_block_backward"/> needs.
     /// </param>
-    /// <param name="output">Receives a new f32 tensor of the features' shape.</param>
+    /// <param name="output">
+    /// Receives a new f32 tensor of the features' shape, in the memory that they are in.
+    /// </param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_temporal_block_forward_along(ata_temporal_block* block, ata_tensor* features, ata_tensor* trajectories, int for_backward, ata_tensor** output);
 
@@ -731,8 +781,13 @@ public static unsafe partial class NativeMethods
     /// that keeps what this needs. Trajectories are constants for the gradient.
     /// </summary>
     /// <param name="block">The block.</param>
-    /// <param name="gradient">Gradient of the output, f32 of its shape.</param>
-    /// <param name="features_gradient">Receives the gradient of the features, a new f32 tensor.</param>
+    /// <param name="gradient">
+    /// Gradient of the output, f32 of its shape; of the host, or of the block's device.
+    /// </param>
+    /// <param name="features_gradient">
+    /// Receives the gradient of the features, a new f32 tensor in the memory that <paramref name="gradient"/> is
+    /// in.
+    /// </param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_temporal_block_backward(ata_temporal_block* block, ata_tensor* gradient, ata_tensor** features_gradient);
 
@@ -750,8 +805,9 @@ public static unsafe partial class NativeMethods
     public static extern ata_status ata_temporal_block_get_parameter_name(ata_temporal_block* block, nuint index, byte** name);
 
     /// <summary>
-    /// Opens a parameter: an f32 tensor that shares the block's memory. Writing to it, between a backward and the
-    /// next forward, changes the block.
+    /// Opens a parameter: an f32 tensor that shares the block's memory, on the block's device. Writing to it,
+    /// between a backward and the next forward, changes the block;
+    /// <see cref="NativeMethods.ata_tensor_copy_into"/> does so on any device.
     /// </summary>
     /// <param name="block">The block.</param>
     /// <param name="name">
@@ -769,7 +825,7 @@ public static unsafe partial class NativeMethods
     /// <param name="name">
     /// Parameter name; <see cref="ata_status.ATA_UNKNOWN_NAME"/> if the block has no such parameter.
     /// </param>
-    /// <param name="gradient">Receives a new f32 tensor of the parameter's shape.</param>
+    /// <param name="gradient">Receives a new f32 tensor of the parameter's shape, in the host's memory.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_temporal_block_get_gradient(ata_temporal_block* block, byte* name, ata_tensor** gradient);
 
@@ -838,8 +894,8 @@ public static unsafe partial class NativeMethods
     public static extern long ata_trainer_update_count(ata_trainer* trainer);
 
     /// <summary>
-    /// Copies the moving average of the weights into a new trainable model, or the weights themselves if no
-    /// average is kept.
+    /// Copies the moving average of the weights into a new trainable model on the same device, or the weights
+    /// themselves if no average is kept.
     /// </summary>
     /// <param name="trainer">The trainer.</param>
     /// <param name="model">Receives the handle.</param>
@@ -973,7 +1029,7 @@ public static unsafe partial class NativeMethods
     /// half-written.
     /// </summary>
     /// <param name="path">File to write.</param>
-    /// <param name="image">u8 <c>[H, W, 3]</c>, RGB.</param>
+    /// <param name="image">u8 <c>[H, W, 3]</c>, RGB, in the host's memory.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_image_write(byte* path, ata_tensor* image);
 
@@ -991,7 +1047,7 @@ public static unsafe partial class NativeMethods
 
     /// <summary>Appends a frame; <see cref="ata_status.ATA_INVALID_STATE"/> when the file is complete.</summary>
     /// <param name="writer">The writer.</param>
-    /// <param name="frame">u8 <c>[H, W, 3]</c>, RGB.</param>
+    /// <param name="frame">u8 <c>[H, W, 3]</c>, RGB, in the host's memory.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_video_writer_add(ata_video_writer* writer, ata_tensor* frame);
 

@@ -33,7 +33,8 @@ public partial struct ata_cancellation
 }
 
 /// <summary>
-/// A contiguous row-major array in host memory. Reading it from several threads at once is safe.
+/// A contiguous row-major array in the memory of the host or of a device. Reading it from several threads at
+/// once is safe.
 /// </summary>
 public partial struct ata_tensor
 {
@@ -69,7 +70,10 @@ public partial struct ata_model
 {
 }
 
-/// <summary>Workspace and stream of one sequence of runs on a model. One thread at a time.</summary>
+/// <summary>
+/// Workspace and stream of one sequence of runs on a model, on the model's device. Clips come from the host's
+/// memory or from that device; what is read goes to the host's. One thread at a time.
+/// </summary>
 public partial struct ata_session
 {
 }
@@ -86,8 +90,9 @@ public partial struct ata_temporal_block
 }
 
 /// <summary>
-/// Trains a model: gradients, optimizer, average of weights. One thread at a time; while a step runs, no
-/// session of the model may run.
+/// Trains a model, on the model's device: gradients, optimizer, average of weights. Clips and targets come
+/// from the host's memory or from that device. One thread at a time; while a step runs, no session of the
+/// model may run.
 /// </summary>
 public partial struct ata_trainer
 {
@@ -109,6 +114,50 @@ public partial struct ata_video_writer
 }
 
 /// <summary>
+/// A device, or a kind of device that cannot be used. Its texts live as long as the process.
+/// </summary>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe partial struct ata_device_info
+{
+    /// <summary>sizeof(ata_device_info).</summary>
+    public nuint struct_size;
+
+    /// <summary>
+    /// What it is asked for by: "cpu", "cuda:0"; "cuda" where there is no GPU that can be used.
+    /// </summary>
+    public byte* name;
+
+    /// <summary>What it is, such as the product's name; NULL if it cannot be used.</summary>
+    public byte* description;
+
+    /// <summary>Version of its driver; NULL if it needs none, or cannot be used.</summary>
+    public byte* driver;
+
+    /// <summary>Why it cannot be used, and the remedy; NULL if it can.</summary>
+    public byte* reason;
+
+    /// <summary>
+    /// Its memory in bytes, whoever uses it; -1 where the system does not tell. Of the CPU it is the machine's.
+    /// </summary>
+    public long total_bytes;
+
+    /// <summary>What of it is free now; -1 where the system does not tell.</summary>
+    public long free_bytes;
+
+    /// <summary>Bytes that tensors of this process hold in it.</summary>
+    public long live_bytes;
+
+    /// <summary>Most bytes that they ever held.</summary>
+    public long peak_bytes;
+
+    /// <summary>1: it can be used.</summary>
+    public int available;
+
+    /// <summary>0.</summary>
+    public int reserved;
+}
+
+/// <summary>
 /// What a tensor is: reported by <see cref="NativeMethods.ata_tensor_get_info"/>, and said to
 /// <see cref="NativeMethods.ata_tensor_wrap"/>.
 /// </summary>
@@ -118,7 +167,10 @@ public unsafe partial struct ata_tensor_info
     /// <summary>sizeof(ata_tensor_info).</summary>
     public nuint struct_size;
 
-    /// <summary>The elements; valid while the handle lives.</summary>
+    /// <summary>
+    /// The elements; valid while the handle lives. NULL if they are on another device than the CPU, where the
+    /// host cannot read them: <see cref="NativeMethods.ata_tensor_copy"/> brings them.
+    /// </summary>
     public void* data;
 
     /// <summary>Size of the elements in bytes.</summary>
@@ -139,7 +191,7 @@ public unsafe partial struct ata_tensor_info
     /// </summary>
     public long* strides;
 
-    /// <summary>Where the elements are; "cpu" for now. Lives as long as the handle.</summary>
+    /// <summary>Name of the device whose memory the elements are in. Lives as long as the handle.</summary>
     public byte* device;
 
     /// <summary>1: the elements must not be written to. The library never writes to its inputs.</summary>
@@ -179,6 +231,12 @@ public unsafe partial struct ata_alignment_options
 
     /// <summary>See <c>grid_height</c>.</summary>
     public int grid_width;
+
+    /// <summary>
+    /// Where frames are aligned: "cpu" (the default when NULL), "cuda" or "cuda:1". A temporal block aligns on
+    /// its own device, which alone may be named here.
+    /// </summary>
+    public byte* device;
 }
 
 /// <summary>Parameters of <see cref="NativeMethods.ata_assign"/>.</summary>
@@ -203,6 +261,9 @@ public unsafe partial struct ata_assign_options
     /// too. Default 0.
     /// </summary>
     public int certify;
+
+    /// <summary>Where problems are solved: "cpu" (the default when NULL), "cuda" or "cuda:1".</summary>
+    public byte* device;
 }
 
 /// <summary>How mutual information is estimated.</summary>
@@ -317,7 +378,9 @@ public unsafe partial struct ata_model_options
     /// <summary>sizeof(ata_model_options).</summary>
     public nuint struct_size;
 
-    /// <summary>"cpu" (the default when NULL), "cuda" or "cuda:1".</summary>
+    /// <summary>
+    /// Where the model is and runs, and is trained: "cpu" (the default when NULL), "cuda" or "cuda:1".
+    /// </summary>
     public byte* device;
 
     /// <summary>Arithmetic. Default <see cref="ata_precision.ATA_PRECISION_F32"/>.</summary>
@@ -443,6 +506,12 @@ public unsafe partial struct ata_import_options
 
     /// <summary>Nonzero: the configuration files beside the checkpoint are not read.</summary>
     public int tensors_only;
+
+    /// <summary>
+    /// Where the model is and runs, and is trained: "cpu" (the default when NULL), "cuda" or "cuda:1". Weights
+    /// are converted on the CPU.
+    /// </summary>
+    public byte* device;
 }
 
 /// <summary>
@@ -508,7 +577,7 @@ public unsafe partial struct ata_temporal_block_options
     /// <summary>sizeof(ata_temporal_block_options).</summary>
     public nuint struct_size;
 
-    /// <summary>"cpu" (the default when NULL), "cuda" or "cuda:1".</summary>
+    /// <summary>Where the block is and runs: "cpu" (the default when NULL), "cuda" or "cuda:1".</summary>
     public byte* device;
 
     /// <summary>

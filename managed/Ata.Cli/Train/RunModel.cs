@@ -9,15 +9,16 @@ internal static class RunModel
     /// <param name="source">What it is made of.</param>
     /// <param name="labels">The dataset's classes.</param>
     /// <param name="seed">Seed of new weights.</param>
+    /// <param name="device">Where it is trained.</param>
     /// <returns>The model, whose <see cref="Model.Labels"/> are the classes to train on.</returns>
-    public static Model Create(ModelSource source, IReadOnlyList<string> labels, ulong seed)
+    public static Model Create(ModelSource source, IReadOnlyList<string> labels, ulong seed, string device)
     {
         if ((source.Checkpoint is null) == (source.Architecture is null))
         {
             throw new UsageException("Give either --model CHECKPOINT to start from, or --arch NAME for random weights.");
         }
 
-        Model model = source.Checkpoint is { } path ? FromCheckpoint(path, source, labels, seed) : Model.Create(source.NewModel() with { Classes = labels.Count }, seed);
+        Model model = source.Checkpoint is { } path ? FromCheckpoint(path, source, labels, seed, device) : Model.Create(source.NewModel() with { Classes = labels.Count }, seed, device);
         if (model.Labels.Count == 0)
         {
             model.SetLabels(labels);
@@ -27,7 +28,7 @@ internal static class RunModel
     }
 
     /// <summary>Loads a checkpoint; a head for other classes is replaced by a new one.</summary>
-    private static Model FromCheckpoint(string path, ModelSource source, IReadOnlyList<string> labels, ulong seed)
+    private static Model FromCheckpoint(string path, ModelSource source, IReadOnlyList<string> labels, ulong seed, string device)
     {
         if (source.PatchSize is not null || source.Dim is not null || source.Depth is not null || source.Heads is not null)
         {
@@ -36,6 +37,7 @@ internal static class RunModel
 
         var options = new ModelOptions
         {
+            Device = device,
             Trainable = true,
             Temporal = source.Temporal,
             Alignment = source.Alignment,

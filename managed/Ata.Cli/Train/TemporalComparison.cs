@@ -32,8 +32,9 @@ internal sealed record InformationResult(ulong Seed, string Estimator, double? B
 /// <param name="image">How the image model is trained.</param>
 /// <param name="video">How each mode is fine-tuned.</param>
 /// <param name="folder">Receives a run for each mode and seed.</param>
+/// <param name="device">Where models are trained and run.</param>
 internal sealed class TemporalComparison(
-    ModelConfig config, VideoDataset images, VideoDataset train, VideoDataset test, TrainingRunOptions image, TrainingRunOptions video, string folder)
+    ModelConfig config, VideoDataset images, VideoDataset train, VideoDataset test, TrainingRunOptions image, TrainingRunOptions video, string folder, string device)
 {
     private const int TimedRuns = 30;
     private const int InformationClips = 32;
@@ -56,12 +57,12 @@ internal sealed class TemporalComparison(
         {
             string name = Names.Temporal.Of(mode);
             string run = Path.Combine(folder, $"{name}-{seed}");
-            using Model model = Model.Load(plugged, new ModelOptions { Trainable = true, Temporal = mode });
+            using Model model = Model.Load(plugged, new ModelOptions { Device = device, Trainable = true, Temporal = mode });
             long start = Stopwatch.GetTimestamp();
             await FitAsync($"{name}, seed {seed}", model, train, test, video with { Seed = seed, OutputDirectory = run }, cancellationToken);
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
             EvaluationResult result = EvaluationResult.ReadJson(new RunDirectory(run).Validation);
-            using Model trained = Model.Load(new RunDirectory(run).FinalModel);
+            using Model trained = Model.Load(new RunDirectory(run).FinalModel, new ModelOptions { Device = device });
             results.Add(new ModeResult(seed, name, result.Top1, result.Loss, await TimeAsync(trained, cancellationToken), seconds));
             if (mode == TemporalMode.Ata)
             {
@@ -73,7 +74,7 @@ internal sealed class TemporalComparison(
     private async Task TrainImageModelAsync(ulong seed, string plugged, CancellationToken cancellationToken)
     {
         using Model model = Model.Create(
-            config with { Frames = 1, Temporal = TemporalMode.SpaceOnly, Classes = images.Labels.Count }, seed);
+            config with { Frames = 1, Temporal = TemporalMode.SpaceOnly, Classes = images.Labels.Count }, seed, device);
         model.SetLabels(images.Labels);
         string run = Path.Combine(folder, $"image-{seed}");
         await FitAsync($"image model, seed {seed}", model, images, null, image with { Seed = seed, OutputDirectory = run }, cancellationToken);
@@ -124,7 +125,7 @@ internal sealed class TemporalComparison(
         using AtaTensor clips = await TestClipsAsync(InformationClips, cancellationToken);
         using Session session = model.CreateSession();
         using AtaTensor features = session.GetFeatures(clips, model.Config.Depth - 1, cancellationToken);
-        using Trajectories trajectories = FrameAligner.Align(features);
+        using Trajectories trajectories = FrameAligner.Align(features, new AlignmentOptions { Device = device });
         return Enum.GetValues<InformationEstimator>().Select(estimator =>
         {
             InformationJson result = AlignmentInformation.Of(

@@ -125,6 +125,7 @@ internal sealed class AlignVerb : Verb<AlignVerb.Arguments>
                 WindowRadius = _window.In(parse),
                 Temperature = (float)_temperature.In(parse),
                 Iterations = _iterations.In(parse),
+                Device = loading.Device,
             },
             Overlay = overlay,
             Html = html,
@@ -137,7 +138,7 @@ internal sealed class AlignVerb : Verb<AlignVerb.Arguments>
     protected override int Run(Arguments arguments, FileGuard files, CancellationToken cancellationToken)
     {
         using Model? model = arguments.Model is { } path ? Model.Load(path, arguments.Loading) : null;
-        AlignmentOptions alignment = model is null ? arguments.Alignment : AlignmentOf(model.Config);
+        AlignmentOptions alignment = model is null ? arguments.Alignment : AlignmentOf(model.Config, arguments.Loading.Device);
         using VideoReader video = VideoReader.Open(arguments.Clip);
         using VideoClip clip = video.Sample(model is null ? arguments.Sampling : For(model.Config, arguments.Sampling), cancellationToken);
         int patchSize = model?.Config.PatchSize ?? arguments.PatchSize;
@@ -199,8 +200,8 @@ internal sealed class AlignVerb : Verb<AlignVerb.Arguments>
     }
 
     /// <summary>How a model aligns.</summary>
-    private static AlignmentOptions AlignmentOf(ModelConfig model) => model.Alignment != AlignmentMethod.Soft
-        ? new() { Method = model.Alignment, WindowRadius = model.WindowRadius, Temperature = model.Temperature, Iterations = model.Iterations }
+    private static AlignmentOptions AlignmentOf(ModelConfig model, string device) => model.Alignment != AlignmentMethod.Soft
+        ? new() { Method = model.Alignment, WindowRadius = model.WindowRadius, Temperature = model.Temperature, Iterations = model.Iterations, Device = device }
         : throw new UsageException("The model's alignment is 'soft', which has no trajectories to show; choose another one by --alignment.");
 
     /// <summary>A clip for a model, whose frames are placed in time as asked for.</summary>

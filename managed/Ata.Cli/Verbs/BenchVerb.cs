@@ -85,6 +85,7 @@ internal sealed class BenchVerb : Verb<BenchVerb.Arguments>
             arguments.Model ?? arguments.Architecture!,
             Names.Temporal.Of(config.Temporal),
             Names.Precision.Of(arguments.Loading.Precision),
+            model.Device,
             [1, 3, config.Frames, config.ImageSize, config.ImageSize],
             AtaRuntime.ThreadCount,
             arguments.Runs,
@@ -153,7 +154,7 @@ internal sealed class BenchVerb : Verb<BenchVerb.Arguments>
     private static void Print(BenchJson result)
     {
         Terminal.WriteLine(
-            $"[bold]{result.Model}[/], mode {result.Temporal}, {result.Precision}, clip [[{string.Join(", ", result.ClipShape)}]], {result.Threads} threads, {result.Runs} runs");
+            $"[bold]{result.Model}[/], mode {result.Temporal}, {result.Precision} on {result.Device}, clip [[{string.Join(", ", result.ClipShape)}]], {result.Threads} threads, {result.Runs} runs");
         Terminal.WriteLine(
             $"managed: median [bold]{result.MedianMilliseconds:0.00} ms[/], minimum {result.MinimumMilliseconds:0.00} ms, mean {result.MeanMilliseconds:0.00} ms, {result.ClipsPerSecond:0.00} clips/s");
         Terminal.WriteLine(

@@ -18,6 +18,7 @@ internal sealed class CompareVerb : Verb<CompareVerb.Arguments>
     private readonly Option<string> _imageData = Options.Input("--image-data", "List of videos whose single frames the image model learns to tell apart, such as shapes.csv of ata synth. Default: --data.");
     private readonly Option<int?> _imageSteps = Options.Whole("--image-steps", "Updates of the image model. Default: as many as --steps.");
     private readonly ConfigOptions _training = TrainArguments.Training();
+    private readonly Option<string> _device = Options.Device();
     private readonly SpeedArguments _speed = new();
     private readonly Option<bool> _json = Options.Json();
 
@@ -27,7 +28,7 @@ internal sealed class CompareVerb : Verb<CompareVerb.Arguments>
             "Compares the temporal modes: trains an image model on single frames, plugs the temporal modules in at zero, and fine-tunes it on clips in each mode, with equal steps on equal data.",
             "ata compare --data clips/list.csv --image-data clips/shapes.csv --out compared --arch vit-tiny --image-size 32 --patch-size 8 --dim 64 --depth 2 --frames 6 --stride 1",
             "ata compare --data clips/list.csv --out compared --arch vit-tiny --steps 2000 --seeds 5") =>
-        Add([.. _data.All, _output, _seeds, _imageData, _imageSteps, .. _training.All, .. _speed.All, _json]);
+        Add([.. _data.All, _output, _seeds, _imageData, _imageSteps, .. _training.All, _device, .. _speed.All, _json]);
 
     /// <summary>What a command line means.</summary>
     /// <param name="Config">What is trained on what, and how.</param>
@@ -35,9 +36,10 @@ internal sealed class CompareVerb : Verb<CompareVerb.Arguments>
     /// <param name="Seeds">How many seeds.</param>
     /// <param name="ImageData">List of the image model's videos; null for those of the configuration.</param>
     /// <param name="ImageSteps">Updates of the image model; null for as many as in each mode.</param>
+    /// <param name="Device">Where models are trained and run.</param>
     /// <param name="Speed">How fast videos are read.</param>
     /// <param name="Json">Whether a program reads the result.</param>
-    internal sealed record Arguments(RunConfig Config, string Folder, int Seeds, string? ImageData, int? ImageSteps, Speed Speed, bool Json);
+    internal sealed record Arguments(RunConfig Config, string Folder, int Seeds, string? ImageData, int? ImageSteps, string Device, Speed Speed, bool Json);
 
     public override Arguments Parse(ParseResult parse)
     {
@@ -54,6 +56,7 @@ internal sealed class CompareVerb : Verb<CompareVerb.Arguments>
             _seeds.In(parse),
             parse.GetValue(_imageData),
             parse.GetValue(_imageSteps),
+            Options.DeviceIn(parse, _device),
             _speed.Of(parse),
             parse.GetValue(_json));
     }
@@ -93,8 +96,8 @@ internal sealed class CompareVerb : Verb<CompareVerb.Arguments>
             : train;
         TrainingRunOptions video = arguments.Speed.Applied(config.Training) with { ValidateEveryEpochs = 0, CheckpointEverySteps = int.MaxValue };
         video = video with { Steps = video.TotalSteps(train.Count) };
-        using Model shape = RunModel.Create(config.Model, train.Labels, 0);
-        return new TemporalComparison(shape.Config, images, train, test!, video with { Steps = arguments.ImageSteps ?? video.Steps }, video, arguments.Folder);
+        using Model shape = RunModel.Create(config.Model, train.Labels, 0, arguments.Device);
+        return new TemporalComparison(shape.Config, images, train, test!, video with { Steps = arguments.ImageSteps ?? video.Steps }, video, arguments.Folder, arguments.Device);
     }
 
     private static void Write(string folder, List<ModeResult> results, List<InformationResult> information)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Spectre.Console;
 
 namespace Ata.Cli.Verbs;
@@ -55,7 +56,7 @@ internal sealed class InfoVerb : Verb<InfoVerb.Arguments>
 
         foreach (DeviceReport device in report.Devices)
         {
-            Add(table, $"device {device.Name}", device.Available ? "available" : $"not available: {device.Reason}");
+            Add(table, $"device {device.Name}", device.Available ? Describe(device) : $"not available: {device.Reason}");
         }
 
         foreach (LibraryReport library in report.Libraries)
@@ -67,6 +68,28 @@ internal sealed class InfoVerb : Verb<InfoVerb.Arguments>
 
         Terminal.Write(table);
     }
+
+    private static string Describe(DeviceReport device)
+    {
+        string text = device.Description!;
+        if (device.Driver is { } driver)
+        {
+            text += $", driver {driver}";
+        }
+
+        if (device.Memory?.TotalBytes is { } total)
+        {
+            text += $", {Gigabytes(total)} of memory";
+            if (device.Memory.FreeBytes is { } free)
+            {
+                text += $", {Gigabytes(free)} free";
+            }
+        }
+
+        return text;
+    }
+
+    private static string Gigabytes(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 30):0.0} GiB");
 
     private static void Add(Table table, string name, string value) =>
         table.AddRow(Terminal.Cell(name), Terminal.Cell(value));

@@ -15,6 +15,7 @@ internal sealed class TrainVerb : Verb<TrainVerb.Arguments>
     private readonly Option<string> _resume = Options.Input("--resume", "Continue the run in this folder, or from this checkpoint.");
     private readonly Option<string> _config = Options.Input("--config", "Take from this file, such as another run's run.json, what no option says.");
     private readonly ConfigOptions _training = TrainArguments.Training();
+    private readonly Option<string> _device = Options.Device();
     private readonly SpeedArguments _speed = new();
     private readonly ValueOption<int> _keep = Options.Whole("--keep", "Checkpoints to keep, the newest; 0 for all.", least: 0).WithDefault(new TrainingRunOptions().KeepCheckpoints);
     private readonly Option<bool> _json = Options.Json();
@@ -27,23 +28,24 @@ internal sealed class TrainVerb : Verb<TrainVerb.Arguments>
             "ata train --data clips/list.csv --val-split test --out runs/tiny --arch vit-tiny --image-size 64 --patch-size 8 --steps 500",
             "ata train --config runs/first/run.json --out runs/second --seed 1",
             "ata train --resume runs/first") =>
-        Add([.. _data.All, _output, _resume, _config, .. _training.All, .. _speed.All, _keep, _json]);
+        Add([.. _data.All, _output, _resume, _config, .. _training.All, _device, .. _speed.All, _keep, _json]);
 
     /// <summary>What a command line means, with the file of a configuration that it names.</summary>
     /// <param name="Directory">The run's folder.</param>
     /// <param name="Checkpoint">Where the run continues; null to begin it.</param>
     /// <param name="Config">What is trained on what, and how.</param>
+    /// <param name="Device">Where the model is trained; a run may continue on another.</param>
     /// <param name="Speed">How fast videos are read.</param>
     /// <param name="Keep">Checkpoints to keep.</param>
     /// <param name="Json">Whether a program reads the result.</param>
-    internal sealed record Arguments(RunDirectory Directory, string? Checkpoint, RunConfig Config, Speed Speed, int Keep, bool Json);
+    internal sealed record Arguments(RunDirectory Directory, string? Checkpoint, RunConfig Config, string Device, Speed Speed, int Keep, bool Json);
 
     public override Arguments Parse(ParseResult parse)
     {
         (RunDirectory directory, string? checkpoint, RunConfig config) = parse.GetValue(_resume) is { } from ? Continued(parse, from) : Begun(parse);
         return config.Data.Train is null
             ? throw new UsageException("--data is missing: name the list or folder of training videos.")
-            : new Arguments(directory, checkpoint, config, _speed.Of(parse), _keep.In(parse), parse.GetValue(_json));
+            : new Arguments(directory, checkpoint, config, Options.DeviceIn(parse, _device), _speed.Of(parse), _keep.In(parse), parse.GetValue(_json));
     }
 
     protected override int Run(Arguments arguments, FileGuard files, CancellationToken cancellationToken)
@@ -123,8 +125,8 @@ internal sealed class TrainVerb : Verb<TrainVerb.Arguments>
         (VideoDataset train, VideoDataset? validation) = RunData.Load(config.Data, config.Training.Seed, files);
         files.Reads(new[] { config.Model.Checkpoint }.OfType<string>());
         using Model model = config.Resolved is { } before
-            ? Model.Create(before.Config)
-            : RunModel.Create(config.Model, train.Labels, config.Training.Seed);
+            ? Model.Create(before.Config, device: arguments.Device)
+            : RunModel.Create(config.Model, train.Labels, config.Training.Seed, arguments.Device);
         if (config.Resolved is { } known)
         {
             model.SetLabels(known.Labels);

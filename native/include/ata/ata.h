@@ -18,6 +18,10 @@
  *    that the caller does not have take their defaults, and what the library does not know must be
  *    zero. A NULL options pointer means the defaults.
  *  - Tensors are row-major and contiguous.
+ *  - Devices go by their names: "cpu", "cuda" (the first GPU) or "cuda:1"; NULL stands for "cpu".
+ * One that cannot be used is ::ATA_DEVICE_UNAVAILABLE, and never replaced by another. Tensors that
+ *    a function takes are in the host's memory or on the device that it runs on; of another device
+ *    they are ::ATA_INVALID_ARGUMENT (ata_tensor_copy() brings them).
  *  - Threads: distinct handles may be used from distinct threads at once. One handle may be used by
  *    one thread at a time, except where its type says otherwise.
  */
@@ -57,7 +61,7 @@ extern "C" {
 
 /** Version of the binary interface. It changes when a struct or a function changes incompatibly;
  * not when a function is added, or a field at the end of a struct. */
-#define ATA_ABI_VERSION 3
+#define ATA_ABI_VERSION 4
 
 /** Outcome of a call. */
 ATA_ENUM(ata_status){
@@ -204,6 +208,45 @@ ATA_API(void) ata_cancellation_cancel(ata_cancellation* cancellation) ATA_NOEXCE
 /** Releases the handle; calls still using it are unaffected. @param cancellation May be NULL. */
 ATA_API(void) ata_cancellation_release(ata_cancellation* cancellation) ATA_NOEXCEPT;
 
+/** A device, or a kind of device that cannot be used. Its texts live as long as the process. */
+typedef struct ata_device_info {
+  /** sizeof(ata_device_info). */
+  size_t struct_size;
+  /** What it is asked for by: "cpu", "cuda:0"; "cuda" where there is no GPU that can be used. */
+  const char* name;
+  /** What it is, such as the product's name; NULL if it cannot be used. */
+  const char* description;
+  /** Version of its driver; NULL if it needs none, or cannot be used. */
+  const char* driver;
+  /** Why it cannot be used, and the remedy; NULL if it can. */
+  const char* reason;
+  /** Its memory in bytes, whoever uses it; -1 where the system does not tell. Of the CPU it is the
+   *  machine's. */
+  int64_t total_bytes;
+  /** What of it is free now; -1 where the system does not tell. */
+  int64_t free_bytes;
+  /** Bytes that tensors of this process hold in it. */
+  int64_t live_bytes;
+  /** Most bytes that they ever held. */
+  int64_t peak_bytes;
+  /** 1: it can be used. */
+  int32_t available;
+  /** 0. */
+  int32_t reserved;
+} ata_device_info;
+
+/** Counts what ata_device_get_info() tells of: the CPU, every GPU, and where there is none that can
+ *  be used an entry that says why. Looks for GPUs at the first call of the process. Thread-safe.
+ *  @return The number; 0 if memory has run out. */
+ATA_API(size_t) ata_device_count(void) ATA_NOEXCEPT;
+
+/**
+ * Describes a device. Thread-safe.
+ * @param index 0 to count - 1; 0 is the CPU.
+ * @param info Receives the description; its `struct_size` is set by the caller.
+ */
+ATA_API(ata_status) ata_device_get_info(size_t index, ata_device_info* info) ATA_NOEXCEPT;
+
 /* ---------------------------------------------------------------------------------------------
  * Tensors
  * ------------------------------------------------------------------------------------------ */
@@ -225,14 +268,16 @@ ATA_ENUM(ata_dtype){
 /** Largest number of axes of a tensor. */
 #define ATA_MAX_RANK 8
 
-/** A contiguous row-major array in host memory. Reading it from several threads at once is safe. */
+/** A contiguous row-major array in the memory of the host or of a device. Reading it from several
+ * threads at once is safe. */
 typedef struct ata_tensor ata_tensor;
 
 /** What a tensor is: reported by ata_tensor_get_info(), and said to ata_tensor_wrap(). */
 typedef struct ata_tensor_info {
   /** sizeof(ata_tensor_info). */
   size_t struct_size;
-  /** The elements; valid while the handle lives. */
+  /** The elements; valid while the handle lives. NULL if they are on another device than the CPU,
+   *  where the host cannot read them: ata_tensor_copy() brings them. */
   void* data;
   /** Size of the elements in bytes. */
   size_t size;
@@ -245,7 +290,7 @@ typedef struct ata_tensor_info {
   /** From one index of an axis to the next, in elements: `rank` values that live as long as the
    *  handle. Tensors are row-major without gaps for now. */
   const int64_t* strides;
-  /** Where the elements are; "cpu" for now. Lives as long as the handle. */
+  /** Name of the device whose memory the elements are in. Lives as long as the handle. */
   const char* device;
   /** 1: the elements must not be written to. The library never writes to its inputs. */
   int32_t read_only;
@@ -258,11 +303,28 @@ typedef struct ata_tensor_info {
  * @param dtype Element type.
  * @param shape `rank` extents, each at least 0.
  * @param rank 0 to ::ATA_MAX_RANK.
+ * @param device Whose memory; NULL for "cpu".
  * @param tensor Receives the handle.
  */
 ATA_API(ata_status)
-ata_tensor_create(ata_dtype dtype, const int64_t* shape, int32_t rank,
+ata_tensor_create(ata_dtype dtype, const int64_t* shape, int32_t rank, const char* device,
                   ata_tensor** tensor) ATA_NOEXCEPT;
+
+/**
+ * Copies a tensor into new memory, between devices too.
+ * @param tensor The tensor.
+ * @param device Whose memory; NULL for "cpu".
+ * @param copy Receives a new tensor, which may be written to.
+ */
+ATA_API(ata_status)
+ata_tensor_copy(const ata_tensor* tensor, const char* device, ata_tensor** copy) ATA_NOEXCEPT;
+
+/**
+ * Copies the elements of a tensor over those of another, between devices too.
+ * @param from The tensor to read.
+ * @param to The tensor to write, of the same element type and shape and not read-only.
+ */
+ATA_API(ata_status) ata_tensor_copy_into(const ata_tensor* from, ata_tensor* to) ATA_NOEXCEPT;
 
 /**
  * Gives memory back to who lent it. Called once, by the thread that drops the last reference to the
@@ -277,7 +339,8 @@ typedef void (*ata_release_callback)(void* user_data);
  * ata_tensor_to_dlpack()) are gone.
  * @param info The memory. `data` is aligned to its elements, and NULL only for an empty tensor;
  *   `size` is what dtype and shape need; NULL `strides` stand for row-major without gaps, and
- *   others are ::ATA_UNSUPPORTED; a NULL `device` stands for "cpu".
+ *   others are ::ATA_UNSUPPORTED; a NULL `device` stands for "cpu", and others are
+ *   ::ATA_UNSUPPORTED.
  * @param release Called exactly once when nothing refers to the memory any more; NULL if the caller
  *   sees to that. Never called when this function fails: the memory is then still the caller's.
  * @param user_data Passed to `release`.
@@ -303,7 +366,8 @@ ATA_API(ata_status)
 ata_tensor_from_dlpack(struct DLManagedTensorVersioned* managed, ata_tensor** tensor) ATA_NOEXCEPT;
 
 /**
- * Lends a tensor's memory to another framework, without copying.
+ * Lends a tensor's memory to another framework, without copying. That of another device than the
+ * CPU is ::ATA_UNSUPPORTED.
  * @param tensor The tensor; its handle may be released at any time.
  * @param managed Receives what the other framework takes. Whoever holds it calls its deleter, once,
  *   from any thread; until then the memory stays.
@@ -368,7 +432,7 @@ ata_tensor_file_get(const ata_tensor_file* file, const char* name,
  * memory until another takes its name or the set is released.
  * @param file The set.
  * @param name Name of the tensor.
- * @param tensor The tensor; the caller keeps its handle.
+ * @param tensor The tensor, in the host's memory; the caller keeps its handle.
  */
 ATA_API(ata_status)
 ata_tensor_file_set(ata_tensor_file* file, const char* name, const ata_tensor* tensor) ATA_NOEXCEPT;
@@ -438,6 +502,9 @@ typedef struct ata_alignment_options {
   int32_t grid_height;
   /** See `grid_height`. */
   int32_t grid_width;
+  /** Where frames are aligned: "cpu" (the default when NULL), "cuda" or "cuda:1". A temporal block
+   *  aligns on its own device, which alone may be named here. */
+  const char* device;
 } ata_alignment_options;
 
 /**
@@ -450,8 +517,9 @@ ata_alignment_options_init(ata_alignment_options* options, size_t struct_size) A
 
 /**
  * Aligns the frames of a batch of clips by cosine similarity of their patch features.
- * `soft` has no trajectories and is ::ATA_UNSUPPORTED here.
- * @param features f32 `[B, T, N, D]`: B clips, T frames, N patches, D channels.
+ * `soft` has no trajectories and is ::ATA_UNSUPPORTED here. The results are in the host's memory.
+ * @param features f32 `[B, T, N, D]`: B clips, T frames, N patches, D channels; of the host, or of
+ *   the options' device.
  * @param options The method; NULL for exact.
  * @param trajectories Receives i32 `[B, T, N]`: the patch of frame t on trajectory n;
  *   `[b, 0, n] = n`. For `exact`, `none`, `window` and `sinkhorn` each frame is a permutation.
@@ -475,6 +543,8 @@ typedef struct ata_assign_options {
    *  solve again more precisely where the proof fails. The total is then within 1e-6 of the optimum
    *  relative to itself, too. Default 0. */
   int32_t certify;
+  /** Where problems are solved: "cpu" (the default when NULL), "cuda" or "cuda:1". */
+  const char* device;
 } ata_assign_options;
 
 /**
@@ -499,11 +569,11 @@ ata_assign_options_init(ata_assign_options* options, size_t struct_size) ATA_NOE
  * -infinity (when maximising; +infinity when minimising) forbids a pair; NaN is an error; when no
  * complete matching avoids the forbidden pairs the call fails with ::ATA_INFEASIBLE naming the
  * problem.
- * @param values f32 `[B, N, M]` or `[N, M]`, extents 1 to 4096. Rectangular problems match every
- *   row of the smaller side.
+ * @param values f32 `[B, N, M]` or `[N, M]`, extents 1 to 4096; of the host, or of the options'
+ *   device. Rectangular problems match every row of the smaller side.
  * @param options Options; NULL for the defaults.
- * @param matching Receives i32 `[B, N]` (or `[N]`): the column of each row, -1 for unmatched rows
- *   (N > M).
+ * @param matching Receives i32 `[B, N]` (or `[N]`), in the host's memory: the column of each row,
+ * -1 for unmatched rows (N > M).
  * @param totals Receives `B` sums of the matched values, each to 1e-12 of itself, or NULL.
  * @param totals_capacity Length of `totals`; at least B when it is not NULL.
  */
@@ -518,7 +588,7 @@ typedef struct ata_online_aligner ata_online_aligner;
  * Creates an aligner without frames.
  * @param patches Patches of a frame, N.
  * @param channels Channels of a patch, D.
- * @param options The method; NULL for exact. `soft` is ::ATA_UNSUPPORTED.
+ * @param options The method and the device; NULL for exact on the CPU. `soft` is ::ATA_UNSUPPORTED.
  * @param aligner Receives the handle.
  */
 ATA_API(ata_status)
@@ -532,7 +602,7 @@ ATA_API(void) ata_online_aligner_release(ata_online_aligner* aligner) ATA_NOEXCE
  * Adds a frame and extends every trajectory by it. The positions equal those that ata_align() gives
  * for all frames at once.
  * @param aligner The aligner.
- * @param frame f32 `[N, D]`.
+ * @param frame f32 `[N, D]`, of the host or of the aligner's device.
  * @param positions Receives N values: the patch of this frame on trajectory n.
  * @param similarities Receives N cosine similarities of trajectory n's patches in the previous
  *   frame and this one (1 for the first frame), or NULL.
@@ -583,7 +653,8 @@ ATA_API(ata_status)
 ata_mi_options_init(ata_mi_options* options, size_t struct_size) ATA_NOEXCEPT;
 
 /**
- * Estimates the mutual information of paired samples. Estimates scatter around the truth and may be
+ * Estimates the mutual information of paired samples, on the CPU; the tensors are the host's.
+ * Estimates scatter around the truth and may be
  * slightly negative near 0.
  * @param x f32 `[S, D]`, S pairs; each side is projected to its own principal components.
  * @param y f32 `[S, E]`.
@@ -596,8 +667,8 @@ ata_mutual_information_estimate(const ata_tensor* x, const ata_tensor* y,
 
 /**
  * Estimates the mutual information between the patches of neighbouring frames, I(X_t; X_t+1), over
- * all clips, frames and patches, before and after alignment. Both use the principal components of
- * all patches.
+ * all clips, frames and patches, before and after alignment, on the CPU; the tensors are the
+ * host's. Both use the principal components of all patches.
  * @param features f32 `[B, T, N, D]`, T at least 2.
  * @param trajectories i32 `[B, T, N]` as ata_align() gives.
  * @param options Options; NULL for the defaults.
@@ -617,7 +688,7 @@ typedef struct ata_assigner ata_assigner;
 
 /**
  * Creates an assigner. Its memory grows with the problems that it is given.
- * @param options Options of every call; NULL for the defaults.
+ * @param options Options of every call, the device among them; NULL for the defaults.
  * @param assigner Receives the handle.
  */
 ATA_API(ata_status)
@@ -779,7 +850,8 @@ ata_model_config_get_dimensions(const ata_model_config* config,
 typedef struct ata_model_options {
   /** sizeof(ata_model_options). */
   size_t struct_size;
-  /** "cpu" (the default when NULL), "cuda" or "cuda:1". */
+  /** Where the model is and runs, and is trained: "cpu" (the default when NULL), "cuda" or
+   *  "cuda:1". */
   const char* device;
   /** Arithmetic. Default ::ATA_PRECISION_F32. */
   ata_precision precision;
@@ -832,11 +904,13 @@ ata_model_load(const char* path, const ata_model_options* options, ata_model** m
  * times the root of 768 / width, in the time embedding 0.5; biases and `temporal_fc` zero; norms
  * one). The result is trainable.
  * @param config Its configuration.
- * @param seed Seed; the same seed gives the same weights on every machine.
+ * @param seed Seed; the same seed gives the same weights on every machine and device.
+ * @param device Where the model is and runs, and is trained; NULL for "cpu".
  * @param model Receives the handle.
  */
 ATA_API(ata_status)
-ata_model_create(const ata_model_config* config, uint64_t seed, ata_model** model) ATA_NOEXCEPT;
+ata_model_create(const ata_model_config* config, uint64_t seed, const char* device,
+                 ata_model** model) ATA_NOEXCEPT;
 
 /**
  * Makes a copy of a trainable model with a new head: random weights, of a new model's deviation,
@@ -924,6 +998,9 @@ typedef struct ata_import_options {
   size_t ignore_count;
   /** Nonzero: the configuration files beside the checkpoint are not read. */
   int32_t tensors_only;
+  /** Where the model is and runs, and is trained: "cpu" (the default when NULL), "cuda" or
+   * "cuda:1". Weights are converted on the CPU. */
+  const char* device;
 } ata_import_options;
 
 /**
@@ -1036,7 +1113,16 @@ ATA_API(int64_t) ata_model_value_count(const ata_model* model) ATA_NOEXCEPT;
 ATA_API(ata_status)
 ata_model_get_parameter_name(const ata_model* model, size_t index, const char** name) ATA_NOEXCEPT;
 
-/** Workspace and stream of one sequence of runs on a model. One thread at a time. */
+/**
+ * Tells which device a model is on. Its sessions and trainers run there.
+ * @param model The model.
+ * @param device Receives the device's name, which lives as long as the process.
+ */
+ATA_API(ata_status)
+ata_model_get_device(const ata_model* model, const char** device) ATA_NOEXCEPT;
+
+/** Workspace and stream of one sequence of runs on a model, on the model's device. Clips come from
+ *  the host's memory or from that device; what is read goes to the host's. One thread at a time. */
 typedef struct ata_session ata_session;
 
 /**
@@ -1166,7 +1252,7 @@ ata_session_get_trajectories(const ata_session* session, int32_t block,
 typedef struct ata_temporal_block_options {
   /** sizeof(ata_temporal_block_options). */
   size_t struct_size;
-  /** "cpu" (the default when NULL), "cuda" or "cuda:1". */
+  /** Where the block is and runs: "cpu" (the default when NULL), "cuda" or "cuda:1". */
   const char* device;
   /** Arithmetic; features and weights are f32 either way. Default ::ATA_PRECISION_F32. */
   ata_precision precision;
@@ -1214,9 +1300,11 @@ ATA_API(void) ata_temporal_block_release(ata_temporal_block* block) ATA_NOEXCEPT
  * Runs the block.
  * @param block The block.
  * @param features Finite f32 `[B, T, N, D]`, or feature maps `[B, T, D, H, W]`, whose H x W patches
- *   are also the grid of ::ATA_ALIGNMENT_WINDOW. Class tokens have no place here.
+ *   are also the grid of ::ATA_ALIGNMENT_WINDOW; of the host, or of the block's device. Class
+ * tokens have no place here.
  * @param for_backward Nonzero: keep what ata_temporal_block_backward() needs.
- * @param output Receives a new f32 tensor of the same shape.
+ * @param output Receives a new f32 tensor of the same shape, in the memory that the features are
+ * in.
  */
 ATA_API(ata_status)
 ata_temporal_block_forward(ata_temporal_block* block, const ata_tensor* features,
@@ -1231,7 +1319,7 @@ ata_temporal_block_forward(ata_temporal_block* block, const ata_tensor* features
  * @param features As for ata_temporal_block_forward().
  * @param trajectories i32 `[B, T, N]`: the patch of frame t on trajectory n, 0 to N - 1.
  * @param for_backward Nonzero: keep what ata_temporal_block_backward() needs.
- * @param output Receives a new f32 tensor of the features' shape.
+ * @param output Receives a new f32 tensor of the features' shape, in the memory that they are in.
  */
 ATA_API(ata_status)
 ata_temporal_block_forward_along(ata_temporal_block* block, const ata_tensor* features,
@@ -1242,8 +1330,9 @@ ata_temporal_block_forward_along(ata_temporal_block* block, const ata_tensor* fe
  * Goes back through the last forward, once; ::ATA_INVALID_STATE when there is none that keeps what
  * this needs. Trajectories are constants for the gradient.
  * @param block The block.
- * @param gradient Gradient of the output, f32 of its shape.
- * @param features_gradient Receives the gradient of the features, a new f32 tensor.
+ * @param gradient Gradient of the output, f32 of its shape; of the host, or of the block's device.
+ * @param features_gradient Receives the gradient of the features, a new f32 tensor in the memory
+ *   that `gradient` is in.
  */
 ATA_API(ata_status)
 ata_temporal_block_backward(ata_temporal_block* block, const ata_tensor* gradient,
@@ -1264,8 +1353,9 @@ ata_temporal_block_get_parameter_name(const ata_temporal_block* block, size_t in
                                       const char** name) ATA_NOEXCEPT;
 
 /**
- * Opens a parameter: an f32 tensor that shares the block's memory. Writing to it, between a
- * backward and the next forward, changes the block.
+ * Opens a parameter: an f32 tensor that shares the block's memory, on the block's device. Writing
+ * to it, between a backward and the next forward, changes the block; ata_tensor_copy_into() does so
+ * on any device.
  * @param block The block.
  * @param name Parameter name; ::ATA_UNKNOWN_NAME if the block has no such parameter.
  * @param parameter Receives the tensor.
@@ -1279,7 +1369,7 @@ ata_temporal_block_get_parameter(const ata_temporal_block* block, const char* na
  * before it.
  * @param block The block.
  * @param name Parameter name; ::ATA_UNKNOWN_NAME if the block has no such parameter.
- * @param gradient Receives a new f32 tensor of the parameter's shape.
+ * @param gradient Receives a new f32 tensor of the parameter's shape, in the host's memory.
  */
 ATA_API(ata_status)
 ata_temporal_block_get_gradient(const ata_temporal_block* block, const char* name,
@@ -1365,8 +1455,9 @@ typedef struct ata_train_options {
 ATA_API(ata_status)
 ata_train_options_init(ata_train_options* options, size_t struct_size) ATA_NOEXCEPT;
 
-/** Trains a model: gradients, optimizer, average of weights. One thread at a time; while a step
- *  runs, no session of the model may run. */
+/** Trains a model, on the model's device: gradients, optimizer, average of weights. Clips and
+ * targets come from the host's memory or from that device. One thread at a time; while a step runs,
+ * no session of the model may run. */
 typedef struct ata_trainer ata_trainer;
 
 /**
@@ -1416,8 +1507,8 @@ ata_trainer_update(ata_trainer* trainer, double learning_rate, double* gradient_
 ATA_API(int64_t) ata_trainer_update_count(const ata_trainer* trainer) ATA_NOEXCEPT;
 
 /**
- * Copies the moving average of the weights into a new trainable model, or the weights themselves if
- * no average is kept.
+ * Copies the moving average of the weights into a new trainable model on the same device, or the
+ * weights themselves if no average is kept.
  * @param trainer The trainer.
  * @param model Receives the handle.
  */
@@ -1679,7 +1770,7 @@ ATA_API(void) ata_video_views_release(ata_video_views* views) ATA_NOEXCEPT;
 /**
  * Writes an image; `.png` or `.jpg` by the file's extension. `path` is never half-written.
  * @param path File to write.
- * @param image u8 `[H, W, 3]`, RGB.
+ * @param image u8 `[H, W, 3]`, RGB, in the host's memory.
  */
 ATA_API(ata_status) ata_image_write(const char* path, const ata_tensor* image) ATA_NOEXCEPT;
 
@@ -1702,7 +1793,7 @@ ata_video_writer_create(const char* path, int32_t width, int32_t height, double 
 /**
  * Appends a frame; ::ATA_INVALID_STATE when the file is complete.
  * @param writer The writer.
- * @param frame u8 `[H, W, 3]`, RGB.
+ * @param frame u8 `[H, W, 3]`, RGB, in the host's memory.
  */
 ATA_API(ata_status)
 ata_video_writer_add(ata_video_writer* writer, const ata_tensor* frame) ATA_NOEXCEPT;

@@ -1,16 +1,19 @@
 /// @file library.hpp
-/// Part of ata.hpp: errors, options, logging, threads, cancellation.
+/// Part of ata.hpp: errors, options, devices, logging, threads, cancellation.
 #ifndef ATA_LIBRARY_HPP_
 #define ATA_LIBRARY_HPP_
 
 #include <ata/ata.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace ata {
 inline namespace hpp1 {
@@ -134,6 +137,34 @@ inline std::string diagnose() {
     }
     json.resize(length);
   }
+}
+
+/// A device, or a kind of device that cannot be used; see ata_device_info.
+struct DeviceInfo {
+  std::string name;         ///< What it is asked for by.
+  std::string description;  ///< What it is; empty if it cannot be used.
+  std::string driver;       ///< Version of its driver; empty if it needs none.
+  std::string reason;       ///< Why it cannot be used; empty if it can.
+  int64_t total_bytes;      ///< Its memory, whoever uses it; -1 where the system does not tell.
+  int64_t free_bytes;       ///< What of it is free; -1 where the system does not tell.
+  int64_t live_bytes;       ///< What tensors of this process hold.
+  int64_t peak_bytes;       ///< The most that they ever held.
+  bool available;           ///< Whether it can be used.
+};
+
+/// The devices of this machine, the CPU first; see ata_device_get_info(). Thread-safe.
+inline std::vector<DeviceInfo> devices() {
+  const auto text = [](const char* given) { return std::string(given ? given : ""); };
+  std::vector<DeviceInfo> result;
+  for (size_t i = 0; i < ata_device_count(); ++i) {
+    ata_device_info info = {};
+    info.struct_size = sizeof info;
+    detail::check(ata_device_get_info(i, &info));
+    result.push_back({text(info.name), text(info.description), text(info.driver), text(info.reason),
+                      info.total_bytes, info.free_bytes, info.live_bytes, info.peak_bytes,
+                      info.available != 0});
+  }
+  return result;
 }
 
 /// Receives log messages; see ::ata_log_callback. An exception that it throws is dropped.

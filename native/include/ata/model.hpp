@@ -45,10 +45,18 @@ class Model {
         [&](ata_model** out) { return ata_model_load(path.c_str(), &options, out); }));
   }
 
-  /// A trainable model with random weights; see ata_model_create().
-  static Model create(const ata_model_config& config, uint64_t seed) {
+  /// A trainable model with random weights, on a device; see ata_model_create().
+  static Model create(const ata_model_config& config, uint64_t seed,
+                      const std::string& device = "cpu") {
     return Model(detail::make<ata_model>(
-        [&](ata_model** out) { return ata_model_create(&config, seed, out); }));
+        [&](ata_model** out) { return ata_model_create(&config, seed, device.c_str(), out); }));
+  }
+
+  /// Name of the device that the model is on; its sessions and trainers run there.
+  std::string device() const {
+    const char* name = nullptr;
+    detail::check(ata_model_get_device(handle_.get(), &name));
+    return name;
   }
 
   /// Reads a checkpoint of another project; see ata_model_import(). import_notes() then tells what

@@ -62,8 +62,8 @@ class TemporalBlock {
     return names;
   }
 
-  /// A parameter, sharing the block's memory: writing to it, between a backward and the next
-  /// forward, changes the block.
+  /// A parameter, sharing the block's memory on its device: writing to it, between a backward and
+  /// the next forward, changes the block (Tensor::copy_into() does so on any device).
   Tensor parameter(const std::string& name) {
     return Tensor(detail::make<ata_tensor>([&](ata_tensor** out) {
       return ata_temporal_block_get_parameter(handle_.get(), name.c_str(), out);

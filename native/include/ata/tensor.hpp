@@ -50,7 +50,8 @@ constexpr ata_dtype dtype_of() {
   }
 }
 
-/// A contiguous row-major array in host memory. Reading from several threads at once is safe.
+/// A contiguous row-major array in the memory of the host or of a device. Reading from several
+/// threads at once is safe.
 class Tensor {
  public:
   using Shape = std::vector<int64_t>;
@@ -61,14 +62,24 @@ class Tensor {
     detail::check(ata_tensor_get_info(handle, &info_));
   }
 
-  /// A tensor of zeros.
+  /// A tensor of zeros in the memory of a device.
   template <typename T>
-  static Tensor zeros(const Shape& shape) {
+  static Tensor zeros(const Shape& shape, const std::string& device = "cpu") {
     return Tensor(detail::make<ata_tensor>([&](ata_tensor** out) {
       return ata_tensor_create(dtype_of<T>(), shape.data(), static_cast<int32_t>(shape.size()),
-                               out);
+                               device.c_str(), out);
     }));
   }
+
+  /// A copy in new memory of a device; see ata_tensor_copy().
+  Tensor copy_to(const std::string& device) const {
+    return Tensor(detail::make<ata_tensor>(
+        [&](ata_tensor** out) { return ata_tensor_copy(handle_.get(), device.c_str(), out); }));
+  }
+
+  /// Copies the elements over those of another tensor of the same type and shape, on any device;
+  /// see ata_tensor_copy_into().
+  void copy_into(Tensor& to) const { detail::check(ata_tensor_copy_into(handle_.get(), to.get())); }
 
   /// A tensor with a copy of `values`, as many as `shape` holds.
   template <typename T>
@@ -132,13 +143,14 @@ class Tensor {
     return {info_.strides, static_cast<size_t>(info_.rank)};
   }
 
-  /// Where the elements are: "cpu".
+  /// Name of the device whose memory the elements are in.
   std::string device() const { return info_.device; }
 
   /// Whether the elements must not be written to.
   bool read_only() const noexcept { return info_.read_only != 0; }
 
-  /// The elements; valid while the tensor lives. Throws Error unless T is the element type, and
+  /// The elements; valid while the tensor lives. Throws Error unless T is the element type, if they
+  /// are not in the host's memory (copy_to("cpu") brings them), and
   /// where they may be written to (T not const) if the tensor is read-only.
   template <typename T>
   std::span<T> data() {
@@ -181,6 +193,11 @@ class Tensor {
       throw Error(ATA_INVALID_ARGUMENT,
                   "the tensor's element type is " + std::to_string(info_.dtype) + ", not " +
                       std::to_string(dtype_of<std::remove_const_t<T>>()) + " (see ata_dtype)");
+    }
+    if (info_.data == nullptr && info_.size > 0) {
+      throw Error(ATA_INVALID_ARGUMENT, "the tensor is in the memory of device '" + device() +
+                                            "', where the host cannot read it; copy_to(\"cpu\") "
+                                            "brings it");
     }
     return {static_cast<T*>(info_.data), info_.size / sizeof(T)};
   }

@@ -3,32 +3,32 @@
 #include "information/mutual_information.h"
 #include "information/principal_components.h"
 #include "ops/alignment.h"
-#include "ops/cpu_device.h"
 #include "ops/online_aligner.h"
 
 using ata::api::alignment_options;
+using ata::api::device_named;
 using ata::api::guard;
+using ata::api::host_tensor;
 using ata::api::init_options;
 using ata::api::make_handle;
 using ata::api::options_or_default;
 using ata::api::require_enum;
 using ata::api::require_pointer;
+using ata::api::tensor_for;
 
 struct ata_online_aligner {
   ata::OnlineAligner aligner;
+  const ata::Device& device;
 };
 
 namespace {
 
 ata_alignment_options default_alignment_options() {
   const ata::AlignmentOptions defaults;
-  return {sizeof(ata_alignment_options),
-          static_cast<ata_alignment>(defaults.method),
-          defaults.window_radius,
-          defaults.temperature,
-          defaults.iterations,
-          defaults.grid_height,
-          defaults.grid_width};
+  return {sizeof(ata_alignment_options), static_cast<ata_alignment>(defaults.method),
+          defaults.window_radius,        defaults.temperature,
+          defaults.iterations,           defaults.grid_height,
+          defaults.grid_width,           nullptr};
 }
 
 ata_mi_options default_mi_options() {
@@ -53,7 +53,8 @@ ata::InformationOptions information_options(const ata_mi_options* options) {
 }
 
 // The principal components of a tensor of samples, f32 [S, D].
-ata::SampleMatrix components_of(const ata::Tensor& samples, const char* name, int components) {
+ata::SampleMatrix components_of(const ata_tensor* tensor, const char* name, int components) {
+  const ata::Tensor& samples = host_tensor(tensor, name);
   ata::require(samples.dtype() == ata::DType::kF32 && samples.rank() == 2, name, " is ",
                ata::dtype_name(samples.dtype()), " ", samples.shape().to_string(),
                ", not f32 [S, D]");
@@ -65,7 +66,7 @@ ata::SampleMatrix components_of(const ata::Tensor& samples, const char* name, in
 
 }  // namespace
 
-ata::AlignmentOptions ata::api::alignment_options(const ata_alignment_options* options) {
+ata::api::GivenAlignment ata::api::alignment_options(const ata_alignment_options* options) {
   const ata_alignment_options given =
       options_or_default(options, default_alignment_options(), "ata_alignment_options");
   require_enum(given.method, ATA_ALIGNMENT_SOFT, "ata_alignment_options.method");
@@ -76,7 +77,7 @@ ata::AlignmentOptions ata::api::alignment_options(const ata_alignment_options* o
   result.iterations = given.iterations;
   result.grid_height = given.grid_height;
   result.grid_width = given.grid_width;
-  return result;
+  return {result, given.device};
 }
 
 ata_status ata_alignment_options_init(ata_alignment_options* options, size_t struct_size) noexcept {
@@ -88,20 +89,27 @@ ata_status ata_align(const ata_tensor* features, const ata_alignment_options* op
   return guard([&] {
     require_pointer(features, "features");
     require_pointer(trajectories, "trajectories");
-    const ata::AlignmentOptions checked = alignment_options(options);
-    const ata::Tensor& input = features->tensor;
+    const ata::api::GivenAlignment given = alignment_options(options);
+    ata::Device& device = device_named(given.device);
+    const ata::Tensor& input = tensor_for(device, features, "features");
     ata::require(input.dtype() == ata::DType::kF32 && input.rank() == 4, "features is ",
                  ata::dtype_name(input.dtype()), " ", input.shape().to_string(),
                  ", not f32 [B, T, N, D]");
     const ata::ClipLayout layout = {input.dim(0), input.dim(1), input.dim(2)};
-    const ata::Tensor rows = input.reshape({layout.patch_rows(), input.dim(3)});
-    const ata::Context context = ata::make_context(ata::cpu_device());
+    const ata::Context context = ata::make_context(device);
+    const ata::Tensor rows = context.upload(input.reshape({layout.patch_rows(), input.dim(3)}));
     ata::AlignmentState state;
     ata::Tensor along;
     const ata::Trajectories result =
-        ata::align(context, rows, layout, checked, state, similarities ? &along : nullptr);
-    auto first = make_handle(result.index ? result.index : ata::identity_trajectories(layout));
-    if (similarities) *similarities = make_handle(std::move(along)).release();
+        ata::align(context, rows, layout, given.options, state, similarities ? &along : nullptr);
+    const auto to_host = [&](const ata::Tensor& tensor) {
+      return make_handle(context.download(tensor, /*may_share=*/true));
+    };
+    auto first =
+        result.index ? to_host(result.index) : make_handle(ata::identity_trajectories(layout));
+    auto second = similarities ? to_host(along) : nullptr;
+    context.check_status("alignment", ATA_INVALID_ARGUMENT);
+    if (similarities) *similarities = second.release();
     *trajectories = first.release();
   });
 }
@@ -111,8 +119,9 @@ ata_status ata_online_aligner_create(int64_t patches, int64_t channels,
                                      ata_online_aligner** aligner) noexcept {
   return guard([&] {
     require_pointer(aligner, "aligner");
-    *aligner =
-        new ata_online_aligner{{ata::cpu_device(), alignment_options(options), patches, channels}};
+    const ata::api::GivenAlignment given = alignment_options(options);
+    ata::Device& device = device_named(given.device);
+    *aligner = new ata_online_aligner{{device, given.options, patches, channels}, device};
   });
 }
 
@@ -129,7 +138,7 @@ ata_status ata_online_aligner_add(ata_online_aligner* aligner, const ata_tensor*
     require_pointer(positions, "positions");
     ata::require(capacity == static_cast<size_t>(aligner->aligner.patches()), "capacity is ",
                  capacity, "; the aligner has ", aligner->aligner.patches(), " patches");
-    const auto patches = aligner->aligner.push(frame->tensor);
+    const auto patches = aligner->aligner.push(tensor_for(aligner->device, frame, "frame"));
     std::copy(patches.begin(), patches.end(), positions);
     if (similarities) {
       const auto values = aligner->aligner.similarities();
@@ -160,8 +169,8 @@ ata_status ata_mutual_information_estimate(const ata_tensor* x, const ata_tensor
     require_pointer(y, "y");
     require_pointer(nats, "nats");
     const ata::InformationOptions checked = information_options(options);
-    const ata::SampleMatrix left = components_of(x->tensor, "x", checked.components);
-    const ata::SampleMatrix right = components_of(y->tensor, "y", checked.components);
+    const ata::SampleMatrix left = components_of(x, "x", checked.components);
+    const ata::SampleMatrix right = components_of(y, "y", checked.components);
     ata::require(left.count == right.count, "x has ", left.count, " samples and y has ",
                  right.count, "; they must be pairs");
     *nats = ata::mutual_information(left, right, checked);
@@ -178,7 +187,8 @@ ata_status ata_temporal_information_estimate(const ata_tensor* features,
     require_pointer(before, "before");
     require_pointer(after, "after");
     const ata::AlignmentInformation information = ata::alignment_information(
-        features->tensor, trajectories->tensor, information_options(options));
+        host_tensor(features, "features"), host_tensor(trajectories, "trajectories"),
+        information_options(options));
     *before = information.before;
     *after = information.after;
   });

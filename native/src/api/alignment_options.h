@@ -6,9 +6,16 @@
 
 namespace ata::api {
 
+/// What a caller says of an alignment.
+struct GivenAlignment {
+  AlignmentOptions options;
+  /// The caller's text; null when none is named.
+  const char* device = nullptr;
+};
+
 /// Checks the enum and the size of the caller's options, or the defaults for NULL, and converts
 /// them. Ranges are checked where they are used, against the patches.
-AlignmentOptions alignment_options(const ata_alignment_options* options);
+GivenAlignment alignment_options(const ata_alignment_options* options);
 
 }  // namespace ata::api
 

@@ -5,7 +5,6 @@
 #include "api/boundary.h"
 #include "ops/assigner.h"
 #include "ops/assignment.h"
-#include "ops/cpu_device.h"
 
 using ata::api::guard;
 using ata::api::init_options;
@@ -19,12 +18,19 @@ struct ata_assigner {
 
 namespace {
 
-constexpr ata_assign_options kDefaults = {sizeof(ata_assign_options), 1, 0, 0};
+constexpr ata_assign_options kDefaults = {sizeof(ata_assign_options), 1, 0, 0, nullptr};
 
-ata::AssignmentOptions assignment_options(const ata_assign_options* options) {
+struct GivenAssignment {
+  ata::AssignmentOptions options;
+  ata::Device& device;
+};
+
+GivenAssignment assignment_options(const ata_assign_options* options) {
   const ata_assign_options given = options_or_default(options, kDefaults, "ata_assign_options");
-  return {
-      .maximize = given.maximize != 0, .polish = given.polish != 0, .certify = given.certify != 0};
+  return {.options = {.maximize = given.maximize != 0,
+                      .polish = given.polish != 0,
+                      .certify = given.certify != 0},
+          .device = ata::api::device_named(given.device)};
 }
 
 void require_room(const char* name, const char* what, size_t capacity, size_t needed) {
@@ -43,8 +49,8 @@ ata_status ata_assign(const ata_tensor* values, const ata_assign_options* option
   return guard([&] {
     require_pointer(values, "values");
     require_pointer(matching, "matching");
-    const ata::AssignmentOptions checked = assignment_options(options);
-    const ata::Tensor& matrix = values->tensor;
+    const GivenAssignment given = assignment_options(options);
+    const ata::Tensor& matrix = ata::api::tensor_for(given.device, values, "values");
     ata::require(matrix.dtype() == ata::DType::kF32 && (matrix.rank() == 2 || matrix.rank() == 3),
                  "values is ", ata::dtype_name(matrix.dtype()), " ", matrix.shape().to_string(),
                  ", not f32 [B, N, M] or [N, M]");
@@ -54,8 +60,8 @@ ata_status ata_assign(const ata_tensor* values, const ata_assign_options* option
     ata::check_assignment(problems, false);
     const auto count = static_cast<size_t>(problems.dim(0));
     if (totals != nullptr) require_room("totals", "sums", totals_capacity, count);
-    const ata::Context context = ata::make_context(ata::cpu_device());
-    const ata::Assignments solved = ata::assign(context, context.upload(problems), checked);
+    const ata::Context context = ata::make_context(given.device);
+    const ata::Assignments solved = ata::assign(context, context.upload(problems), given.options);
     const ata::Tensor columns = context.download(solved.matching, /*may_share=*/true);
     auto result = make_handle(is_batch ? columns : columns.reshape({matrix.dim(0)}));
     if (totals != nullptr) {
@@ -70,7 +76,8 @@ ata_status ata_assigner_create(const ata_assign_options* options,
                                ata_assigner** assigner) noexcept {
   return guard([&] {
     require_pointer(assigner, "assigner");
-    *assigner = new ata_assigner{{ata::cpu_device(), assignment_options(options)}};
+    const GivenAssignment given = assignment_options(options);
+    *assigner = new ata_assigner{{given.device, given.options}};
   });
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ata/ata.h"
+#include "backend/device.h"
 #include "base/error.h"
 #include "tensor/tensor.h"
 
@@ -19,6 +20,8 @@
 
 struct ata_tensor {
   ata::Tensor tensor;
+  /// Name of the device, as ata_tensor_info reports it.
+  const char* device = nullptr;
   /// As ata_tensor_info reports them.
   std::array<int64_t, ATA_MAX_RANK> strides = {};
   bool read_only = false;
@@ -149,6 +152,19 @@ ata_status init_options(Options* options, size_t struct_size, const Options& def
 inline const std::atomic<bool>* flag_of(const ata_cancellation* cancellation) {
   return cancellation ? cancellation->flag.get() : nullptr;
 }
+
+/// The device of that name; "cpu" for null. Throws as device_by_name().
+Device& device_named(const char* name);
+
+/// The tensor, for an operation on `device`, which brings it there from the host's memory. Throws
+/// ATA_INVALID_ARGUMENT when it is in the memory of a third device.
+const Tensor& tensor_for(const Device& device, const ata_tensor* tensor, const char* name);
+
+/// The tensor, for what reads it on the host. Throws ATA_INVALID_ARGUMENT when it is elsewhere.
+const Tensor& host_tensor(const ata_tensor* tensor, const char* name);
+
+/// A small tensor of the host's or of `device`, in the host's memory.
+Tensor brought_to_host(const Device& device, const ata_tensor* tensor, const char* name);
 
 /// The distances in elements from one index of an axis to the next, row-major without gaps.
 std::array<int64_t, ATA_MAX_RANK> row_major_strides(const Shape& shape);

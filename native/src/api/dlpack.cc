@@ -101,6 +101,10 @@ ata_status ata_tensor_to_dlpack(const ata_tensor* tensor,
   return guard([&] {
     require_pointer(tensor, "tensor");
     require_pointer(managed, "managed");
+    if (tensor->tensor.device() != nullptr) {
+      ata::fail(ATA_UNSUPPORTED, "the tensor is in the memory of device '", tensor->device,
+                "', which cannot be lent through DLPack; copy it to 'cpu' with ata_tensor_copy()");
+    }
     auto lent = std::make_unique<Lent>(Lent{{}, *tensor, {}});
     const ata::Shape& shape = lent->tensor.tensor.shape();
     std::copy(shape.dims().begin(), shape.dims().end(), lent->shape.begin());

@@ -20,6 +20,19 @@ const ata_abi_entry kLayout[] = {
     ATA_FIELD(ata_abi_entry, offset),
     ATA_FIELD(ata_abi_entry, size),
 
+    ATA_STRUCT(ata_device_info),
+    ATA_FIELD(ata_device_info, struct_size),
+    ATA_FIELD(ata_device_info, name),
+    ATA_FIELD(ata_device_info, description),
+    ATA_FIELD(ata_device_info, driver),
+    ATA_FIELD(ata_device_info, reason),
+    ATA_FIELD(ata_device_info, total_bytes),
+    ATA_FIELD(ata_device_info, free_bytes),
+    ATA_FIELD(ata_device_info, live_bytes),
+    ATA_FIELD(ata_device_info, peak_bytes),
+    ATA_FIELD(ata_device_info, available),
+    ATA_FIELD(ata_device_info, reserved),
+
     ATA_STRUCT(ata_tensor_info),
     ATA_FIELD(ata_tensor_info, struct_size),
     ATA_FIELD(ata_tensor_info, data),
@@ -40,12 +53,14 @@ const ata_abi_entry kLayout[] = {
     ATA_FIELD(ata_alignment_options, iterations),
     ATA_FIELD(ata_alignment_options, grid_height),
     ATA_FIELD(ata_alignment_options, grid_width),
+    ATA_FIELD(ata_alignment_options, device),
 
     ATA_STRUCT(ata_assign_options),
     ATA_FIELD(ata_assign_options, struct_size),
     ATA_FIELD(ata_assign_options, maximize),
     ATA_FIELD(ata_assign_options, polish),
     ATA_FIELD(ata_assign_options, certify),
+    ATA_FIELD(ata_assign_options, device),
 
     ATA_STRUCT(ata_mi_options),
     ATA_FIELD(ata_mi_options, struct_size),
@@ -112,6 +127,7 @@ const ata_abi_entry kLayout[] = {
     ATA_FIELD(ata_import_options, ignore),
     ATA_FIELD(ata_import_options, ignore_count),
     ATA_FIELD(ata_import_options, tensors_only),
+    ATA_FIELD(ata_import_options, device),
 
     ATA_STRUCT(ata_session_outputs),
     ATA_FIELD(ata_session_outputs, struct_size),

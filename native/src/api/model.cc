@@ -92,12 +92,13 @@ ata_status ata_model_load(const char* path, const ata_model_options* options,
   });
 }
 
-ata_status ata_model_create(const ata_model_config* config, uint64_t seed,
+ata_status ata_model_create(const ata_model_config* config, uint64_t seed, const char* device,
                             ata_model** model) noexcept {
   return guard([&] {
     require_pointer(config, "config");
     require_pointer(model, "model");
-    *model = new ata_model(ata::Model::create(read_config(config), seed));
+    *model = new ata_model(
+        ata::Model::create(read_config(config), seed, ata::api::device_named(device)));
   });
 }
 
@@ -210,5 +211,13 @@ ata_status ata_model_get_parameter_name(const ata_model* model, size_t index,
     ata::require(index < list.size(), "index is ", index, "; the model has ", list.size(),
                  " parameters");
     *name = list[index].name.c_str();
+  });
+}
+
+ata_status ata_model_get_device(const ata_model* model, const char** device) noexcept {
+  return guard([&] {
+    require_pointer(model, "model");
+    require_pointer(device, "device");
+    *device = model->model->device().info().name.c_str();
   });
 }

@@ -1,12 +1,12 @@
 #include <nlohmann/json.hpp>
 
 #include "api/boundary.h"
+#include "api/devices.h"
 #include "base/log.h"
 #include "base/plugin_loader.h"
 #include "base/text.h"
 #include "base/threads.h"
 #include "ops/cpu_info.h"
-#include "ops/devices.h"
 #include "video/video.h"
 
 using ata::api::guard;
@@ -100,15 +100,23 @@ Json attempts_as_json(const std::vector<ata::PluginAttempt>& attempts) {
   return list;
 }
 
-Json describe_cuda() {
-  Json device = {{"name", "cuda"}, {"available", true}};
-  try {
-    ata::device_by_name("cuda");
-  } catch (const ata::Error& error) {
-    device["available"] = false;
-    device["reason"] = error.what();
+Json devices_as_json() {
+  Json list = Json::array();
+  for (const ata::ListedDevice& listed : ata::list_devices()) {
+    const ata_device_info info = ata::api::describe_device(listed);
+    Json device = {{"name", info.name}, {"available", info.available != 0}};
+    if (info.description != nullptr) device["description"] = info.description;
+    if (info.driver != nullptr) device["driver"] = info.driver;
+    if (info.reason != nullptr) device["reason"] = info.reason;
+    if (info.available != 0) {
+      Json memory = {{"live_bytes", info.live_bytes}, {"peak_bytes", info.peak_bytes}};
+      if (info.total_bytes >= 0) memory["total_bytes"] = info.total_bytes;
+      if (info.free_bytes >= 0) memory["free_bytes"] = info.free_bytes;
+      device["memory"] = std::move(memory);
+    }
+    list.push_back(std::move(device));
   }
-  return device;
+  return list;
 }
 
 Json describe_video() {
@@ -136,7 +144,7 @@ Json describe_installation() {
                    {"vector_targets", cpu.vector_targets},
                    {"onednn_isa", cpu.onednn_isa},
                    {"native_bf16", cpu.native_bf16}};
-  report["devices"] = Json::array({Json{{"name", "cpu"}, {"available", true}}, describe_cuda()});
+  report["devices"] = devices_as_json();
   report["libraries"] = Json::array({Json{{"name", "oneDNN"},
                                           {"purpose", "matrix products"},
                                           {"available", true},

@@ -11,6 +11,7 @@ using ata::api::init_options;
 using ata::api::make_handle;
 using ata::api::read_struct;
 using ata::api::require_pointer;
+using ata::api::tensor_for;
 
 namespace {
 
@@ -21,6 +22,10 @@ T* copy_values(const ata::Tensor& from, T* to) {
 }
 
 // Buffers are checked before the work, so that a wrong one costs nothing.
+
+const ata::Tensor& clip_of(const ata_session* session, const ata_tensor* clip) {
+  return tensor_for(session->session.model().device(), clip, "clip");
+}
 
 int64_t batch_of(const ata_session* session, const ata_tensor* clip) {
   ata::check_clip_shape(session->session.model().config(), clip->tensor);
@@ -102,7 +107,7 @@ ata_status ata_session_forward(ata_session* session, const ata_tensor* clip,
     require_pointer(session, "session");
     require_pointer(clip, "clip");
     check_logits(session, clip, logits, logits_count);
-    copy_values(session->session.forward(clip->tensor, flag_of(cancellation)), logits);
+    copy_values(session->session.forward(clip_of(session, clip), flag_of(cancellation)), logits);
   });
 }
 
@@ -116,8 +121,10 @@ ata_status ata_session_compute_gradients(ata_session* session, const ata_tensor*
     require_pointer(labels, "labels");
     require_pointer(loss, "loss");
     check_logits(session, clip, logits, logits_count);
-    const auto result =
-        session->session.gradients(clip->tensor, labels->tensor, flag_of(cancellation));
+    const auto result = session->session.gradients(
+        clip_of(session, clip),
+        ata::api::brought_to_host(session->session.model().device(), labels, "labels"),
+        flag_of(cancellation));
     copy_values(result.logits, logits);
     *loss = result.loss;
   });
@@ -155,8 +162,8 @@ ata_status ata_session_run(ata_session* session, const ata_tensor* clip,
     require_pointer(outputs, "outputs");
     const ata_session_outputs to =
         read_struct(outputs, ata_session_outputs{}, "ata_session_outputs");
-    const ata::Session::Outputs results =
-        session->session.run(clip->tensor, request_of(session, clip, to), flag_of(cancellation));
+    const ata::Session::Outputs results = session->session.run(
+        clip_of(session, clip), request_of(session, clip, to), flag_of(cancellation));
     if (to.logits != nullptr) copy_values(results.logits, to.logits);
     if (to.class_token != nullptr) copy_values(results.class_token, to.class_token);
     float* features = to.features;

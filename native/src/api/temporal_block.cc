@@ -4,15 +4,18 @@
 #include "api/boundary.h"
 #include "ops/devices.h"
 
+using ata::api::brought_to_host;
 using ata::api::guard;
 using ata::api::init_options;
 using ata::api::make_handle;
 using ata::api::options_or_default;
 using ata::api::require_enum;
 using ata::api::require_pointer;
+using ata::api::tensor_for;
 
 struct ata_temporal_block {
   ata::TemporalBlock block;
+  const ata::Device& device;
 };
 
 ata_status ata_temporal_block_options_init(ata_temporal_block_options* options,
@@ -32,11 +35,16 @@ ata_status ata_temporal_block_create(int64_t channels, const ata_temporal_block_
     ata::TemporalBlockOptions result;
     result.channels = channels;
     result.heads = given.heads;
-    result.alignment = ata::api::alignment_options(alignment);
+    const ata::api::GivenAlignment aligned = ata::api::alignment_options(alignment);
+    result.alignment = aligned.options;
     result.precision = given.precision;
-    if (given.device != nullptr) result.device = &ata::device_by_name(given.device);
+    result.device = &ata::api::device_named(given.device);
+    ata::require(aligned.device == nullptr || &ata::device_by_name(aligned.device) == result.device,
+                 "ata_alignment_options.device is '",
+                 aligned.device != nullptr ? aligned.device : "", "', and the block runs on '",
+                 result.device->info().name, "'; leave it NULL, or name the block's");
     result.seed = given.seed;
-    *block = new ata_temporal_block{ata::TemporalBlock(result)};
+    *block = new ata_temporal_block{ata::TemporalBlock(result), *result.device};
   });
 }
 
@@ -50,7 +58,8 @@ ata_status ata_temporal_block_forward(ata_temporal_block* block, const ata_tenso
     require_pointer(block, "block");
     require_pointer(features, "features");
     require_pointer(output, "output");
-    *output = make_handle(block->block.forward(features->tensor, for_backward != 0)).release();
+    const ata::Tensor& input = tensor_for(block->device, features, "features");
+    *output = make_handle(block->block.forward(input, for_backward != 0)).release();
   });
 }
 
@@ -62,9 +71,9 @@ ata_status ata_temporal_block_forward_along(ata_temporal_block* block, const ata
     require_pointer(features, "features");
     require_pointer(trajectories, "trajectories");
     require_pointer(output, "output");
-    *output = make_handle(block->block.forward_along(features->tensor, trajectories->tensor,
-                                                     for_backward != 0))
-                  .release();
+    const ata::Tensor& input = tensor_for(block->device, features, "features");
+    const ata::Tensor paths = brought_to_host(block->device, trajectories, "trajectories");
+    *output = make_handle(block->block.forward_along(input, paths, for_backward != 0)).release();
   });
 }
 
@@ -74,7 +83,8 @@ ata_status ata_temporal_block_backward(ata_temporal_block* block, const ata_tens
     require_pointer(block, "block");
     require_pointer(gradient, "gradient");
     require_pointer(features_gradient, "features_gradient");
-    *features_gradient = make_handle(block->block.backward(gradient->tensor)).release();
+    const ata::Tensor& input = tensor_for(block->device, gradient, "gradient");
+    *features_gradient = make_handle(block->block.backward(input)).release();
   });
 }
 

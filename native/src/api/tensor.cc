@@ -4,6 +4,8 @@
 
 #include "api/boundary.h"
 #include "model/safetensors.h"
+#include "ops/context.h"
+#include "ops/devices.h"
 
 using ata::api::guard;
 using ata::api::make_handle;
@@ -21,7 +23,7 @@ struct ata_tensor_file {
 
 namespace {
 
-// Where every tensor is.
+// Where memory is that others lend.
 constexpr const char* kHost = "cpu";
 
 ata::Shape shape_from(const int64_t* shape, int32_t rank) {
@@ -43,6 +45,25 @@ struct Loan {
     if (release != nullptr) release(user_data);
   }
 };
+
+// Between any two memories. The host's may overlap: they can be of one lender.
+void copy_values(const ata::Tensor& from, ata::Tensor& to) {
+  if (to.device() == nullptr) {
+    if (from.device() == nullptr) {
+      if (from.bytes() > 0) std::memmove(to.raw(), from.raw(), from.bytes());
+      return;
+    }
+    const ata::Context context = ata::make_context(*from.device());
+    from.device()->copy_out(to.raw(), from.address(), from.bytes(), *context.stream);
+    return;
+  }
+  const ata::Context context = ata::make_context(*to.device());
+  const bool is_elsewhere = from.device() != nullptr && from.device() != to.device();
+  if (from.address() != to.address()) {
+    context.assign(to, is_elsewhere ? ata::make_context(*from.device()).download(from) : from);
+  }
+  context.synchronize();
+}
 
 void require_row_major(const ata::Shape& shape, const int64_t* strides, const char* what) {
   if (strides == nullptr || shape.count() == 0) return;
@@ -71,7 +92,35 @@ std::array<int64_t, ATA_MAX_RANK> ata::api::row_major_strides(const Shape& shape
 
 std::unique_ptr<ata_tensor> ata::api::make_handle(Tensor tensor, bool read_only) {
   const auto strides = row_major_strides(tensor.shape());
-  return std::unique_ptr<ata_tensor>(new ata_tensor{std::move(tensor), strides, read_only});
+  const char* device = tensor.device() != nullptr ? tensor.device()->info().name.c_str() : kHost;
+  return std::unique_ptr<ata_tensor>(new ata_tensor{std::move(tensor), device, strides, read_only});
+}
+
+ata::Device& ata::api::device_named(const char* name) {
+  return name != nullptr ? device_by_name(name) : cpu_device();
+}
+
+const ata::Tensor& ata::api::tensor_for(const Device& device, const ata_tensor* tensor,
+                                        const char* name) {
+  const Device* const home = tensor->tensor.device();
+  // Texts are made only when needed: some callers promise not to allocate.
+  if (home == nullptr || home == &device) return tensor->tensor;
+  const char* const here = device.info().name.c_str();
+  fail(ATA_INVALID_ARGUMENT, name, " is in the memory of device '", tensor->device,
+       "', and the call runs on '", here, "'; copy it to '", here,
+       "' with ata_tensor_copy(), or run the call on '", tensor->device, "'");
+}
+
+const ata::Tensor& ata::api::host_tensor(const ata_tensor* tensor, const char* name) {
+  if (tensor->tensor.device() == nullptr) return tensor->tensor;
+  fail(ATA_INVALID_ARGUMENT, name, " is in the memory of device '", tensor->device,
+       "', and the call needs it in the host's; copy it to 'cpu' with ata_tensor_copy()");
+}
+
+ata::Tensor ata::api::brought_to_host(const Device& device, const ata_tensor* tensor,
+                                      const char* name) {
+  const Tensor& given = tensor_for(device, tensor, name);
+  return given.device() == nullptr ? given : make_context(*given.device()).download(given);
 }
 
 std::unique_ptr<ata_tensor> ata::api::wrap_foreign(void* data, DType dtype, const Shape& shape,
@@ -94,13 +143,44 @@ std::unique_ptr<ata_tensor> ata::api::wrap_foreign(void* data, DType dtype, cons
 }
 
 ata_status ata_tensor_create(ata_dtype dtype, const int64_t* shape, int32_t rank,
-                             ata_tensor** tensor) noexcept {
+                             const char* device, ata_tensor** tensor) noexcept {
   return guard([&] {
     require_pointer(tensor, "tensor");
     require_enum(dtype, ATA_U8, "dtype");
-    *tensor =
-        make_handle(ata::Tensor::zeros(shape_from(shape, rank), static_cast<ata::DType>(dtype)))
-            .release();
+    const ata::Shape extents = shape_from(shape, rank);
+    const ata::Context context = ata::make_context(ata::api::device_named(device));
+    ata::Tensor zeros = context.zeros(extents, static_cast<ata::DType>(dtype));
+    context.synchronize();
+    *tensor = make_handle(std::move(zeros)).release();
+  });
+}
+
+ata_status ata_tensor_copy(const ata_tensor* tensor, const char* device,
+                           ata_tensor** copy) noexcept {
+  return guard([&] {
+    require_pointer(tensor, "tensor");
+    require_pointer(copy, "copy");
+    ata::Device& target = ata::api::device_named(device);
+    const ata::Tensor& from = tensor->tensor;
+    const ata::Context context = ata::make_context(target);
+    ata::Tensor to = context.empty(from.shape(), from.dtype());
+    copy_values(from, to);
+    *copy = make_handle(std::move(to)).release();
+  });
+}
+
+ata_status ata_tensor_copy_into(const ata_tensor* from, ata_tensor* to) noexcept {
+  return guard([&] {
+    require_pointer(from, "from");
+    require_pointer(to, "to");
+    const ata::Tensor& source = from->tensor;
+    ata::Tensor& target = to->tensor;
+    ata::require(source.dtype() == target.dtype() && source.shape() == target.shape(), "from is ",
+                 ata::dtype_name(source.dtype()), " ", source.shape().to_string(), " and to is ",
+                 ata::dtype_name(target.dtype()), " ", target.shape().to_string(),
+                 "; they must be of one type and shape");
+    ata::require(!to->read_only, "to is read-only; copy into a tensor that may be written to");
+    copy_values(source, target);
   });
 }
 
@@ -116,7 +196,7 @@ ata_status ata_tensor_wrap(const ata_tensor_info* info, ata_release_callback rel
                  "; it must be 0");
     if (given.device != nullptr && std::strcmp(given.device, kHost) != 0) {
       ata::fail(ATA_UNSUPPORTED, "ata_tensor_info.device is '", given.device,
-                "'; tensors are in the memory of 'cpu'");
+                "'; memory that is lent must be the host's, of 'cpu'");
     }
     const auto type = static_cast<ata::DType>(given.dtype);
     const ata::Shape shape = shape_from(given.shape, given.rank);
@@ -139,9 +219,9 @@ ata_status ata_tensor_get_info(const ata_tensor* tensor, ata_tensor_info* info) 
     require_pointer(info, "info");
     ata::Tensor view = tensor->tensor;
     ata_tensor_info result = {};
-    result.data = view.raw();
+    result.data = view.device() == nullptr ? view.raw() : nullptr;
     result.strides = tensor->strides.data();
-    result.device = kHost;
+    result.device = tensor->device;
     result.read_only = tensor->read_only ? 1 : 0;
     result.size = view.bytes();
     result.dtype = static_cast<ata_dtype>(view.dtype());
@@ -201,12 +281,13 @@ ata_status ata_tensor_file_set(ata_tensor_file* file, const char* name,
     require_pointer(file, "file");
     require_pointer(name, "name");
     require_pointer(tensor, "tensor");
+    const ata::Tensor& content = ata::api::host_tensor(tensor, "tensor");
     // In this order what fails half-way leaves no read-only memory that seems writable.
     if (tensor->read_only) {
       file->read_only.insert(name);
-      file->file.set(name, tensor->tensor);
+      file->file.set(name, content);
     } else {
-      file->file.set(name, tensor->tensor);
+      file->file.set(name, content);
       file->read_only.erase(name);
     }
   });

@@ -42,6 +42,7 @@ ata_status ata_trainer_accumulate(ata_trainer* trainer, const ata_tensor* clips,
     require_pointer(clips, "clips");
     require_pointer(targets, "targets");
     require_pointer(loss, "loss");
+    const ata::Device& device = trainer->trainer.model().device();
     if (logits != nullptr) {
       // Checked before the work, so that a wrong buffer costs nothing.
       const ata::Tensor& tensor = clips->tensor;
@@ -52,8 +53,9 @@ ata_status ata_trainer_accumulate(ata_trainer* trainer, const ata_tensor* clips,
           "logits has room for ", logits_count, " values, not for ", batch, " clips of ", classes,
           " classes");
     }
-    const ata::Trainer::Batch batch =
-        trainer->trainer.accumulate(clips->tensor, targets->tensor, weight, flag_of(cancellation));
+    const ata::Trainer::Batch batch = trainer->trainer.accumulate(
+        ata::api::tensor_for(device, clips, "clips"),
+        ata::api::brought_to_host(device, targets, "targets"), weight, flag_of(cancellation));
     if (logits != nullptr) {
       const auto values = batch.logits.values<float>();
       std::copy(values.begin(), values.end(), logits);

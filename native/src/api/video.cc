@@ -147,7 +147,7 @@ ata_status ata_image_write(const char* path, const ata_tensor* image) noexcept {
   return guard([&] {
     require_pointer(path, "path");
     require_pointer(image, "image");
-    ata::write_image(path, image->tensor);
+    ata::write_image(path, ata::api::host_tensor(image, "image"));
   });
 }
 
@@ -164,7 +164,7 @@ ata_status ata_video_writer_add(ata_video_writer* writer, const ata_tensor* fram
   return guard([&] {
     require_pointer(writer, "writer");
     require_pointer(frame, "frame");
-    writer->writer.add(frame->tensor);
+    writer->writer.add(ata::api::host_tensor(frame, "frame"));
   });
 }
 

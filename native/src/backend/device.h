@@ -18,6 +18,14 @@ struct DeviceInfo {
   std::string name;
   /// What it is, such as the product's name.
   std::string description;
+  /// Version of its driver; empty where there is none.
+  std::string driver = {};
+};
+
+/// Memory of a device, whoever uses it, in bytes; -1 where the system does not tell.
+struct DeviceCapacity {
+  int64_t total_bytes = -1;
+  int64_t free_bytes = -1;
 };
 
 /// What runs the library's operations: memory, copies and kernels, and nothing of models. One
@@ -29,7 +37,8 @@ struct DeviceInfo {
 class Device {
  public:
   virtual ~Device() = default;
-  virtual DeviceInfo info() const = 0;
+  /// Lives as long as the device.
+  virtual const DeviceInfo& info() const = 0;
   virtual const Kernels& kernels() const = 0;
 
   /// The device's memory, for what outlives a run. The host's heap, where that is the device's
@@ -37,6 +46,7 @@ class Device {
   virtual std::shared_ptr<Allocator> memory() = 0;
   /// Bytes that tensors hold in it, now and at most since the process began.
   virtual MemoryStatistics memory_statistics() const = 0;
+  virtual DeviceCapacity capacity() const = 0;
   /// A new stream, whose results and temporary memory come from `allocator`.
   virtual std::shared_ptr<Stream> make_stream(std::shared_ptr<Allocator> allocator) = 0;
 

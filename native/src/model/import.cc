@@ -11,7 +11,7 @@
 #include "model/backbones/vit_config.h"
 #include "model/importers/deduce_config.h"
 #include "model/importers/foreign_checkpoint.h"
-#include "ops/cpu_device.h"
+#include "ops/devices.h"
 #include "ops/embedding.h"
 
 namespace ata {
@@ -232,6 +232,7 @@ ImportOptions ImportOptions::from_c(const ata_import_options& options) {
     result.ignore.emplace_back(options.ignore[i]);
   }
   result.tensors_only = options.tensors_only != 0;
+  if (options.device != nullptr) result.device = &device_by_name(options.device);
   return result;
 }
 
@@ -256,7 +257,7 @@ ImportedModel import_checkpoint(const std::string& path, const ImportOptions& op
         {ATA_IMPORT_IGNORED, object.substr(0, colon),
          colon == object.size() ? "no tensor of the network" : object.substr(colon + 2)});
   }
-  result.model = std::make_shared<Model>(config, parameters);
+  result.model = std::make_shared<Model>(config, parameters, *options.device);
   return result;
 }
 

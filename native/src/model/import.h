@@ -40,6 +40,8 @@ struct ImportOptions {
   std::vector<std::string> ignore;
   /// Whether configuration files beside the checkpoint stay unread.
   bool tensors_only = false;
+  /// Where the model's weights go.
+  Device* device = &cpu_device();
 
   /// Checks and converts the C API's struct.
   static ImportOptions from_c(const ata_import_options& options);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "model/precision.h"
+#include "ops/checks.h"
 
 namespace ata {
 namespace {
@@ -83,9 +84,9 @@ void check_clip_shape(const ModelConfig& config, const Tensor& clip) {
       "], B at least 1 (sample the clip so, or load the model with other frames or image_size)");
 }
 
-void check_clip(const ModelConfig& config, const Tensor& clip) {
+void check_clip(const Context& context, const ModelConfig& config, const Tensor& clip) {
   check_clip_shape(config, clip);
-  require(all_finite(clip), "the clip holds a NaN or an infinity; pixels must be finite");
+  require(all_finite(context, clip), "the clip holds a NaN or an infinity; pixels must be finite");
 }
 
 Forward::Forward(const Context& context, const Network& network, const ModelConfig& config,

@@ -39,7 +39,7 @@ int64_t count_parameters(const ModelConfig& config);
 /// in the configuration.
 void check_clip_shape(const ModelConfig& config, const Tensor& clip);
 /// The same, and unless it is finite.
-void check_clip(const ModelConfig& config, const Tensor& clip);
+void check_clip(const Context& context, const ModelConfig& config, const Tensor& clip);
 
 /// How a model that runs in that precision aligns frames.
 AlignmentOptions alignment_options(const ModelConfig& config, ata_precision precision);

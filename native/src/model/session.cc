@@ -61,7 +61,7 @@ Session::Outputs Session::run(const Tensor& clip, const Request& request,
     followed = std::max<int64_t>(followed, block);
     end = std::max<int64_t>(end, block);
   }
-  check_clip(config, clip);
+  check_clip({.stream = stream_}, config, clip);
 
   const Context context = make_context(clip, nullptr, cancelled);
   Forward pass(context, model_->network(), config, model_->precision(), alignment_);
@@ -108,7 +108,7 @@ Tensor Session::forward(const Tensor& clip, const std::atomic<bool>* cancelled) 
 
 Session::Loss Session::gradients(const Tensor& clip, const Tensor& labels,
                                  const std::atomic<bool>* cancelled) {
-  check_clip(model_->config(), clip);
+  check_clip({.stream = stream_}, model_->config(), clip);
   const ParameterSet& parameters = model_->parameters();
   require(labels.defined() && labels.dtype() == DType::kI64 && labels.shape() == Shape{clip.dim(0)},
           "labels must be i64 [", clip.dim(0), "], one for each clip");

@@ -18,8 +18,8 @@ namespace ata {
 ///
 /// A clip is f32 `[B, 3, T, H, W]`, normalised and finite, T, H and W as in the configuration;
 /// others are ATA_INVALID_ARGUMENT. `cancelled` may be null; ATA_CANCELLED is thrown between two
-/// blocks after it is set. Clips and labels come from the host's memory, and results are new
-/// tensors there.
+/// blocks after it is set. Clips come from the host's memory or the model's device, labels from the
+/// host's memory, and results are new tensors there.
 class Session {
  public:
   explicit Session(std::shared_ptr<const Model> model);

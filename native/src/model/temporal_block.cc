@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "model/precision.h"
 #include "model/temporal_stage.h"
+#include "ops/checks.h"
 
 namespace ata {
 namespace {
@@ -24,7 +25,7 @@ int64_t channels_of(const Shape& shape) {
   return is_map(shape) ? shape[2] : shape[3];
 }
 
-// Features of the host as rows [B*T*N, D] of their own in the device's memory.
+// Features of the host or the device as rows [B*T*N, D] of their own in the device's memory.
 Tensor to_rows(const Context& context, const Tensor& features) {
   const ClipLayout layout = layout_of(features.shape());
   const int64_t channels = channels_of(features.shape());
@@ -36,15 +37,18 @@ Tensor to_rows(const Context& context, const Tensor& features) {
   return result;
 }
 
-// Rows [B*T*N, D] as features of that shape in the host's memory.
-Tensor from_rows(const Context& context, const Tensor& rows, const Shape& features) {
-  if (!is_map(features)) return context.download(rows).reshape(features);
+// Rows [B*T*N, D] as features of that shape in memory of their own: the host's, or the device's.
+Tensor from_rows(const Context& context, const Tensor& rows, const Shape& features, bool to_host) {
+  if (!is_map(features)) {
+    return (to_host ? context.download(rows) : lasting_context(context.stream).copy(rows))
+        .reshape(features);
+  }
   const ClipLayout layout = layout_of(features);
   const Shape frames = {layout.frame_count(), layout.patches, channels_of(features)};
   // In memory that outlives the pass: where the host shares it, it is the result.
   Tensor result(features, DType::kF32, context.stream->device.memory());
   context.run(&Kernels::transpose, rows.reshape(frames), result);
-  return context.download(result, /*may_share=*/true);
+  return to_host ? context.download(result, /*may_share=*/true) : result;
 }
 
 void check_heads(const TemporalBlockOptions& options) {
@@ -56,7 +60,7 @@ void check_heads(const TemporalBlockOptions& options) {
           " heads do not divide ", options.channels, " channels");
 }
 
-void check_features(const Tensor& features, const char* name) {
+void check_features(const Context& context, const Tensor& features, const char* name) {
   require(features.defined() && features.dtype() == DType::kF32 &&
               (features.rank() == 4 || features.rank() == 5),
           name, " must be f32 [B, T, N, D] or [B, T, D, H, W], not ",
@@ -65,7 +69,7 @@ void check_features(const Tensor& features, const char* name) {
               : "empty");
   require(features.count() > 0, name, " is ", features.shape().to_string(),
           "; every extent must be at least 1");
-  require(all_finite(features), name, " holds a NaN or an infinity");
+  require(all_finite(context, features), name, " holds a NaN or an infinity");
 }
 
 void check_trajectories(const Tensor& trajectories, const ClipLayout& layout) {
@@ -95,13 +99,13 @@ TemporalBlock::TemporalBlock(const TemporalBlockOptions& options)
 }
 
 Tensor TemporalBlock::forward(const Tensor& features, bool for_backward) {
-  check_features(features, "features");
+  check_features(context(), features, "features");
   return run(features, Tensor(), for_backward);
 }
 
 Tensor TemporalBlock::forward_along(const Tensor& features, const Tensor& trajectories,
                                     bool for_backward) {
-  check_features(features, "features");
+  check_features(context(), features, "features");
   check_trajectories(trajectories, layout_of(features.shape()));
   return run(features, trajectories, for_backward);
 }
@@ -141,7 +145,7 @@ Tensor TemporalBlock::run(const Tensor& features, const Tensor& trajectories, bo
   const Variable result =
       stage.run(pass, TrainingPass(), rows, layout,
                 {.weights = weights, .heads = static_cast<int>(options_.heads)});
-  Tensor output = from_rows(pass, result.value(), shape_);
+  Tensor output = from_rows(pass, result.value(), shape_, features.device() == nullptr);
   pass.check_status("forward");
   if (!stage.trajectories().empty()) trajectories_ = stage.trajectories().front();
   if (for_backward) {
@@ -157,7 +161,7 @@ Tensor TemporalBlock::backward(const Tensor& gradient) {
     fail(ATA_INVALID_STATE,
          "there is no forward to go back through; run one that keeps what backward needs");
   }
-  check_features(gradient, "gradient");
+  check_features(context(), gradient, "gradient");
   require(gradient.shape() == shape_, "the gradient is ", gradient.shape().to_string(),
           "; the features of the last forward are ", shape_.to_string());
   const Variable input = std::exchange(input_, Variable());
@@ -165,7 +169,10 @@ Tensor TemporalBlock::backward(const Tensor& gradient) {
   differentiated_.clear();
   tape_.backward(output, to_rows(context(), gradient));
   differentiated_ = std::exchange(variables_, {});
-  return from_rows(context(), input.take_gradient(), shape_);
+  const Tensor result =
+      from_rows(context(), input.take_gradient(), shape_, gradient.device() == nullptr);
+  context().synchronize();
+  return result;
 }
 
 Tensor TemporalBlock::gradient(const std::string& name) const {

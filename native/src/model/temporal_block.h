@@ -29,8 +29,9 @@ struct TemporalBlockOptions {
 /// features in, features of the same shape out, forward and backward, with weights of its own.
 /// `temporal_fc` starts at zero, so that at first features leave as they came.
 ///
-/// Features are f32 `[B, T, N, D]`, or feature maps `[B, T, D, H, W]`, finite; they and all results
-/// are in the host's memory. One thread at a time.
+/// Features are f32 `[B, T, N, D]`, or feature maps `[B, T, D, H, W]`, finite. They and gradients
+/// come from the host's memory or the block's device, and what is made of them goes where they came
+/// from; all else is in the host's memory. One thread at a time.
 class TemporalBlock {
  public:
   /// Throws ATA_INVALID_ARGUMENT when an option is out of range.

@@ -1,5 +1,7 @@
 #include "ops/checks.h"
 
+#include <cmath>
+
 namespace ata {
 
 void check_f32(const char* op, const char* name, const Tensor& tensor, const Shape& shape) {
@@ -24,6 +26,14 @@ void check_matrix(const char* op, const char* name, const Tensor& tensor, bool a
     require(tensor.dtype() == DType::kF32, op, ": ", name, " must be f32, not ",
             dtype_name(tensor.dtype()));
   }
+}
+
+bool all_finite(const Context& context, const Tensor& tensor) {
+  if (tensor.device() == nullptr) return all_finite(tensor);
+  // No square of an f32 is too large for f64.
+  Tensor sum = context.empty({1}, DType::kF64);
+  context.run(&Kernels::sums_of_squares, std::span(&tensor, 1), sum);
+  return std::isfinite(*context.download(sum).data<double>());
 }
 
 }  // namespace ata

@@ -1,7 +1,7 @@
 #ifndef ATA_OPS_CHECKS_H_
 #define ATA_OPS_CHECKS_H_
 
-#include "tensor/tensor.h"
+#include "ops/context.h"
 
 namespace ata {
 
@@ -13,6 +13,10 @@ void check_matrix(const char* op, const char* name, const Tensor& tensor, bool a
 
 /// Throws ATA_INVALID_ARGUMENT unless `dtype` is f32 or bf16.
 void check_float(const char* op, const char* name, DType dtype);
+
+/// Whether no element of an f32 tensor, of the host or of the context's device, is a NaN or an
+/// infinity; waits for the device.
+bool all_finite(const Context& context, const Tensor& tensor);
 
 }  // namespace ata
 

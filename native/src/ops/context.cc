@@ -23,8 +23,13 @@ void Context::assign(Tensor& to, const Tensor& from) const {
   }
 }
 
-Tensor Context::upload(const Tensor& host) const {
-  return !host || stream->allocator->device() == nullptr ? host : copy(host);
+Tensor Context::upload(const Tensor& tensor) const {
+  if (!tensor || tensor.device() == stream->allocator->device()) return tensor;
+  if (tensor.device() != nullptr) {
+    fail(ATA_INTERNAL, "a tensor of device '", tensor.device()->info().name,
+         "' is uploaded to device '", stream->device.info().name, "'");
+  }
+  return copy(tensor);
 }
 
 Tensor Context::download(const Tensor& tensor, bool may_share) const {
@@ -34,13 +39,13 @@ Tensor Context::download(const Tensor& tensor, bool may_share) const {
   return result;
 }
 
-void Context::check_status(const char* pass) const {
+void Context::check_status(const char* pass, ata_status not_finite) const {
   const int32_t status = *download(stream->status, /*may_share=*/true).data<int32_t>();
   if (status == 0) return;
   stream->device.fill(stream->status.address(), 0, stream->status.bytes(), *stream);
   require(!(status & kClassOutOfRange), pass, ": a class index lies outside the classes");
   require(!(status & kPatchOutOfRange), pass, ": trajectories hold an index outside the patches");
-  fail(ATA_NOT_FINITE, pass, ": features that were to be aligned are not finite");
+  fail(not_finite, pass, ": features that were to be aligned are not finite");
 }
 
 void Context::check_cancelled() const {

@@ -32,15 +32,16 @@ struct Context {
   Tensor zeros(Shape shape, DType dtype = DType::kF32) const;
   /// A copy in new memory of the device, of a tensor of the host or of the device.
   Tensor copy(const Tensor& tensor) const;
-  /// `host` in the device's memory; itself when empty or where the host's memory is the device's.
-  Tensor upload(const Tensor& host) const;
+  /// `tensor` in the device's memory; itself when it is there already (also where the host's memory
+  /// is the device's) or empty. Of another device it is ATA_INTERNAL.
+  Tensor upload(const Tensor& tensor) const;
   /// A copy in the host's memory; waits for the device. With `may_share` the tensor itself where
   /// the host's memory is the device's. The only way of a value from a device to the host.
   Tensor download(const Tensor& tensor, bool may_share = false) const;
   /// Throws, naming `pass`, when the device has seen an error (StreamStatus) since the last call:
-  /// ATA_NOT_FINITE for features, else ATA_INVALID_ARGUMENT. Once a pass, with its results: it
-  /// waits for the device.
-  void check_status(const char* pass) const;
+  /// `not_finite` for features (ATA_INVALID_ARGUMENT where they are the caller's), else
+  /// ATA_INVALID_ARGUMENT. Once a pass, with its results: it waits for the device.
+  void check_status(const char* pass, ata_status not_finite = ATA_NOT_FINITE) const;
 
   /// Waits for all that was queued, before other streams read it.
   void synchronize() const { stream->device.synchronize(*stream); }

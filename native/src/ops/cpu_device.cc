@@ -55,11 +55,12 @@ constexpr Kernels kTable = {
 
 class CpuDevice : public Device {
  public:
-  DeviceInfo info() const override { return {"cpu", "vector code " + cpu_info().vector_target}; }
+  const DeviceInfo& info() const override { return info_; }
   const Kernels& kernels() const override { return kTable; }
 
   std::shared_ptr<Allocator> memory() override { return heap_allocator(); }
   MemoryStatistics memory_statistics() const override { return ata::memory_statistics(); }
+  DeviceCapacity capacity() const override { return machine_memory(); }
   std::shared_ptr<Stream> make_stream(std::shared_ptr<Allocator> allocator) override {
     return std::make_shared<Stream>(
         Stream{*this, std::move(allocator), Tensor::zeros({1}, DType::kI32)});
@@ -76,6 +77,9 @@ class CpuDevice : public Device {
   }
   void fill(void* to, int byte, size_t bytes, Stream&) override { std::memset(to, byte, bytes); }
   void synchronize(Stream&) override {}
+
+ private:
+  const DeviceInfo info_ = {"cpu", processor_name()};
 };
 
 }  // namespace

@@ -1,7 +1,9 @@
-#ifndef ATA_BACKEND_CPU_INFO_H_
-#define ATA_BACKEND_CPU_INFO_H_
+#ifndef ATA_OPS_CPU_INFO_H_
+#define ATA_OPS_CPU_INFO_H_
 
 #include <string>
+
+#include "backend/device.h"
 
 namespace ata {
 
@@ -24,6 +26,12 @@ struct CpuInfo {
 
 CpuInfo cpu_info();
 
+/// The processor's name as its maker calls it, or what is known of it.
+std::string processor_name();
+
+/// Memory of the machine. Free is what can be had without taking it from running programs.
+DeviceCapacity machine_memory();
+
 }  // namespace ata
 
-#endif  // ATA_BACKEND_CPU_INFO_H_
+#endif  // ATA_OPS_CPU_INFO_H_

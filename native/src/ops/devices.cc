@@ -1,6 +1,7 @@
 #include "ops/devices.h"
 
 #include <charconv>
+#include <mutex>
 #include <string_view>
 
 #include "backend/kernels.h"
@@ -11,20 +12,62 @@ namespace {
 
 constexpr std::string_view kCudaPrefix = "cuda:";
 
-Device& cuda_device(int32_t index) {
-  static const PluginLoad load = load_plugin(kCudaPlugin, kCudaPluginEntry, kKernelsVersion);
+// The GPUs of this machine, found once.
+struct CudaDevices {
+  std::vector<Device*> devices;
+  /// Why there are none.
+  std::string reason;
+};
+
+CudaDevices find_cuda_devices() {
+  CudaDevices found;
+  const PluginLoad load = load_plugin(kCudaPlugin, kCudaPluginEntry, kKernelsVersion);
   if (!load.table) {
-    fail(ATA_DEVICE_UNAVAILABLE, "device 'cuda' needs ", plugin_file_name(kCudaPlugin),
-         ", which cannot be loaded: ", load.reason(), "; use device 'cpu' or install the plugin");
+    found.reason = concat("device 'cuda' needs ", plugin_file_name(kCudaPlugin),
+                          ", which cannot be loaded: ", load.reason(),
+                          "; use device 'cpu' or install the plugin");
+    return found;
   }
   const auto* plugin = reinterpret_cast<const DevicePlugin*>(load.table);
   const int32_t count = plugin->device_count();
-  if (index >= count) {
-    fail(ATA_DEVICE_UNAVAILABLE, "device 'cuda:", index, "' does not exist: this machine has ",
-         count, " usable CUDA device", count == 1 ? "" : "s", "; use device 'cpu'",
-         count == 0 ? "" : concat(" or 'cuda:0' to 'cuda:", count - 1, "'"));
+  for (int32_t i = 0; i < count; ++i) found.devices.push_back(plugin->device(i));
+  if (count == 0) {
+    found.reason =
+        concat("this machine has no usable CUDA device: ", plugin->reason(), "; use device 'cpu'");
   }
-  return *plugin->device(index);
+  return found;
+}
+
+const CudaDevices& cuda_devices() {
+  static const CudaDevices& found = *new CudaDevices(find_cuda_devices());
+  return found;
+}
+
+Device& cuda_device(int32_t index) {
+  const CudaDevices& cuda = cuda_devices();
+  const size_t count = cuda.devices.size();
+  if (count == 0) fail(ATA_DEVICE_UNAVAILABLE, cuda.reason);
+  if (static_cast<size_t>(index) >= count) {
+    fail(ATA_DEVICE_UNAVAILABLE, "device 'cuda:", index, "' does not exist: this machine has ",
+         count, " usable CUDA device", count == 1 ? "" : "s", "; use device 'cpu' or 'cuda:0'",
+         count == 1 ? "" : concat(" to 'cuda:", count - 1, "'"));
+  }
+  return *cuda.devices[static_cast<size_t>(index)];
+}
+
+struct Registry {
+  std::mutex mutex;
+  std::vector<Device*> devices;
+};
+
+Registry& registry() {
+  static Registry& registry = *new Registry;
+  return registry;
+}
+
+std::vector<Device*> registered_devices() {
+  std::lock_guard lock(registry().mutex);
+  return registry().devices;
 }
 
 }  // namespace
@@ -44,8 +87,29 @@ DeviceName parse_device(const std::string& name) {
 }
 
 Device& device_by_name(const std::string& name) {
+  for (Device* device : registered_devices()) {
+    if (device->info().name == name) return *device;
+  }
   const DeviceName parsed = parse_device(name);
   return parsed.kind == DeviceName::Kind::kCpu ? cpu_device() : cuda_device(parsed.index);
+}
+
+std::vector<ListedDevice> list_devices() {
+  std::vector<Device*> usable = {&cpu_device()};
+  const CudaDevices& cuda = cuda_devices();
+  usable.insert(usable.end(), cuda.devices.begin(), cuda.devices.end());
+  std::vector<ListedDevice> list;
+  for (Device* device : usable) list.push_back({device->info().name.c_str(), device, nullptr});
+  if (cuda.devices.empty()) list.push_back({"cuda", nullptr, cuda.reason.c_str()});
+  for (Device* device : registered_devices()) {
+    list.push_back({device->info().name.c_str(), device, nullptr});
+  }
+  return list;
+}
+
+void register_device(Device& device) {
+  std::lock_guard lock(registry().mutex);
+  registry().devices.push_back(&device);
 }
 
 }  // namespace ata

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "backend/device.h"
 #include "base/plugin_loader.h"
@@ -29,6 +30,8 @@ struct DevicePlugin {
   int32_t (*device_count)();
   /// One device, which lives as long as the process.
   Device* (*device)(int32_t index);
+  /// Why there are none, such as a driver that is missing or too old.
+  const char* (*reason)();
 };
 
 /// File stem and entry point of the CUDA plugin, whose entry returns its DevicePlugin's header.
@@ -39,6 +42,25 @@ inline constexpr char kCudaPluginEntry[] = "ata_cuda_plugin";
 /// ATA_DEVICE_UNAVAILABLE when the name is unknown, the device is absent, or its plugin cannot be
 /// loaded; the message has the reason. Thread-safe.
 Device& device_by_name(const std::string& name);
+
+/// A device of this machine, or a kind of device that cannot be used. All lives as long as the
+/// process.
+struct ListedDevice {
+  /// What it is asked for by.
+  const char* name;
+  /// Null if it cannot be used.
+  Device* device;
+  /// Why it cannot; null if it can.
+  const char* reason;
+};
+
+/// "cpu", then every GPU, or "cuda" with the reason why there is none, then what was registered.
+/// Thread-safe.
+std::vector<ListedDevice> list_devices();
+
+/// Lets a device that lives as long as the process be found by its name: one that no plugin brings,
+/// such as a test's. Thread-safe.
+void register_device(Device& device);
 
 }  // namespace ata
 

@@ -62,7 +62,7 @@ Trainer::Trainer(std::shared_ptr<Model> model, const TrainOptions& options)
 
 Trainer::Batch Trainer::accumulate(const Tensor& clips, const Tensor& targets, float weight,
                                    const std::atomic<bool>* cancelled) {
-  check_clip(model_->config(), clips);
+  check_clip(memory_, model_->config(), clips);
   check_targets(targets, clips.dim(0));
   require(weight >= 0.0f && std::isfinite(weight), "weight is ", weight,
           "; it must be at least 0, such as 1 / number of batches accumulated");

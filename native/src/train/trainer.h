@@ -32,10 +32,11 @@ class Trainer {
     /// Mean cross-entropy, label smoothing included.
     float loss;
   };
-  /// Runs forward and backward on clips of the host, f32 `[B, 3, T, H, W]`, with targets i64 `[B]`
-  /// or f32 `[B, classes]` (rows that sum to 1), and adds `weight` times the gradient of the mean
-  /// loss to what was accumulated since the last update. When it throws, nothing is accumulated.
-  /// `cancelled` may be null; ATA_CANCELLED is thrown between two blocks after it is set.
+  /// Runs forward and backward on clips of the host or of the model's device, f32 `[B, 3, T, H,
+  /// W]`, with targets of the host, i64 `[B]` or f32 `[B, classes]` (rows that sum to 1), and adds
+  /// `weight` times the gradient of the mean loss to what was accumulated since the last update.
+  /// When it throws, nothing is accumulated. `cancelled` may be null; ATA_CANCELLED is thrown
+  /// between two blocks after it is set.
   Batch accumulate(const Tensor& clips, const Tensor& targets, float weight,
                    const std::atomic<bool>* cancelled = nullptr);
 

@@ -32,7 +32,7 @@ public sealed partial class DefaultTests
 
     private static readonly (string Option, object Default)[] s_run =
     [
-        .. s_data, .. s_speed, ("--train-split", "train"), ("--val-split", "val"), ("--epochs", s_training.Epochs), ("--batch", s_training.BatchSize),
+        .. s_data, .. s_speed, ("--device", s_model.Device), ("--train-split", "train"), ("--val-split", "val"), ("--epochs", s_training.Epochs), ("--batch", s_training.BatchSize),
         ("--accumulate", s_training.Accumulate), ("--lr", s_training.LearningRate.Peak), ("--schedule", s_training.LearningRate.Kind),
         ("--warmup", s_training.LearningRate.WarmUpSteps), ("--final-lr", s_training.LearningRate.FinalFraction),
         ("--optimizer", s_training.Optimizer.Kind), ("--momentum", s_training.Optimizer.Momentum), ("--weight-decay", s_training.Optimizer.WeightDecay),

@@ -151,7 +151,7 @@ public sealed class OptionValueTests : IDisposable
             arguments.AddRange(["--out", _folder.In("run")]);
         }
 
-        if (command.Name == "align" && but.Name is ("--block" or "--device" or "--precision" or "--temporal" or "--image-size" or "--interpolation"))
+        if (command.Name == "align" && but.Name is ("--block" or "--precision" or "--temporal" or "--image-size" or "--interpolation"))
         {
             arguments.AddRange(["--model", _folder.In("no-model")]);
         }

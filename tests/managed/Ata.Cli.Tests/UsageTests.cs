@@ -49,6 +49,10 @@ public sealed class UsageTests(CliFiles files) : IClassFixture<CliFiles>
         { ["predict", "", "--model", "m"], "clip is empty" },
         { ["predict", "x.mp4", "--model", ""], "--model is empty" },
         { ["predict", "x.mp4", "--model", "m", "--device", "tpu"], "--device is 'tpu'" },
+        { ["align", "x.mp4", "--device", "gpu"], "--device is 'gpu'" },
+        { ["train", "--resume", "run", "--device", "cuda:"], "--device is 'cuda:'" },
+        { ["compare", "--data", "d", "--out", "o", "--device", ""], "--device is ''" },
+        { ["bench", "--arch", "vit-tiny", "--device", "cuda:-1"], "--device is 'cuda:-1'" },
         { ["align", "x.mp4", "--alignment", "soft"], "--alignment is 'soft'" },
         { ["init", "o.safetensors", "--arch", "vit-enormous"], "--arch is 'vit-enormous'" },
         { ["init", "o.safetensors", "--arch", "vit-tiny", "--image-size", "100"], "--image-size is 100, not a multiple of --patch-size" },
@@ -210,10 +214,20 @@ public sealed class UsageTests(CliFiles files) : IClassFixture<CliFiles>
     [Fact]
     public void MissingGpu_IsAFailedJobThatNamesTheRemedy()
     {
-        ProgramResult result = AtaProgram.Run("predict", files.Clip, "--model", files.Model, "--device", "cuda:7");
+        string[][] jobs =
+        [
+            ["predict", files.Clip, "--model", files.Model],
+            ["align", files.Clip, "--size", "32", "--stride", "1"],
+            ["align", files.Clip, "--model", files.Model, "--stride", "1"],
+            ["bench", "--model", files.Model],
+        ];
+        foreach (string[] job in jobs)
+        {
+            ProgramResult result = AtaProgram.Run([.. job, "--device", "cuda:7"]);
 
-        Assert.Equal(1, result.Code);
-        AssertOneError(result, "'cpu'");
+            Assert.Equal(1, result.Code);
+            AssertOneError(result, "'cpu'");
+        }
     }
 
     [Fact]

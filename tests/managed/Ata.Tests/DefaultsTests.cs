@@ -13,15 +13,15 @@ public sealed unsafe class DefaultsTests
     {
         ata_alignment_options alignment;
         NativeStatus.Check(NativeMethods.ata_alignment_options_init(&alignment, (nuint)sizeof(ata_alignment_options)));
-        AssertSame(alignment, new AlignmentOptions().ToNative());
+        AssertSame(alignment, new AlignmentOptions().ToNative(alignment.device));
 
         ata_assign_options assign;
         NativeStatus.Check(NativeMethods.ata_assign_options_init(&assign, (nuint)sizeof(ata_assign_options)));
-        AssertSame(assign, new AssignmentOptions().ToNative());
+        AssertSame(assign, new AssignmentOptions().ToNative(assign.device));
 
         ata_import_options import;
         NativeStatus.Check(NativeMethods.ata_import_options_init(&import, (nuint)sizeof(ata_import_options)));
-        AssertSame(import, new ImportOptions().ToNative(import.key, import.ignore));
+        AssertSame(import, new ImportOptions().ToNative(import.key, import.ignore, import.device));
 
         ata_video_options video;
         NativeStatus.Check(NativeMethods.ata_video_options_init(&video, (nuint)sizeof(ata_video_options)));

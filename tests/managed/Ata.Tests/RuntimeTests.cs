@@ -32,6 +32,31 @@ public sealed unsafe class RuntimeTests
     }
 
     [Fact]
+    public void Devices_AreThoseOfTheReport()
+    {
+        IReadOnlyList<DeviceReport> devices = AtaRuntime.Devices;
+
+        DeviceReport cpu = devices[0];
+        Assert.Equal("cpu", cpu.Name);
+        Assert.True(cpu.Available);
+        Assert.NotEmpty(cpu.Description!);
+        Assert.Null(cpu.Driver);
+        Assert.Null(cpu.Reason);
+        Assert.InRange(cpu.Memory!.FreeBytes!.Value, 1, cpu.Memory.TotalBytes!.Value);
+        Assert.True(cpu.Memory.PeakBytes >= cpu.Memory.LiveBytes);
+        foreach (DeviceReport device in devices.Skip(1))
+        {
+            Assert.StartsWith("cuda", device.Name);
+            Assert.Equal(device.Available, device.Reason is null);
+            Assert.Equal(device.Available, device.Memory is not null);
+        }
+
+        // Memory changes from one moment to the next.
+        Assert.Equal(devices.Select(d => d with { Memory = null }), AtaRuntime.Diagnose().Devices.Select(d => d with { Memory = null }));
+        Assert.Equal(cpu.Memory.TotalBytes, AtaRuntime.Diagnose().Devices[0].Memory!.TotalBytes);
+    }
+
+    [Fact]
     public void Memory_IsCountedAndGivenBack()
     {
         long before = AtaRuntime.Diagnose().Memory!.LiveBytes;

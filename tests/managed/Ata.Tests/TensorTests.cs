@@ -13,6 +13,26 @@ public sealed class TensorTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
+    public void CopyTo_GivesANewTensorOrOverwritesOne()
+    {
+        using AtaTensor source = AtaTensor.CopyOf<float>([1, 2, 3, 4], 2, 2);
+        using AtaTensor copy = source.CopyTo("cpu");
+        source.AsSpan<float>()[0] = 7;
+        Assert.Equal([1f, 2, 3, 4], copy.AsReadOnlySpan<float>().ToArray());
+        Assert.Equal("cpu", copy.Device);
+        source.CopyTo(copy);
+        Assert.Equal(7, copy.AsReadOnlySpan<float>()[0]);
+
+        using AtaTensor there = AtaTensor.Create<float>("cpu", 2, 2);
+        Assert.Equal("cpu", there.Device);
+        Assert.Equal(4, there.Count);
+        using AtaTensor other = AtaTensor.Create<int>(2, 2);
+        Assert.Contains("one type and shape", Assert.Throws<ArgumentException>(() => source.CopyTo(other)).Message);
+        using AtaTensor constant = AtaTensor.Wrap<float>((ReadOnlyMemory<float>)new float[4], 2, 2);
+        Assert.Contains("read-only", Assert.Throws<ArgumentException>(() => source.CopyTo(constant)).Message);
+    }
+
+    [Fact]
     public void Create_GivesZerosOfTheShape()
     {
         using AtaTensor tensor = AtaTensor.Create<float>(2, 3);

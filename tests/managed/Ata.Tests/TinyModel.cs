@@ -16,7 +16,7 @@ internal static class TinyModel
 
     public static int ClipLength => 3 * Config.Frames * Config.ImageSize * Config.ImageSize;
 
-    public static Model Create(ulong seed = 1) => Model.Create(Config, seed);
+    public static Model Create(ulong seed = 1, string device = "cpu") => Model.Create(Config, seed, device);
 
     public static float[] Clips(int count, int seed = 0)
     {

@@ -14,9 +14,8 @@
 #include <vector>
 
 #include "allocations.h"
-#include "handles.h"
+#include "device.h"
 #include "support/matrices.h"
-#include "support/mentions.h"
 
 namespace {
 
@@ -33,6 +32,7 @@ ata_assign_options options(bool maximize, bool polish = false, bool certify = fa
   result.maximize = maximize;
   result.polish = polish;
   result.certify = certify;
+  result.device = device_name();
   return result;
 }
 
@@ -138,6 +138,37 @@ TEST(Assigner, GivesWhatAssignGives) {
   EXPECT_TRUE(std::equal(batch.matching.begin(), batch.matching.end(),
                          static_cast<const int32_t*>(info.data)));
   EXPECT_EQ(batch.totals, std::vector<double>(totals, totals + 2));
+}
+
+TEST(Assigner, ValuesOfAnotherDeviceAreRefused) {
+  std::vector<float> values = {1, 2, 3, 5};
+  const auto host = wrap(values.data(), 16, ATA_F32, {2, 2});
+  ata_assign_options given = options(true);
+  ata_tensor* made = nullptr;
+  double total = 0;
+  ASSERT_EQ(ata_assign(on_device(host).get(), &given, &made, &total, 1), ATA_OK)
+      << ata_last_error();
+  const Handle<ata_tensor> matching(made);
+  EXPECT_STREQ(info_of(made).device, "cpu");
+  EXPECT_EQ(total, 6);
+  if (!runs_on_cpu()) {
+    // Nobody said that it should be solved there.
+    EXPECT_EQ(ata_assign(on_device(host).get(), nullptr, &made, &total, 1), ATA_INVALID_ARGUMENT);
+    ata::expect_mentions(ata_last_error(), {"values", device_name(), "'cpu'"});
+  }
+  if (third_device() != nullptr) {
+    const auto elsewhere = copied(host.get(), third_device());
+    expect_third_device_refused(ata_assign(elsewhere.get(), &given, &made, &total, 1), "values");
+  }
+  for (const char* absent : {"tpu", "", "cuda:999"}) {
+    given.device = absent;
+    ata_assigner* assigner = nullptr;
+    EXPECT_EQ(ata_assign(host.get(), &given, &made, &total, 1), ATA_DEVICE_UNAVAILABLE);
+    EXPECT_EQ(ata_assigner_create(&given, &assigner), ATA_DEVICE_UNAVAILABLE);
+    EXPECT_MENTIONS(ata_last_error(), "'cpu'");
+    EXPECT_EQ(assigner, nullptr);
+  }
+  EXPECT_EQ(made, matching.get());
 }
 
 TEST(Assigner, TakesExtentsUpTo4096) {
@@ -393,6 +424,7 @@ TEST(Assigner, CreationIsChecked) {
 
 TEST(Assigner, AllocatesNothingOnceItHasSeenItsLargestBatch) {
   if (!kAllocationsAreCounted) GTEST_SKIP() << "AddressSanitizer keeps its own operators";
+  if (!runs_on_cpu()) GTEST_SKIP() << "promised of the CPU alone";
   std::mt19937 random(6);
   constexpr int kCount = 8;
   // Values that take every way through the solver.

@@ -123,14 +123,69 @@ TEST(CApi, AssignSolvesChecksAndNamesTheInfeasible) {
 TEST(CApi, UnknownDeviceAndAbsentCudaAreErrors) {
   ata_model_options options;
   ASSERT_EQ(ata_model_options_init(&options, sizeof(options)), ATA_OK);
-  options.device = "tpu";
+  ata_import_options importing;
+  ASSERT_EQ(ata_import_options_init(&importing, sizeof(importing)), ATA_OK);
+  ata_model_config config;
+  ASSERT_EQ(ata_model_config_init("vit-tiny", &config, sizeof(config)), ATA_OK);
   ata_model* model = nullptr;
   const std::string path = std::string(ATA_TEST_DATA) + "/tiny-ata.safetensors";
-  EXPECT_EQ(ata_model_load(path.c_str(), &options, &model), ATA_DEVICE_UNAVAILABLE);
-  EXPECT_MENTIONS(ata_last_error(), "tpu");
-  options.device = "cuda:999";  // neither plugin nor so many GPUs
-  EXPECT_EQ(ata_model_load(path.c_str(), &options, &model), ATA_DEVICE_UNAVAILABLE);
+  for (const char* absent : {"tpu", "", "cpu:0", "cuda:999"}) {  // nobody has so many GPUs
+    options.device = importing.device = absent;
+    const auto refused = [&](ata_status status) {
+      EXPECT_EQ(status, ATA_DEVICE_UNAVAILABLE);
+      ata::expect_mentions(ata_last_error(), {"'cpu'"});
+    };
+    refused(ata_model_load(path.c_str(), &options, &model));
+    refused(ata_model_import(path.c_str(), &importing, &model));
+    refused(ata_model_create(&config, 1, absent, &model));
+  }
   EXPECT_EQ(model, nullptr);
+}
+
+TEST(CApi, DevicesAreListedWithWhyOneCannotBeUsed) {
+  const size_t count = ata_device_count();
+  ASSERT_GE(count, 2u);
+  size_t length = 0;
+  std::string json(1 << 20, '\0');
+  ASSERT_EQ(ata_runtime_diagnose(json.data(), json.size(), &length), ATA_OK);
+  const int64_t shape[] = {1 << 20};
+  for (size_t i = 0; i < count; ++i) {
+    ata_device_info info = {};
+    info.struct_size = sizeof(info);
+    ASSERT_EQ(ata_device_get_info(i, &info), ATA_OK) << ata_last_error();
+    SCOPED_TRACE(info.name);
+    EXPECT_MENTIONS(json, '"' + std::string(info.name) + '"');
+    ata_tensor* tensor = nullptr;
+    const ata_status status = ata_tensor_create(ATA_F32, shape, 1, info.name, &tensor);
+    if (info.available == 0) {
+      EXPECT_EQ(status, ATA_DEVICE_UNAVAILABLE);
+      EXPECT_STREQ(info.reason, ata_last_error());
+      EXPECT_EQ(info.description, nullptr);
+      EXPECT_EQ(info.total_bytes, -1);
+      continue;
+    }
+    ASSERT_EQ(status, ATA_OK) << ata_last_error();
+    EXPECT_EQ(info.reason, nullptr);
+    EXPECT_GT(std::string(info.description).size(), 3u);
+    EXPECT_MENTIONS(json, info.description);
+    EXPECT_GT(info.total_bytes, int64_t{1} << 28);
+    EXPECT_GT(info.free_bytes, 0);
+    EXPECT_LE(info.free_bytes, info.total_bytes);
+    ata_device_info with = info;
+    ASSERT_EQ(ata_device_get_info(i, &with), ATA_OK);
+    EXPECT_EQ(with.live_bytes, info.live_bytes + 4 * shape[0]);
+    EXPECT_GE(with.peak_bytes, with.live_bytes);
+    ata_tensor_release(tensor);
+  }
+  ata_device_info first = {};
+  first.struct_size = sizeof(first);
+  ASSERT_EQ(ata_device_get_info(0, &first), ATA_OK);
+  EXPECT_STREQ(first.name, "cpu");
+  EXPECT_EQ(first.driver, nullptr);
+  EXPECT_EQ(ata_device_get_info(count, &first), ATA_INVALID_ARGUMENT);
+  EXPECT_MENTIONS(ata_last_error(), "index is");
+  EXPECT_EQ(ata_device_get_info(0, nullptr), ATA_INVALID_ARGUMENT);
+  EXPECT_STREQ(first.name, "cpu");
 }
 
 TEST(CApi, MessagesAreOneLineOfPrintableText) {

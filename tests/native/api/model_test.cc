@@ -6,11 +6,11 @@
 #include <filesystem>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "ata/ata.h"
-#include "handles.h"
-#include "support/mentions.h"
+#include "device.h"
 #include "support/scratch.h"
 
 namespace {
@@ -25,16 +25,22 @@ class CApiModel : public testing::Test {
     config.frames = 3;
     config.classes = 5;
     ata_model* model = nullptr;
-    ASSERT_EQ(ata_model_create(&config, 1, &model), ATA_OK) << ata_last_error();
+    ASSERT_EQ(ata_model_create(&config, 1, device_name(), &model), ATA_OK) << ata_last_error();
     model_.reset(model);
     const int64_t shape[] = {1, 3, 3, 32, 32};
     ata_tensor* clip = nullptr;
-    ASSERT_EQ(ata_tensor_create(ATA_F32, shape, 5, &clip), ATA_OK);
+    ASSERT_EQ(ata_tensor_create(ATA_F32, shape, 5, nullptr, &clip), ATA_OK);
     clip_.reset(clip);
     const ata_tensor_info info = info_of(clip);
     for (size_t i = 0; i < info.size / sizeof(float); ++i) {
       static_cast<float*>(info.data)[i] = std::sin(static_cast<float>(i) * 0.37f);
     }
+  }
+
+  static const char* device_of(const ata_model* model) {
+    const char* device = nullptr;
+    EXPECT_EQ(ata_model_get_device(model, &device), ATA_OK);
+    return device;
   }
 
   Handle<ata_session> session() const {
@@ -85,7 +91,7 @@ TEST_F(CApiModel, WhatIsNoConfigurationIsNamed) {
   const auto refused = [&](const char* architecture, const char* backbone, const char* part) {
     config.architecture = architecture;
     config.backbone = backbone;
-    EXPECT_EQ(ata_model_create(&config, 1, &made), ATA_INVALID_ARGUMENT);
+    EXPECT_EQ(ata_model_create(&config, 1, device_name(), &made), ATA_INVALID_ARGUMENT);
     EXPECT_MENTIONS(ata_last_error(), part);
     EXPECT_EQ(made, nullptr);
   };
@@ -155,12 +161,14 @@ TEST_F(CApiModel, ImportsTellWhatBecameOfTheFile) {
   ata_import_options options;
   ASSERT_EQ(ata_import_options_init(&options, sizeof(options)), ATA_OK);
   options.classes = 4;
+  options.device = device_name();
   const char* const patterns[] = {"head.*", "time_embed"};
   options.ignore = patterns;
   options.ignore_count = 1;
   ata_model* raw = nullptr;
   ASSERT_EQ(ata_model_import(path.c_str(), &options, &raw), ATA_OK) << ata_last_error();
   const Handle<ata_model> imported(raw);
+  EXPECT_STREQ(device_of(raw), device_name());
   EXPECT_EQ(ata_model_value_count(imported.get()), ata_model_value_count(model_.get()) - 49);
   int ignored = 0, made = 0;
   for (size_t i = 0; i < ata_model_import_note_count(imported.get()); ++i) {
@@ -209,8 +217,12 @@ TEST_F(CApiModel, SavedModelLoadsAndGivesTheSame) {
   ASSERT_EQ(ata_model_save(model_.get(), path.c_str()), ATA_OK) << ata_last_error();
 
   ata_model* loaded = nullptr;
-  ASSERT_EQ(ata_model_load(path.c_str(), nullptr, &loaded), ATA_OK) << ata_last_error();
+  ata_model_options loading;
+  ASSERT_EQ(ata_model_options_init(&loading, sizeof(loading)), ATA_OK);
+  loading.device = device_name();
+  ASSERT_EQ(ata_model_load(path.c_str(), &loading, &loaded), ATA_OK) << ata_last_error();
   model_.reset(loaded);
+  EXPECT_STREQ(device_of(loaded), device_name());
   const char* label = nullptr;
   ASSERT_EQ(ata_model_get_label(loaded, 3, &label), ATA_OK);
   EXPECT_STREQ(label, "d");
@@ -227,7 +239,7 @@ TEST_F(CApiModel, WrongBuffersAndClipsAreRefused) {
   EXPECT_EQ(ata_session_forward(run.get(), clip_.get(), nullptr, logits, 4), ATA_INVALID_ARGUMENT);
   const int64_t shape[] = {1, 3, 2, 32, 32};
   ata_tensor* other = nullptr;
-  ASSERT_EQ(ata_tensor_create(ATA_F32, shape, 5, &other), ATA_OK);
+  ASSERT_EQ(ata_tensor_create(ATA_F32, shape, 5, nullptr, &other), ATA_OK);
   Handle<ata_tensor> wrong(other);
   EXPECT_EQ(ata_session_forward(run.get(), wrong.get(), nullptr, logits, 5), ATA_INVALID_ARGUMENT);
   EXPECT_EQ(logits[0], 7);
@@ -387,6 +399,44 @@ TEST_F(CApiModel, GradientsAndTrajectoriesAreRead) {
   EXPECT_EQ(ata_session_compute_gradients(run.get(), clip_.get(), labels.get(), nullptr,
                                           logits.data(), 5, &loss),
             ATA_INVALID_ARGUMENT);
+}
+
+TEST_F(CApiModel, ClipsComeFromTheHostOrTheModelsDevice) {
+  EXPECT_STREQ(device_of(model_.get()), device_name());
+  auto run = session();
+  const std::vector<float> expected = forward(run.get());
+  int64_t label = 2;
+  const Handle<ata_tensor> labels = wrap(&label, sizeof(label), ATA_I64, {1});
+  std::vector<float> logits(5), again(5);
+  float loss = 0, same_loss = 0;
+  ASSERT_EQ(ata_session_compute_gradients(run.get(), clip_.get(), labels.get(), nullptr,
+                                          logits.data(), 5, &loss),
+            ATA_OK);
+  const Handle<ata_tensor> host_clip = std::exchange(clip_, on_device(clip_));
+  EXPECT_STREQ(info_of(clip_.get()).device, device_name());
+  EXPECT_EQ(forward(run.get()), expected);
+  ASSERT_EQ(ata_session_compute_gradients(run.get(), clip_.get(), on_device(labels).get(), nullptr,
+                                          again.data(), 5, &same_loss),
+            ATA_OK)
+      << ata_last_error();
+  EXPECT_EQ(again, logits);
+  EXPECT_EQ(same_loss, loss);
+
+  // What is wrong with one is found out there, too.
+  static_cast<float*>(info_of(host_clip.get()).data)[17] = std::nanf("");
+  const auto spoilt = on_device(host_clip);
+  EXPECT_EQ(ata_session_forward(run.get(), spoilt.get(), nullptr, logits.data(), 5),
+            ATA_INVALID_ARGUMENT);
+  EXPECT_MENTIONS(ata_last_error(), "NaN");
+  if (third_device() == nullptr) return;
+  const auto elsewhere = copied(clip_.get(), third_device());
+  expect_third_device_refused(
+      ata_session_forward(run.get(), elsewhere.get(), nullptr, logits.data(), 5), "clip");
+  const auto labels_elsewhere = copied(labels.get(), third_device());
+  expect_third_device_refused(
+      ata_session_compute_gradients(run.get(), clip_.get(), labels_elsewhere.get(), nullptr,
+                                    logits.data(), 5, &loss),
+      "labels");
 }
 
 TEST_F(CApiModel, SessionsInSeveralThreadsAgree) {

@@ -10,8 +10,7 @@
 #include <vector>
 
 #include "allocations.h"
-#include "handles.h"
-#include "support/mentions.h"
+#include "device.h"
 
 namespace {
 
@@ -27,6 +26,7 @@ ata_alignment_options options_of(ata_alignment method) {
   options.grid_height = 4;
   options.grid_width = 6;
   options.window_radius = 2;
+  options.device = device_name();
   return options;
 }
 
@@ -87,14 +87,21 @@ TEST_P(OnlineAlignerMethods, GivesWhatAlignGivesForAllFrames) {
   ata_tensor* similarities = nullptr;
   ASSERT_EQ(ata_align(clip.get(), &options, &trajectories, &similarities), ATA_OK)
       << ata_last_error();
+  EXPECT_STREQ(info_of(trajectories).device, "cpu");
+  EXPECT_STREQ(info_of(similarities).device, "cpu");
   const auto all_positions = elements<int32_t>(Handle<ata_tensor>(trajectories));
   const auto all_similarities = elements<float>(Handle<ata_tensor>(similarities));
+
+  ASSERT_EQ(ata_align(on_device(clip).get(), &options, &trajectories, nullptr), ATA_OK)
+      << ata_last_error();
+  EXPECT_EQ(elements<int32_t>(Handle<ata_tensor>(trajectories)), all_positions);
 
   const auto aligner = make_aligner(options);
   for (int repetition = 0; repetition < 2; ++repetition) {
     for (size_t t = 0; t < kFrames; ++t) {
       SCOPED_TRACE(testing::Message() << "frame " << t << ", repetition " << repetition);
-      const auto frame = wrap(features.data() + t * kFrameSize, {kPatches, kChannels});
+      const auto host = wrap(features.data() + t * kFrameSize, {kPatches, kChannels});
+      const auto frame = repetition == 0 ? copied(host.get(), "cpu") : on_device(host);
       Step step;
       ASSERT_EQ(step.add(aligner, frame), ATA_OK) << ata_last_error();
       EXPECT_TRUE(std::equal(step.positions.begin(), step.positions.end(),
@@ -110,6 +117,7 @@ TEST_P(OnlineAlignerMethods, GivesWhatAlignGivesForAllFrames) {
 
 TEST_P(OnlineAlignerMethods, AddingAFrameAllocatesNothing) {
   if (!kAllocationsAreCounted) GTEST_SKIP() << "AddressSanitizer keeps its own operators";
+  if (!runs_on_cpu()) GTEST_SKIP() << "promised of the CPU alone";
   std::vector<float> features = moving_patches();
   const auto aligner = make_aligner(options_of(GetParam()));
   std::vector<Handle<ata_tensor>> frames;
@@ -178,6 +186,39 @@ TEST(OnlineAligner, NamesWhatIsWrong) {
             ATA_OK)
       << ata_last_error();
   ata_online_aligner_release(nullptr);
+}
+
+TEST(OnlineAligner, FeaturesOfAnotherDeviceAreRefused) {
+  std::vector<float> features = moving_patches();
+  ata_alignment_options options = options_of(ATA_ALIGNMENT_EXACT);
+  const auto clip = wrap(features.data(), {1, kFrames, kPatches, kChannels});
+  const auto frame = wrap(features.data(), {kPatches, kChannels});
+  ata_tensor* trajectories = nullptr;
+  if (!runs_on_cpu()) {
+    // Nobody said that alignment should run there.
+    EXPECT_EQ(ata_align(on_device(clip).get(), nullptr, &trajectories, nullptr),
+              ATA_INVALID_ARGUMENT);
+    ata::expect_mentions(ata_last_error(), {"features", device_name(), "'cpu'"});
+  }
+  if (third_device() != nullptr) {
+    Step step;
+    expect_third_device_refused(
+        ata_align(copied(clip.get(), third_device()).get(), &options, &trajectories, nullptr),
+        "features");
+    expect_third_device_refused(
+        step.add(make_aligner(options), copied(frame.get(), third_device())), "frame");
+    EXPECT_EQ(step.positions, Step().positions);
+  }
+  for (const char* absent : {"tpu", "", "cuda:999"}) {
+    options.device = absent;
+    ata_online_aligner* aligner = nullptr;
+    EXPECT_EQ(ata_align(clip.get(), &options, &trajectories, nullptr), ATA_DEVICE_UNAVAILABLE);
+    EXPECT_EQ(ata_online_aligner_create(kPatches, kChannels, &options, &aligner),
+              ATA_DEVICE_UNAVAILABLE);
+    EXPECT_MENTIONS(ata_last_error(), "'cpu'");
+    EXPECT_EQ(aligner, nullptr);
+  }
+  EXPECT_EQ(trajectories, nullptr);
 }
 
 TEST(OnlineAligner, CreationIsChecked) {

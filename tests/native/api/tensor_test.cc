@@ -4,9 +4,10 @@
 #include <filesystem>
 #include <initializer_list>
 #include <string>
+#include <vector>
 
 #include "ata/ata.h"
-#include "handles.h"
+#include "device.h"
 #include "support/scratch.h"
 
 namespace {
@@ -14,7 +15,8 @@ namespace {
 TEST(CApiTensor, CreatesZeroedMemoryAndDescribesIt) {
   const int64_t shape[] = {2, 3};
   ata_tensor* tensor = nullptr;
-  ASSERT_EQ(ata_tensor_create(ATA_I64, shape, 2, &tensor), ATA_OK);
+  ASSERT_EQ(ata_tensor_create(ATA_I64, shape, 2, device_name(), &tensor), ATA_OK)
+      << ata_last_error();
   const ata_tensor_info info = info_of(tensor);
   EXPECT_EQ(info.dtype, ATA_I64);
   EXPECT_EQ(info.rank, 2);
@@ -22,7 +24,9 @@ TEST(CApiTensor, CreatesZeroedMemoryAndDescribesIt) {
   EXPECT_EQ(info.shape[1], 3);
   EXPECT_EQ(info.shape[2], 0);
   EXPECT_EQ(info.size, 48u);
-  for (int i = 0; i < 6; ++i) EXPECT_EQ(static_cast<const int64_t*>(info.data)[i], 0);
+  EXPECT_STREQ(info.device, device_name());
+  EXPECT_EQ(info.data == nullptr, !runs_on_cpu());
+  EXPECT_EQ(values_of<int64_t>(tensor), std::vector<int64_t>(6));
   ata_tensor_release(tensor);
 }
 
@@ -31,9 +35,14 @@ TEST(CApiTensor, RefusesWhatCannotBe) {
   const int64_t two[] = {2};
   float values[2] = {};
   ata_tensor* tensor = nullptr;
-  EXPECT_EQ(ata_tensor_create(ATA_F32, negative, 1, &tensor), ATA_INVALID_ARGUMENT);
-  EXPECT_EQ(ata_tensor_create(static_cast<ata_dtype>(99), two, 1, &tensor), ATA_INVALID_ARGUMENT);
-  EXPECT_EQ(ata_tensor_create(ATA_F32, two, 9, &tensor), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_tensor_create(ATA_F32, negative, 1, nullptr, &tensor), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_tensor_create(static_cast<ata_dtype>(99), two, 1, nullptr, &tensor),
+            ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_tensor_create(ATA_F32, two, 9, nullptr, &tensor), ATA_INVALID_ARGUMENT);
+  for (const char* absent : {"tpu", "", "cuda:999"}) {
+    EXPECT_EQ(ata_tensor_create(ATA_F32, two, 1, absent, &tensor), ATA_DEVICE_UNAVAILABLE);
+    EXPECT_MENTIONS(ata_last_error(), "'cpu'");
+  }
   int released = 0;
   const auto count = [](void* user_data) { ++*static_cast<int*>(user_data); };
   const auto refused = [&](ata_status expected, const char* text, const ata_tensor_info& info) {
@@ -64,6 +73,103 @@ TEST(CApiTensor, RefusesWhatCannotBe) {
   EXPECT_EQ(ata_tensor_wrap(&info, count, &released, nullptr), ATA_INVALID_ARGUMENT);
   EXPECT_EQ(tensor, nullptr);
   EXPECT_EQ(released, 0) << "memory that was not taken over was given back";
+}
+
+TEST(CApiTensor, CopiesBetweenDevices) {
+  std::vector<float> values = {1, 2, 3, 4, 5, 6};
+  const auto host = wrap(values.data(), 24, ATA_F32, {3, 2});
+  const auto there = on_device(host);
+  const auto again = on_device(there);
+  values[0] = 7;
+  const std::vector<float> expected = {1, 2, 3, 4, 5, 6};
+  for (const auto* copy : {&there, &again}) {
+    const ata_tensor_info info = info_of(copy->get());
+    EXPECT_STREQ(info.device, device_name());
+    EXPECT_EQ(info.read_only, 0);
+    EXPECT_EQ(info.shape[0], 3);
+    EXPECT_EQ(info.strides[0], 2);
+    EXPECT_EQ(values_of<float>(copy->get()), expected);
+  }
+  // Over the elements of another, in every direction.
+  ASSERT_EQ(ata_tensor_copy_into(host.get(), there.get()), ATA_OK) << ata_last_error();
+  EXPECT_EQ(values_of<float>(there.get()), values);
+  ASSERT_EQ(ata_tensor_copy_into(again.get(), there.get()), ATA_OK) << ata_last_error();
+  EXPECT_EQ(values_of<float>(there.get()), expected);
+  ASSERT_EQ(ata_tensor_copy_into(there.get(), there.get()), ATA_OK) << ata_last_error();
+  ASSERT_EQ(ata_tensor_copy_into(there.get(), host.get()), ATA_OK) << ata_last_error();
+  EXPECT_EQ(values, expected);
+  // Memory of one lender may overlap.
+  const auto first = wrap(values.data(), 16, ATA_F32, {4});
+  const auto second = wrap(values.data() + 1, 16, ATA_F32, {4});
+  ASSERT_EQ(ata_tensor_copy_into(first.get(), second.get()), ATA_OK);
+  EXPECT_EQ(values, (std::vector<float>{1, 1, 2, 3, 4, 6}));
+  if (const char* third = third_device()) {
+    const auto elsewhere = copied(there.get(), third);
+    EXPECT_EQ(values_of<float>(elsewhere.get()), expected);
+    ASSERT_EQ(ata_tensor_copy_into(host.get(), elsewhere.get()), ATA_OK);
+    ASSERT_EQ(ata_tensor_copy_into(elsewhere.get(), there.get()), ATA_OK);
+    EXPECT_EQ(values_of<float>(there.get()), values);
+  }
+  const auto empty = wrap(nullptr, 0, ATA_F32, {0, 2});
+  EXPECT_EQ(info_of(on_device(empty).get()).size, 0u);
+  EXPECT_EQ(info_of(copied(on_device(empty).get(), nullptr).get()).size, 0u);
+}
+
+TEST(CApiTensor, RefusesCopiesThatCannotBe) {
+  float values[6] = {};
+  const auto host = wrap(values, 24, ATA_F32, {6});
+  const auto other_shape = wrap(values, 24, ATA_F32, {2, 3});
+  const auto other_type = wrap(values, 24, ATA_I32, {6});
+  EXPECT_EQ(ata_tensor_copy_into(other_shape.get(), host.get()), ATA_INVALID_ARGUMENT);
+  ata::expect_mentions(ata_last_error(), {"[2, 3]", "[6]"});
+  EXPECT_EQ(ata_tensor_copy_into(on_device(other_type).get(), host.get()), ATA_INVALID_ARGUMENT);
+  ata::expect_mentions(ata_last_error(), {"i32", "f32"});
+  ata_tensor_info info = info_of(host.get());
+  info.read_only = 1;
+  ata_tensor* tensor = nullptr;
+  ASSERT_EQ(ata_tensor_wrap(&info, nullptr, nullptr, &tensor), ATA_OK);
+  const Handle<ata_tensor> constant(tensor);
+  EXPECT_EQ(ata_tensor_copy_into(host.get(), constant.get()), ATA_INVALID_ARGUMENT);
+  EXPECT_MENTIONS(ata_last_error(), "read-only");
+  tensor = nullptr;
+  EXPECT_EQ(ata_tensor_copy(host.get(), "abacus", &tensor), ATA_DEVICE_UNAVAILABLE);
+  EXPECT_MENTIONS(ata_last_error(), "abacus");
+  EXPECT_EQ(ata_tensor_copy(nullptr, "cpu", &tensor), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_tensor_copy(host.get(), "cpu", nullptr), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_tensor_copy_into(nullptr, host.get()), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_tensor_copy_into(host.get(), nullptr), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(tensor, nullptr);
+}
+
+// What works on the host alone says so of a device's tensor, and reads none of it.
+TEST(CApiTensor, WhatNeedsTheHostsMemoryNamesTheRemedy) {
+  if (runs_on_cpu()) GTEST_SKIP() << "every tensor is the host's";
+  std::vector<float> values(64 * 4, 1.0f);
+  const auto samples = on_device(wrap(values.data(), 1024, ATA_F32, {64, 4}));
+  const auto features = on_device(wrap(values.data(), 1024, ATA_F32, {1, 2, 32, 4}));
+  const auto paths = on_device(wrap(values.data(), 256, ATA_I32, {1, 2, 32}));
+  const auto pixels = on_device(wrap(values.data(), 48, ATA_U8, {4, 4, 3}));
+  const auto refused = [](ata_status expected, ata_status status, const char* name) {
+    EXPECT_EQ(status, expected);
+    ata::expect_mentions(ata_last_error(), {name, device_name(), "'cpu' with ata_tensor_copy()"});
+  };
+  double before = 0, after = 0;
+  refused(ATA_INVALID_ARGUMENT,
+          ata_mutual_information_estimate(samples.get(), samples.get(), nullptr, &before), "x is");
+  refused(ATA_INVALID_ARGUMENT,
+          ata_temporal_information_estimate(features.get(), paths.get(), nullptr, &before, &after),
+          "is in the memory");
+  const ata::Scratch scratch;
+  refused(ATA_INVALID_ARGUMENT, ata_image_write(scratch.path("a.png").c_str(), pixels.get()),
+          "image");
+  ata_tensor_file* file = nullptr;
+  ASSERT_EQ(ata_tensor_file_create(&file), ATA_OK);
+  refused(ATA_INVALID_ARGUMENT, ata_tensor_file_set(file, "a", samples.get()), "tensor");
+  EXPECT_EQ(ata_tensor_file_count(file), 0u);
+  ata_tensor_file_release(file);
+  DLManagedTensorVersioned* lent = nullptr;
+  refused(ATA_UNSUPPORTED, ata_tensor_to_dlpack(samples.get(), &lent), "DLPack");
+  EXPECT_EQ(lent, nullptr);
 }
 
 TEST(CApiTensor, OnlyRowMajorStridesAreTaken) {

@@ -5,8 +5,7 @@
 #include <vector>
 
 #include "ata/ata.h"
-#include "handles.h"
-#include "support/mentions.h"
+#include "device.h"
 #include "support/scratch.h"
 
 namespace {
@@ -28,7 +27,7 @@ class CApiTraining : public testing::Test {
 
   static Handle<ata_tensor> tensor(ata_dtype dtype, const int64_t* shape, int32_t rank) {
     ata_tensor* result = nullptr;
-    EXPECT_EQ(ata_tensor_create(dtype, shape, rank, &result), ATA_OK);
+    EXPECT_EQ(ata_tensor_create(dtype, shape, rank, nullptr, &result), ATA_OK);
     return Handle<ata_tensor>(result);
   }
 
@@ -40,7 +39,7 @@ class CApiTraining : public testing::Test {
     config.frames = 3;
     config.classes = 5;
     ata_model* result = nullptr;
-    EXPECT_EQ(ata_model_create(&config, seed, &result), ATA_OK) << ata_last_error();
+    EXPECT_EQ(ata_model_create(&config, seed, device_name(), &result), ATA_OK) << ata_last_error();
     return Handle<ata_model>(result);
   }
 
@@ -122,6 +121,32 @@ TEST_F(CApiTraining, AccumulateReturnsLogitsAndLeavesThemOnFailure) {
   EXPECT_EQ(logits[0], 42.0f);
   ASSERT_EQ(accumulate(10, nullptr), ATA_OK) << ata_last_error();
   for (size_t i = 0; i < 10; ++i) EXPECT_NEAR(logits[i], expected[i], 1e-4f);
+}
+
+TEST_F(CApiTraining, RunsOnTheModelsDevice) {
+  auto first = model(1), second = model(1);
+  auto from_host = trainer(first.get()), from_device = trainer(second.get());
+  std::vector<float> losses;
+  for (int i = 0; i < 3; ++i) losses.push_back(step(from_host.get()));
+  clips_ = on_device(clips_);
+  labels_ = on_device(labels_);
+  for (const float loss : losses) EXPECT_EQ(step(from_device.get()), loss);
+  ata_model* averaged = nullptr;
+  ASSERT_EQ(ata_trainer_get_averaged_model(from_device.get(), &averaged), ATA_OK);
+  const Handle<ata_model> owner(averaged);
+  const char* device = nullptr;
+  ASSERT_EQ(ata_model_get_device(averaged, &device), ATA_OK);
+  EXPECT_STREQ(device, device_name());
+  if (third_device() == nullptr) return;
+  float loss = 0;
+  const auto clips = copied(clips_.get(), third_device());
+  expect_third_device_refused(ata_trainer_accumulate(from_device.get(), clips.get(), labels_.get(),
+                                                     1.0f, nullptr, nullptr, 0, &loss),
+                              "clips");
+  const auto targets = copied(labels_.get(), third_device());
+  expect_third_device_refused(ata_trainer_accumulate(from_device.get(), clips_.get(), targets.get(),
+                                                     1.0f, nullptr, nullptr, 0, &loss),
+                              "targets");
 }
 
 TEST_F(CApiTraining, OptionsAreChecked) {

@@ -19,7 +19,7 @@ class CApiVideo : public testing::Test {
     ASSERT_EQ(status, ATA_OK) << ata_last_error();
     const int64_t shape[] = {48, 64, 3};
     ata_tensor* frame = nullptr;
-    ASSERT_EQ(ata_tensor_create(ATA_U8, shape, 3, &frame), ATA_OK);
+    ASSERT_EQ(ata_tensor_create(ATA_U8, shape, 3, nullptr, &frame), ATA_OK);
     const ata_tensor_info info = info_of(frame);
     for (int i = 0; i < 20; ++i) {
       std::memset(info.data, 10 * i, info.size);

@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+#include <vector>
+
 #include "op_check.h"
+#include "ops/checks.h"
 #include "ops/cpu_info.h"
 
 #if !defined(_WIN32)
@@ -44,6 +48,59 @@ TEST(Devices, DescribeThemselves) {
   const MemoryStatistics with = test_device().memory_statistics();
   EXPECT_GE(with.live_bytes, before + 4000);
   EXPECT_GE(with.peak_bytes, with.live_bytes);
+  const DeviceCapacity capacity = test_device().capacity();
+  EXPECT_GT(capacity.free_bytes, 0);
+  EXPECT_GE(capacity.total_bytes, capacity.free_bytes);
+}
+
+TEST(Devices, AreFoundByTheirNames) {
+  EXPECT_EQ(&device_by_name(test_device().info().name), &test_device());
+  const std::vector<ListedDevice> list = list_devices();
+  EXPECT_EQ(list.front().device, &cpu_device());
+  bool listed = false;
+  for (const ListedDevice& entry : list) {
+    listed = listed || entry.device == &test_device();
+    ASSERT_EQ(entry.device == nullptr, entry.reason != nullptr);
+    if (entry.device != nullptr) {
+      EXPECT_EQ(entry.device->info().name, entry.name);
+    } else {
+      expect_error(ATA_DEVICE_UNAVAILABLE, entry.reason, [&] { device_by_name(entry.name); });
+    }
+  }
+  EXPECT_TRUE(listed);
+}
+
+TEST(Devices, TellWhatOnlyTheySawGoWrong) {
+  const Context context = test_context();
+  const auto set = [&](int32_t bits) {
+    Tensor host({1}, DType::kI32);
+    host.data<int32_t>()[0] = bits;
+    context.assign(context.stream->status, host);
+  };
+  context.check_status("a pass");
+  set(kFeatureNotFinite);
+  expect_error(ATA_NOT_FINITE, "a pass", [&] { context.check_status("a pass"); });
+  context.check_status("the next");
+  set(kFeatureNotFinite);
+  expect_error(ATA_INVALID_ARGUMENT, "not finite",
+               [&] { context.check_status("a pass", ATA_INVALID_ARGUMENT); });
+  set(kPatchOutOfRange);
+  expect_error(ATA_INVALID_ARGUMENT, "patches", [&] { context.check_status("a pass"); });
+}
+
+TEST(Devices, SeeWhatIsNotFinite) {
+  const Context context = test_context();
+  Tensor host = Tensor::zeros({1000}, DType::kF32);
+  host.data<float>()[0] = std::numeric_limits<float>::max();
+  host.data<float>()[1] = -std::numeric_limits<float>::max();
+  EXPECT_TRUE(all_finite(context, host));
+  EXPECT_TRUE(all_finite(context, on_device(host)));
+  for (const float value :
+       {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+    host.data<float>()[777] = value;
+    EXPECT_FALSE(all_finite(context, host));
+    EXPECT_FALSE(all_finite(context, on_device(host)));
+  }
 }
 
 TEST(Devices, CopyInEveryDirection) {
@@ -62,6 +119,7 @@ TEST(Devices, CopyInEveryDirection) {
   EXPECT_NE(back.address(), third.address());
   EXPECT_TRUE(same_bits(on_device(back), first));
   EXPECT_FALSE(context.upload(Tensor()));
+  EXPECT_EQ(context.upload(first).address(), first.address());
 }
 
 TEST(Devices, DescribesTheProcessor) {

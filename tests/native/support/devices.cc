@@ -33,6 +33,7 @@ const std::vector<Device*>& test_devices() {
   static const std::vector<Device*> devices = [] {
     std::vector<Device*> found = {&cpu_device()};
 #if !defined(_WIN32)
+    register_device(fenced_device());
     found.push_back(&fenced_device());
 #endif
     try {

@@ -10,7 +10,8 @@
 /// its tests, a device an iteration.
 namespace ata {
 
-/// The devices that this machine and this build have: "cpu", "fenced", and the first GPU.
+/// The devices that this machine and this build have: "cpu", "fenced", and the first GPU. All go by
+/// their names (device_by_name()).
 const std::vector<Device*>& test_devices();
 
 /// The one that tests run on now.

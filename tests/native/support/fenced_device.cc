@@ -75,6 +75,11 @@ class FencedMemory : public Allocator {
     return {live_, peak_};
   }
 
+  DeviceCapacity capacity() {
+    std::lock_guard lock(mutex_);
+    return {static_cast<int64_t>(kReserved), static_cast<int64_t>(kReserved) - live_};
+  }
+
   void open() {
     std::lock_guard lock(mutex_);
     if (open_++ == 0) protect(PROT_READ | PROT_WRITE);
@@ -176,13 +181,14 @@ constexpr Kernels kTable = {
 
 class FencedDevice : public Device {
  public:
-  DeviceInfo info() const override { return {"fenced", "the CPU behind a fence"}; }
+  const DeviceInfo& info() const override { return info_; }
   const Kernels& kernels() const override { return kTable; }
 
   std::shared_ptr<Allocator> memory() override {
     return std::shared_ptr<Allocator>(std::shared_ptr<void>(), &fenced_memory());
   }
   MemoryStatistics memory_statistics() const override { return fenced_memory().statistics(); }
+  DeviceCapacity capacity() const override { return fenced_memory().capacity(); }
   std::shared_ptr<Stream> make_stream(std::shared_ptr<Allocator> allocator) override {
     auto stream = std::make_shared<Stream>(
         Stream{*this, std::move(allocator), Tensor({1}, DType::kI32, memory())});
@@ -207,6 +213,9 @@ class FencedDevice : public Device {
     std::memset(to, byte, bytes);
   }
   void synchronize(Stream&) override {}
+
+ private:
+  const DeviceInfo info_ = {"fenced", "the CPU behind a fence", "1.0"};
 };
 
 FencedMemory& fenced_memory() {

@@ -15,7 +15,7 @@ int main(void) {
   memset(&info, 0, sizeof info);
   info.struct_size = sizeof info;
   if (ata_abi_version() != ATA_ABI_VERSION) return 1;
-  if (ata_tensor_create(ATA_F32, shape, 2, &tensor) != ATA_OK) return 2;
+  if (ata_tensor_create(ATA_F32, shape, 2, NULL, &tensor) != ATA_OK) return 2;
   if (ata_tensor_get_info(tensor, &info) != ATA_OK || info.size != 24) return 3;
   ata_tensor_release(tensor);
 
