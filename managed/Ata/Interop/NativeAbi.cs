@@ -50,6 +50,7 @@ internal static unsafe class NativeAbi
 
     internal static string? CheckLayout(ReadOnlySpan<ata_abi_entry> layout) =>
         Difference<ata_abi_entry>(layout)
+        ?? Difference<ata_device_info>(layout)
         ?? Difference<ata_tensor_info>(layout)
         ?? Difference<ata_alignment_options>(layout)
         ?? Difference<ata_assign_options>(layout)

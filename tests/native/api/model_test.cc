@@ -130,6 +130,7 @@ TEST_F(CApiModel, HeadsAreReplacedInACopy) {
   config.struct_size = sizeof(config);
   ASSERT_EQ(ata_model_get_config(three.get(), &config), ATA_OK);
   EXPECT_EQ(config.classes, 3);
+  EXPECT_STREQ(device_of(three.get()), device_name());
   const char* label = "unset";
   ASSERT_EQ(ata_model_get_label(three.get(), 0, &label), ATA_OK);
   EXPECT_EQ(label, nullptr);
