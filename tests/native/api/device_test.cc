@@ -70,9 +70,7 @@ TEST(CApiDevice, CppFormsReachIt) {
 
   ata_model_config config = ata::architecture("vit-tiny");
   config.image_size = 32;
-  config.dim = 16;
-  config.depth = 1;
-  config.heads = 1;
+  config.backbone = R"({"patch_size": 16, "dim": 16, "depth": 1, "heads": 1})";
   config.frames = 2;
   config.classes = 3;
   const ata::Model model = ata::Model::create(config, 1, device_name());
