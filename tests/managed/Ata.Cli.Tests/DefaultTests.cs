@@ -94,7 +94,7 @@ public sealed partial class DefaultTests
         Assert.Equal(s_clip, Parse(new SampleVerb(), "clip", "--output", "o").Options);
 
         AlignVerb.Arguments align = Parse(new AlignVerb(), "clip");
-        Assert.Equal(new AlignmentOptions(), align.Alignment);
+        Assert.Equal(new AlignmentOptions { Device = s_model.Device }, align.Alignment);
         Assert.Equal(s_clip, align.Sampling);
         Assert.Equal(s_model, align.Loading);
         Assert.Equal(new InformationOptions().Components, align.Components);
