@@ -151,7 +151,11 @@ LinearWeights chain_linear(const Context& context, const LinearWeights& first,
   require(second.in_features == first.out_features, "chain_linear: the first layer gives ",
           first.out_features, " features; the second takes ", second.in_features);
   const int64_t inner = first.out_features;
-  Tensor product = context.empty({second.out_features, first.in_features});
+  const Shape shape = {second.out_features, first.in_features};
+  // If there is memory for the gradient of the second weight, the product may lie in it: the one is
+  // formed when the other is needed no longer.
+  const Tensor unused = second.weight.gradient() ? Tensor() : second.weight.gradient_memory();
+  Tensor product = unused && unused.shape() == shape ? unused : context.empty(shape);
   context.run(&Kernels::linear_input_gradient, second.weight.value(), first.weight.value(),
               product);
   Tensor sum = context.empty({1, second.out_features});
