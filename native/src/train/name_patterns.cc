@@ -3,29 +3,9 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/glob.h"
 
 namespace ata {
-
-bool matches_pattern(std::string_view pattern, std::string_view name) {
-  // On a mismatch the last `*` takes one more character; earlier ones need no second chance.
-  size_t p = 0, n = 0;
-  size_t star = std::string_view::npos, star_name = 0;
-  while (n < name.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      star_name = n;
-    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n])) {
-      ++p;
-      ++n;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      n = ++star_name;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*', p) == std::string_view::npos;
-}
 
 NamePatterns::NamePatterns(std::string_view list, const char* option) : option_(option) {
   if (list.find_first_not_of(' ') == std::string_view::npos) return;
@@ -42,13 +22,13 @@ NamePatterns::NamePatterns(std::string_view list, const char* option) : option_(
 
 bool NamePatterns::matches(std::string_view name) const {
   return std::any_of(patterns_.begin(), patterns_.end(),
-                     [&](const std::string& pattern) { return matches_pattern(pattern, name); });
+                     [&](const std::string& pattern) { return glob_matches(pattern, name); });
 }
 
 void NamePatterns::require_matches(const std::vector<std::string>& names) const {
   for (const std::string& pattern : patterns_) {
     require(std::any_of(names.begin(), names.end(),
-                        [&](const std::string& name) { return matches_pattern(pattern, name); }),
+                        [&](const std::string& name) { return glob_matches(pattern, name); }),
             option_, " pattern \"", pattern, "\" matches none of the model's ", names.size(),
             " parameters, such as \"", names.empty() ? "" : names.back(), "\"");
   }

@@ -7,12 +7,8 @@
 
 namespace ata {
 
-/// Whether `name` as a whole matches `pattern`: `*` stands for any run of characters, `?` for one,
-/// every other character for itself.
-bool matches_pattern(std::string_view pattern, std::string_view name);
-
-/// A comma-separated list of patterns for parameter names, such as "blocks.0.*,*_embed". Spaces
-/// around a pattern are ignored.
+/// A comma-separated list of patterns (base/glob.h) for parameter names, such as
+/// "blocks.0.*,*_embed". Spaces around a pattern are ignored.
 class NamePatterns {
  public:
   /// Throws ATA_INVALID_ARGUMENT, naming `option`, for an empty pattern between commas. An empty

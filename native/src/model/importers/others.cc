@@ -1,8 +1,8 @@
 // What the importers refuse, by the names of its tensors: whole networks of other kinds, and parts
 // of vision transformers that the reference model does not have.
 #include "base/error.h"
+#include "base/glob.h"
 #include "model/importers/family.h"
-#include "model/importers/glob.h"
 
 namespace ata {
 namespace {

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "model/importers/glob.h"
+#include "base/glob.h"
 
 namespace ata {
 namespace {

@@ -1,4 +1,4 @@
-#include "model/importers/glob.h"
+#include "base/glob.h"
 
 #include <cstddef>
 

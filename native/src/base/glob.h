@@ -1,5 +1,5 @@
-#ifndef ATA_MODEL_IMPORTERS_GLOB_H_
-#define ATA_MODEL_IMPORTERS_GLOB_H_
+#ifndef ATA_BASE_GLOB_H_
+#define ATA_BASE_GLOB_H_
 
 #include <string_view>
 
@@ -11,4 +11,4 @@ bool glob_matches(std::string_view pattern, std::string_view text);
 
 }  // namespace ata
 
-#endif  // ATA_MODEL_IMPORTERS_GLOB_H_
+#endif  // ATA_BASE_GLOB_H_
