@@ -52,10 +52,10 @@ class BackboneConfig {
 
 /// A kind of backbone, by which configurations name it.
 struct Architecture {
-  std::string name;
+  const char* name;
   std::function<std::shared_ptr<BackboneConfig>()> make;
   /// Usual sizes of it by name, "vit-base".
-  std::vector<std::pair<std::string, std::function<std::shared_ptr<BackboneConfig>()>>> sizes = {};
+  std::vector<std::pair<const char*, std::function<std::shared_ptr<BackboneConfig>()>>> sizes = {};
 };
 
 /// Makes an architecture known, beside those of the library. Once for each name, before models of
@@ -66,7 +66,7 @@ void register_architecture(Architecture architecture);
 std::shared_ptr<BackboneConfig> new_backbone_config(const std::string& architecture);
 /// One of the usual sizes. Throws ATA_INVALID_ARGUMENT listing them.
 std::shared_ptr<BackboneConfig> named_backbone_config(const std::string& size);
-std::vector<std::string> architecture_names();
+std::vector<const char*> architecture_names();
 
 }  // namespace ata
 

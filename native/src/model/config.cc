@@ -85,12 +85,10 @@ std::string ModelConfig::to_json() const {
 ModelConfig ModelConfig::from_json(const std::string& text, const std::string& origin) {
   const nlohmann::json json = parse_config(text, ATA_BAD_MODEL, origin);
   ConfigFields fields(json, ATA_BAD_MODEL, origin);
-  const std::vector<std::string> architectures = architecture_names();
-  std::vector<const char*> names;
-  for (const std::string& name : architectures) names.push_back(name.c_str());
-  const int32_t architecture = fields.choice("architecture", names.data(), names.size());
+  const std::vector<const char*> architectures = architecture_names();
+  const int32_t architecture = fields.choice("architecture", architectures);
   ModelConfig config;
-  const auto backbone = new_backbone_config(names[static_cast<size_t>(architecture)]);
+  const auto backbone = new_backbone_config(architectures[static_cast<size_t>(architecture)]);
   fields.required("image_size", &config.image_size);
   backbone->read(fields);
   config.backbone = backbone;

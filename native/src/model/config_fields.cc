@@ -16,10 +16,10 @@ std::string text_of(const nlohmann::json& value) {
 
 }  // namespace
 
-std::string quoted_list(const char* const* names, size_t count) {
+std::string quoted_list(std::span<const char* const> names) {
   std::string list;
-  for (size_t i = 0; i < count; ++i) {
-    list += concat(i == 0 ? "" : i + 1 == count ? " and " : ", ", "'", names[i], "'");
+  for (size_t i = 0; i < names.size(); ++i) {
+    list += concat(i == 0 ? "" : i + 1 == names.size() ? " and " : ", ", "'", names[i], "'");
   }
   return list;
 }
@@ -111,15 +111,15 @@ void ConfigFields::optional(const char* name, std::vector<std::string>* values) 
   }
 }
 
-int32_t ConfigFields::choice(const char* name, const char* const* names, size_t count) {
+int32_t ConfigFields::choice(const char* name, std::span<const char* const> names) {
   const nlohmann::json* field = find(name);
   if (field == nullptr) bad("has no '", name, "'");
   if (field->is_string()) {
     const auto& value = field->get_ref<const std::string&>();
-    const char* const* const found = std::find(names, names + count, value);
-    if (found != names + count) return static_cast<int32_t>(found - names);
+    const auto found = std::find(names.begin(), names.end(), value);
+    if (found != names.end()) return static_cast<int32_t>(found - names.begin());
   }
-  bad("has '", name, "' ", text_of(*field), "; valid are ", quoted_list(names, count));
+  bad("has '", name, "' ", text_of(*field), "; valid are ", quoted_list(names));
 }
 
 void ConfigFields::check_unknown() const {

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@
 namespace ata {
 
 /// "'a', 'b' and 'c'".
-std::string quoted_list(const char* const* names, size_t count);
+std::string quoted_list(std::span<const char* const> names);
 
 /// The shortest decimal that reads back as the same float: 0.45, not 0.44999998807907104.
 double shortest_decimal(float value);
@@ -45,11 +46,7 @@ class ConfigFields {
   void optional(const char* name, std::vector<std::string>* values);
 
   /// The index of the member among `names`; required.
-  template <size_t count>
-  int32_t choice(const char* name, const char* const (&names)[count]) {
-    return choice(name, names, count);
-  }
-  int32_t choice(const char* name, const char* const* names, size_t count);
+  int32_t choice(const char* name, std::span<const char* const> names);
 
   /// A misspelt optional field, or one of a later version, says how to compute.
   void check_unknown() const;
