@@ -32,11 +32,7 @@ Session::Session(std::shared_ptr<const Model> model)
 
 Context Session::make_context(const Tensor& clip, Tape* tape, const std::atomic<bool>* cancelled) {
   trajectories_.clear();
-  // Blocks of another shape would never be used again.
-  if (clip.shape() != clip_shape_) {
-    stream_->allocator = make_workspace(model_->device().memory());
-    clip_shape_ = clip.shape();
-  }
+  fit_workspace(*stream_, clip.shape(), clip_shape_);
   return {.stream = stream_, .tape = tape, .cancelled = cancelled};
 }
 

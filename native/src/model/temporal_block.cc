@@ -130,11 +130,7 @@ Tensor TemporalBlock::run(const Tensor& features, const Tensor& trajectories, bo
   input_ = output_ = Variable();
   variables_.clear();
   trajectories_.reset();
-  // Blocks of another shape would never be used again.
-  if (features.shape() != shape_) {
-    stream_->allocator = make_workspace(options_.device->memory());
-  }
-  shape_ = features.shape();
+  fit_workspace(*stream_, features.shape(), shape_);
 
   const Context pass = context(for_backward ? &tape_ : nullptr);
   const Variable rows(to_rows(pass, features), for_backward);
