@@ -18,7 +18,6 @@ using ata::api::tensor_for;
 
 struct ata_online_aligner {
   ata::OnlineAligner aligner;
-  const ata::Device& device;
 };
 
 namespace {
@@ -120,8 +119,8 @@ ata_status ata_online_aligner_create(int64_t patches, int64_t channels,
   return guard([&] {
     require_pointer(aligner, "aligner");
     const ata::api::GivenAlignment given = alignment_options(options);
-    ata::Device& device = device_named(given.device);
-    *aligner = new ata_online_aligner{{device, given.options, patches, channels}, device};
+    *aligner = new ata_online_aligner{
+        ata::OnlineAligner(device_named(given.device), given.options, patches, channels)};
   });
 }
 
@@ -138,7 +137,8 @@ ata_status ata_online_aligner_add(ata_online_aligner* aligner, const ata_tensor*
     require_pointer(positions, "positions");
     ata::require(capacity == static_cast<size_t>(aligner->aligner.patches()), "capacity is ",
                  capacity, "; the aligner has ", aligner->aligner.patches(), " patches");
-    const auto patches = aligner->aligner.push(tensor_for(aligner->device, frame, "frame"));
+    const auto patches =
+        aligner->aligner.push(tensor_for(aligner->aligner.device(), frame, "frame"));
     std::copy(patches.begin(), patches.end(), positions);
     if (similarities) {
       const auto values = aligner->aligner.similarities();

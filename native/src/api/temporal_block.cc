@@ -15,7 +15,6 @@ using ata::api::tensor_for;
 
 struct ata_temporal_block {
   ata::TemporalBlock block;
-  const ata::Device& device;
 };
 
 ata_status ata_temporal_block_options_init(ata_temporal_block_options* options,
@@ -44,7 +43,7 @@ ata_status ata_temporal_block_create(int64_t channels, const ata_temporal_block_
                  aligned.device != nullptr ? aligned.device : "", "', and the block runs on '",
                  result.device->info().name, "'; leave it NULL, or name the block's");
     result.seed = given.seed;
-    *block = new ata_temporal_block{ata::TemporalBlock(result), *result.device};
+    *block = new ata_temporal_block{ata::TemporalBlock(result)};
   });
 }
 
@@ -58,7 +57,7 @@ ata_status ata_temporal_block_forward(ata_temporal_block* block, const ata_tenso
     require_pointer(block, "block");
     require_pointer(features, "features");
     require_pointer(output, "output");
-    const ata::Tensor& input = tensor_for(block->device, features, "features");
+    const ata::Tensor& input = tensor_for(block->block.device(), features, "features");
     *output = make_handle(block->block.forward(input, for_backward != 0)).release();
   });
 }
@@ -71,8 +70,8 @@ ata_status ata_temporal_block_forward_along(ata_temporal_block* block, const ata
     require_pointer(features, "features");
     require_pointer(trajectories, "trajectories");
     require_pointer(output, "output");
-    const ata::Tensor& input = tensor_for(block->device, features, "features");
-    const ata::Tensor paths = brought_to_host(block->device, trajectories, "trajectories");
+    const ata::Tensor& input = tensor_for(block->block.device(), features, "features");
+    const ata::Tensor paths = brought_to_host(block->block.device(), trajectories, "trajectories");
     *output = make_handle(block->block.forward_along(input, paths, for_backward != 0)).release();
   });
 }
@@ -83,7 +82,7 @@ ata_status ata_temporal_block_backward(ata_temporal_block* block, const ata_tens
     require_pointer(block, "block");
     require_pointer(gradient, "gradient");
     require_pointer(features_gradient, "features_gradient");
-    const ata::Tensor& input = tensor_for(block->device, gradient, "gradient");
+    const ata::Tensor& input = tensor_for(block->block.device(), gradient, "gradient");
     *features_gradient = make_handle(block->block.backward(input)).release();
   });
 }

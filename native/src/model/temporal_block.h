@@ -37,6 +37,8 @@ class TemporalBlock {
   /// Throws ATA_INVALID_ARGUMENT when an option is out of range.
   explicit TemporalBlock(const TemporalBlockOptions& options);
 
+  Device& device() const { return *options_.device; }
+
   /// The features after attention over time, a new tensor. With `for_backward` what backward()
   /// needs is kept until then.
   Tensor forward(const Tensor& features, bool for_backward);

@@ -19,6 +19,7 @@ class OnlineAligner {
   /// Throws as validate_trajectories().
   OnlineAligner(Device& device, const AlignmentOptions& options, int64_t patches, int64_t channels);
 
+  Device& device() const { return context_.stream->device; }
   int64_t patches() const { return layout_.patches; }
 
   /// Adds a frame, f32 `[patches, channels]`, of the host or of the device, finite; a frame that is
