@@ -72,7 +72,7 @@ ata_status ata_model_config_get_dimensions(const ata_model_config* config,
     result.depth = given.depth();
     result.grid = given.grid();
     result.patches = given.patches();
-    result.parameter_count = ata::count_parameters(given);
+    result.parameter_count = ata::count_values(ata::list_parameters(given));
     write_struct(result, dimensions, "ata_model_dimensions");
   });
 }
@@ -199,7 +199,7 @@ size_t ata_model_parameter_count(const ata_model* model) noexcept {
 }
 
 int64_t ata_model_value_count(const ata_model* model) noexcept {
-  return model ? model->model->value_count() : 0;
+  return model ? ata::count_values(model->model->parameter_list()) : 0;
 }
 
 ata_status ata_model_get_parameter_name(const ata_model* model, size_t index,

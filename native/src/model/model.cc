@@ -203,12 +203,6 @@ Model::Model(ModelConfig config, const ParameterSet& parameters, Device& device)
   network_ = std::make_unique<Network>(config_, walk);
 }
 
-int64_t Model::value_count() const {
-  int64_t count = 0;
-  for (const ParameterInfo& info : list_) count += info.shape.count();
-  return count;
-}
-
 std::shared_ptr<Model> Model::with_new_head(int32_t classes, uint64_t seed) const {
   ModelConfig config = config_;
   config.classes = classes;

@@ -62,8 +62,6 @@ class Model {
 
   /// The parameters that are in memory, in the order of the forward pass.
   const std::vector<ParameterInfo>& parameter_list() const { return list_; }
-  /// How many values they hold together.
-  int64_t value_count() const;
   /// The weights of a trainable model, in the device's memory; ATA_UNSUPPORTED for another.
   const ParameterSet& parameters() const;
   /// The layers, with the weights as inference reads them.

@@ -55,12 +55,6 @@ std::vector<ParameterInfo> list_parameters(const ModelConfig& config,
   return std::move(walk).list();
 }
 
-int64_t count_parameters(const ModelConfig& config) {
-  int64_t count = 0;
-  for (const ParameterInfo& info : list_parameters(config)) count += info.shape.count();
-  return count;
-}
-
 AlignmentOptions alignment_options(const ModelConfig& config, ata_precision precision) {
   AlignmentOptions options;
   options.method = static_cast<AlignmentMethod>(config.alignment);

@@ -32,9 +32,6 @@ bool is_head(const std::string& parameter);
 std::vector<ParameterInfo> list_parameters(const ModelConfig& config,
                                            std::function<bool(const std::string&)> stored = {});
 
-/// How many values those of a new model have.
-int64_t count_parameters(const ModelConfig& config);
-
 /// Throws ATA_INVALID_ARGUMENT unless `clip` is f32 `[B, 3, T, H, W]`, B at least 1, T, H and W as
 /// in the configuration.
 void check_clip_shape(const ModelConfig& config, const Tensor& clip);

@@ -19,6 +19,12 @@ uint64_t hash(const std::string& text) {
 
 }  // namespace
 
+int64_t count_values(const std::vector<ParameterInfo>& parameters) {
+  int64_t count = 0;
+  for (const ParameterInfo& info : parameters) count += info.shape.count();
+  return count;
+}
+
 void ParameterSet::add(const std::string& name, Tensor tensor) {
   if (!index_.emplace(name, names_.size()).second) {
     fail(ATA_INTERNAL, "parameter '", name, "' added twice");

@@ -35,6 +35,9 @@ struct ParameterInfo {
   float deviation = 0.0f;
 };
 
+/// How many values they hold together.
+int64_t count_values(const std::vector<ParameterInfo>& parameters);
+
 /// Named f32 tensors, in the order of the walk over the model's parameters.
 class ParameterSet {
  public:

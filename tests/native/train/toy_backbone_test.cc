@@ -32,7 +32,7 @@ class ToyBackbone : public ModelFileTest, OneThread {
 
 TEST_F(ToyBackbone, IsTrainedSavedAndLoaded) {
   const auto model = create_model(config(), 1);
-  EXPECT_EQ(model->value_count(), count_parameters(config()));
+  EXPECT_EQ(count_values(model->parameter_list()), count_values(list_parameters(config())));
   const Tensor clips = random_clip(config(), 4, 2), labels = labels_of({0, 1, 1, 0});
   TrainOptions options;
   options.weight_decay = 0;
