@@ -161,8 +161,7 @@ public sealed record ModelConfig
 
         using JsonDocument backbone = JsonDocument.Parse(Marshal.PtrToStringUTF8((nint)config->backbone)!);
         JsonElement vit = backbone.RootElement;
-        var usual = new ModelConfig { ImageSize = 0, PatchSize = 0, Dim = 0, Depth = 0, Heads = 0, Frames = 0, Classes = 0 };
-        return new()
+        var result = new ModelConfig
         {
             ImageSize = config->image_size,
             PatchSize = vit.GetProperty("patch_size").GetInt32(),
@@ -180,11 +179,15 @@ public sealed record ModelConfig
             Iterations = config->iterations,
             Mean = ChannelValues.Read(config->mean),
             Std = ChannelValues.Read(config->std),
-            Activation = vit.TryGetProperty("activation", out JsonElement activation)
-                ? Enum.GetValues<Activation>().Single(value => NameOf(value) == activation.GetString())
-                : usual.Activation,
-            NormEps = vit.TryGetProperty("norm_eps", out JsonElement eps) ? eps.GetSingle() : usual.NormEps,
         };
+
+        // What is not there is as usual.
+        if (vit.TryGetProperty("activation", out JsonElement activation))
+        {
+            result = result with { Activation = Enum.GetValues<Activation>().Single(value => NameOf(value) == activation.GetString()) };
+        }
+
+        return vit.TryGetProperty("norm_eps", out JsonElement eps) ? result with { NormEps = eps.GetSingle() } : result;
     }
 
     private static string NameOf(Activation activation) => JsonNamingPolicy.SnakeCaseLower.ConvertName(activation.ToString());
