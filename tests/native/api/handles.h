@@ -24,6 +24,17 @@ struct Release {
 template <typename T>
 using Handle = std::unique_ptr<T, Release>;
 
+/// Of a model that runs in milliseconds: clips of 3 frames of 32 pixels, 5 classes.
+inline ata_model_config small_config() {
+  ata_model_config config;
+  EXPECT_EQ(ata_model_config_init("vit-tiny", &config, sizeof(config)), ATA_OK);
+  config.image_size = 32;
+  config.backbone = R"({"patch_size": 8, "dim": 48, "depth": 2, "heads": 4})";
+  config.frames = 3;
+  config.classes = 5;
+  return config;
+}
+
 inline ata_tensor_info info_of(const ata_tensor* tensor) {
   ata_tensor_info info = {};
   info.struct_size = sizeof(info);

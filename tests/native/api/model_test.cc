@@ -18,12 +18,7 @@ namespace {
 class CApiModel : public testing::Test {
  protected:
   void SetUp() override {
-    ata_model_config config;
-    ASSERT_EQ(ata_model_config_init("vit-tiny", &config, sizeof(config)), ATA_OK);
-    config.image_size = 32;
-    config.backbone = R"({"patch_size": 8, "dim": 48, "depth": 2, "heads": 4})";
-    config.frames = 3;
-    config.classes = 5;
+    const ata_model_config config = small_config();
     ata_model* model = nullptr;
     ASSERT_EQ(ata_model_create(&config, 1, device_name(), &model), ATA_OK) << ata_last_error();
     model_.reset(model);

@@ -32,12 +32,7 @@ class CApiTraining : public testing::Test {
   }
 
   static Handle<ata_model> model(uint64_t seed) {
-    ata_model_config config;
-    EXPECT_EQ(ata_model_config_init("vit-tiny", &config, sizeof(config)), ATA_OK);
-    config.image_size = 32;
-    config.backbone = R"({"patch_size": 8, "dim": 48, "depth": 2, "heads": 4})";
-    config.frames = 3;
-    config.classes = 5;
+    const ata_model_config config = small_config();
     ata_model* result = nullptr;
     EXPECT_EQ(ata_model_create(&config, seed, device_name(), &result), ATA_OK) << ata_last_error();
     return Handle<ata_model>(result);
