@@ -24,8 +24,8 @@ target_include_directories(ata_compile_options INTERFACE
 if(MSVC)
   target_compile_options(ata_compile_options INTERFACE /W4 /utf-8 $<$<BOOL:${ATA_WARNINGS_AS_ERRORS}>:/WX>)
 else()
-  target_compile_options(ata_compile_options INTERFACE
-    -Wall -Wextra -Wpedantic -Wshadow $<$<BOOL:${ATA_WARNINGS_AS_ERRORS}>:-Werror>)
+  target_compile_options(ata_compile_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:
+    -Wall -Wextra -Wpedantic -Wshadow $<$<BOOL:${ATA_WARNINGS_AS_ERRORS}>:-Werror>>)
 endif()
 include(AtaSanitizers)
 

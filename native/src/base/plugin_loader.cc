@@ -134,6 +134,22 @@ const PluginHeader* try_load(const std::string& path, const char* entry, uint32_
   return table;
 }
 
+PluginLoad load_first(const std::vector<std::string>& candidates, const char* entry,
+                      uint32_t api_version) {
+  PluginLoad result;
+  for (const std::string& candidate : candidates) {
+    std::string error;
+    result.table = try_load(candidate, entry, api_version, error);
+    if (result.table) {
+      result.path = candidate;
+      log(ATA_LOG_DEBUG, concat("loaded plugin '", candidate, "'"));
+      break;
+    }
+    result.attempts.push_back({candidate, error});
+  }
+  return result;
+}
+
 }  // namespace
 
 const char* build_version() {
@@ -167,19 +183,11 @@ PluginLoad load_plugin(const std::string& name, const char* entry, uint32_t api_
     candidates.push_back(utf8_path(directory / native_path(file)));
   }
   candidates.push_back(file);
+  return load_first(candidates, entry, api_version);
+}
 
-  PluginLoad result;
-  for (const std::string& candidate : candidates) {
-    std::string error;
-    result.table = try_load(candidate, entry, api_version, error);
-    if (result.table) {
-      result.path = candidate;
-      log(ATA_LOG_DEBUG, concat("loaded plugin '", candidate, "'"));
-      break;
-    }
-    result.attempts.push_back({candidate, error});
-  }
-  return result;
+PluginLoad load_plugin_file(const std::string& path, const char* entry, uint32_t api_version) {
+  return load_first({path}, entry, api_version);
 }
 
 void install_plugin_host(const PluginHost* host) {

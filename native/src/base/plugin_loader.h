@@ -56,6 +56,9 @@ std::string plugin_file_name(const std::string& name);
 /// throws except on lack of memory.
 PluginLoad load_plugin(const std::string& name, const char* entry, uint32_t api_version);
 
+/// The same for the file at an absolute path alone.
+PluginLoad load_plugin_file(const std::string& path, const char* entry, uint32_t api_version);
+
 /// For a plugin's entry function: sends this copy of base/log.h to the host's log. `host` lives as
 /// long as the process.
 void install_plugin_host(const PluginHost* host);

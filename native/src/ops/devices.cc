@@ -1,10 +1,12 @@
 #include "ops/devices.h"
 
 #include <charconv>
+#include <cstdlib>
 #include <mutex>
 #include <string_view>
 
 #include "backend/kernels.h"
+#include "base/file.h"
 #include "base/text.h"
 
 namespace ata {
@@ -19,13 +21,31 @@ struct CudaDevices {
   std::string reason;
 };
 
+// The plugin that ATA_CUDA_PLUGIN names, or the one that is installed.
+PluginLoad load_cuda_plugin() {
+  const char* const chosen = std::getenv(kCudaPluginVariable);
+  if (chosen == nullptr || *chosen == '\0') {
+    return load_plugin(kCudaPlugin, kCudaPluginEntry, kKernelsVersion);
+  }
+  if (native_path(chosen).is_relative()) {
+    PluginLoad refused;
+    refused.attempts.push_back({chosen, concat(kCudaPluginVariable, " is '", shown(chosen),
+                                               "'; it must be an absolute path")});
+    return refused;
+  }
+  return load_plugin_file(chosen, kCudaPluginEntry, kKernelsVersion);
+}
+
 CudaDevices find_cuda_devices() {
   CudaDevices found;
-  const PluginLoad load = load_plugin(kCudaPlugin, kCudaPluginEntry, kKernelsVersion);
+  const PluginLoad load = load_cuda_plugin();
   if (!load.table) {
-    found.reason = concat("device 'cuda' needs ", plugin_file_name(kCudaPlugin),
-                          ", which cannot be loaded: ", load.reason(),
-                          "; use device 'cpu' or install the plugin");
+    const char* const chosen = std::getenv(kCudaPluginVariable);
+    found.reason =
+        concat("device 'cuda' needs ",
+               chosen != nullptr && *chosen != '\0' ? shown(chosen) : plugin_file_name(kCudaPlugin),
+               ", which cannot be loaded: ", load.reason(),
+               "; use device 'cpu' or install the plugin");
     return found;
   }
   const auto* plugin = reinterpret_cast<const DevicePlugin*>(load.table);

@@ -37,6 +37,9 @@ struct DevicePlugin {
 /// File stem and entry point of the CUDA plugin, whose entry returns its DevicePlugin's header.
 inline constexpr char kCudaPlugin[] = "ata_cuda";
 inline constexpr char kCudaPluginEntry[] = "ata_cuda_plugin";
+/// The environment variable whose absolute path is taken for the plugin instead of the file that is
+/// installed: one of another build, or one that emulates a GPU.
+inline constexpr char kCudaPluginVariable[] = "ATA_CUDA_PLUGIN";
 
 /// The device of this name. What was asked for or an error, never another device:
 /// ATA_DEVICE_UNAVAILABLE when the name is unknown, the device is absent, or its plugin cannot be

@@ -1,0 +1,273 @@
+#include "cuda/device.h"
+
+#include <cuda_runtime_api.h>
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+#include <utility>
+
+#include "backend/kernels.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "cuda/launch.h"
+#include "cuda/stream_state.h"
+#include "cuda/table.h"
+
+namespace ata::cuda {
+namespace {
+
+constexpr int kLeastArchitecture = 75;
+
+class CudaDevice;
+
+// Tensors' memory of one GPU, from a pool of its own. A block that is released may still be in use
+// by work that is queued: the pool's stream, on which blocks come and go, waits for that first.
+class PoolMemory : public Allocator {
+ public:
+  explicit PoolMemory(CudaDevice& device);
+
+  void* allocate(size_t bytes) override;
+  void release(void* block, size_t bytes) noexcept override;
+  Device* device() const override;
+  bool is_readable() const override { return false; }
+
+  MemoryStatistics statistics() const {
+    std::lock_guard lock(mutex_);
+    return {live_, peak_};
+  }
+
+ private:
+  cudaError_t try_allocate(void** block, size_t bytes);
+
+  CudaDevice& device_;
+  cudaMemPool_t pool_ = nullptr;
+  cudaStream_t stream_ = nullptr;
+  cudaEvent_t event_ = nullptr;
+  mutable std::mutex mutex_;
+  int64_t live_ = 0;
+  int64_t peak_ = 0;
+};
+
+// The calling thread's current GPU is another's business: set for a call, and put back.
+class CurrentDevice {
+ public:
+  explicit CurrentDevice(int ordinal) {
+    cudaGetDevice(&previous_);
+    if (previous_ != ordinal) check(cudaSetDevice(ordinal), "choosing a GPU");
+    ordinal_ = ordinal;
+  }
+  ~CurrentDevice() {
+    if (previous_ != ordinal_) cudaSetDevice(previous_);
+  }
+  CurrentDevice(const CurrentDevice&) = delete;
+  CurrentDevice& operator=(const CurrentDevice&) = delete;
+
+ private:
+  int previous_ = 0;
+  int ordinal_ = 0;
+};
+
+class CudaDevice : public Device {
+ public:
+  CudaDevice(int ordinal, DeviceInfo info, Properties properties)
+      : ordinal_(ordinal), info_(std::move(info)), properties_(properties), memory_(*this) {}
+
+  int ordinal() const { return ordinal_; }
+  const Properties& properties() const { return properties_; }
+  StreamList& streams() { return streams_; }
+
+  const DeviceInfo& info() const override { return info_; }
+  const Kernels& kernels() const override { return table(); }
+
+  std::shared_ptr<Allocator> memory() override {
+    return std::shared_ptr<Allocator>(std::shared_ptr<void>(), &memory_);
+  }
+  MemoryStatistics memory_statistics() const override { return memory_.statistics(); }
+  DeviceCapacity capacity() const override {
+    const CurrentDevice current(ordinal_);
+    size_t free = 0, total = 0;
+    if (cudaMemGetInfo(&free, &total) != cudaSuccess) return {};
+    return {static_cast<int64_t>(total), static_cast<int64_t>(free)};
+  }
+
+  std::shared_ptr<Stream> make_stream(std::shared_ptr<Allocator> allocator) override {
+    const CurrentDevice current(ordinal_);
+    auto state = std::make_shared<StreamState>(streams_, properties_);
+    auto* const stream =
+        new Stream{*this, std::move(allocator), Tensor({1}, DType::kI32, memory()), state.get()};
+    std::shared_ptr<Stream> result(stream, [state](Stream* last) { delete last; });
+    fill(stream->status.address(), 0, stream->status.bytes(), *stream);
+    return result;
+  }
+
+  void copy_in(void* to, const void* host, size_t bytes, Stream& stream) override {
+    const CurrentDevice current(ordinal_);
+    state_of(stream).upload(to, host, bytes);
+  }
+  void copy_out(void* host, const void* from, size_t bytes, Stream& stream) override {
+    const CurrentDevice current(ordinal_);
+    state_of(stream).download(host, from, bytes);
+  }
+  void copy(void* to, const void* from, size_t bytes, Stream& stream) override {
+    if (bytes == 0) return;
+    const CurrentDevice current(ordinal_);
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, queue(stream)),
+          "a copy on the GPU");
+  }
+  void fill(void* to, int byte, size_t bytes, Stream& stream) override {
+    if (bytes == 0) return;
+    const CurrentDevice current(ordinal_);
+    check(cudaMemsetAsync(to, byte, bytes, queue(stream)), "filling memory of the GPU");
+  }
+  void synchronize(Stream& stream) override {
+    const CurrentDevice current(ordinal_);
+    check(cudaStreamSynchronize(queue(stream)), "work on the GPU");
+  }
+
+ private:
+  const int ordinal_;
+  const DeviceInfo info_;
+  const Properties properties_;
+  StreamList streams_;
+  PoolMemory memory_;
+};
+
+PoolMemory::PoolMemory(CudaDevice& device) : device_(device) {
+  const CurrentDevice current(device.ordinal());
+  cudaMemPoolProps props = {};
+  props.allocType = cudaMemAllocationTypePinned;
+  props.location.type = cudaMemLocationTypeDevice;
+  props.location.id = device.ordinal();
+  check(cudaMemPoolCreate(&pool_, &props), "making a pool of memory");
+  // What tensors no longer use stays here for the next, until memory runs short.
+  uint64_t keep = UINT64_MAX;
+  check(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &keep),
+        "setting up a pool of memory");
+  check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
+  check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "making an event");
+}
+
+cudaError_t PoolMemory::try_allocate(void** block, size_t bytes) {
+  const cudaError_t error = cudaMallocFromPoolAsync(block, bytes, pool_, stream_);
+  return error != cudaSuccess ? error : cudaStreamSynchronize(stream_);
+}
+
+void* PoolMemory::allocate(size_t bytes) {
+  const CurrentDevice current(device_.ordinal());
+  std::lock_guard lock(mutex_);
+  void* block = nullptr;
+  const size_t size = std::max<size_t>(bytes, 1);
+  cudaError_t error = try_allocate(&block, size);
+  if (error == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    cudaMemPoolTrimTo(pool_, 0);
+    error = try_allocate(&block, size);
+  }
+  if (error == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    fail(ATA_OUT_OF_MEMORY, "out of memory of device '", device_.info().name, "': a tensor of ",
+         bytes, " bytes, while tensors hold ", live_,
+         " bytes; use smaller batches, fewer frames, or bf16");
+  }
+  check(error, "allocating memory");
+  live_ += static_cast<int64_t>(bytes);
+  peak_ = std::max(peak_, live_);
+  return block;
+}
+
+void PoolMemory::release(void* block, size_t bytes) noexcept {
+  try {
+    const CurrentDevice current(device_.ordinal());
+    std::lock_guard lock(mutex_);
+    live_ -= static_cast<int64_t>(bytes);
+    device_.streams().hold_back(stream_, event_);
+    cudaFreeAsync(block, stream_);
+  } catch (...) {
+    log(ATA_LOG_ERROR, "memory of a GPU could not be released");
+  }
+}
+
+Device* PoolMemory::device() const {
+  return &device_;
+}
+
+int attribute(cudaDeviceAttr which, int ordinal) {
+  int value = 0;
+  check(cudaDeviceGetAttribute(&value, which, ordinal), "asking for an attribute of a GPU");
+  return value;
+}
+
+Device* make_device(int ordinal, const std::string& driver) {
+  cudaDeviceProp prop;
+  check(cudaGetDeviceProperties(&prop, ordinal), "asking for the properties of a GPU");
+  const Properties properties = {
+      10 * attribute(cudaDevAttrComputeCapabilityMajor, ordinal) +
+          attribute(cudaDevAttrComputeCapabilityMinor, ordinal),
+      attribute(cudaDevAttrMultiProcessorCount, ordinal),
+      static_cast<size_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, ordinal))};
+  if (properties.architecture < kLeastArchitecture) {
+    fail(ATA_DEVICE_UNAVAILABLE, prop.name, " has compute capability ",
+         properties.architecture / 10, ".", properties.architecture % 10,
+         "; Ata needs 7.5 (Turing) or newer");
+  }
+  // Lives as long as the process.
+  return new CudaDevice(ordinal, {concat("cuda:", ordinal), prop.name, driver}, properties);
+}
+
+Devices find_devices() {
+  Devices found;
+  try {
+    int count = 0;
+    check(cudaGetDeviceCount(&count), "looking for GPUs");
+    int version = 0;
+    check(cudaDriverGetVersion(&version), "asking for the driver's version");
+    for (int i = 0; i < count; ++i) {
+      found.devices.push_back(
+          make_device(i, concat("CUDA ", version / 1000, ".", version % 1000 / 10)));
+    }
+  } catch (const Error& error) {
+    found.reason = error.what();
+  }
+  return found;
+}
+
+}  // namespace
+
+const Devices& devices() {
+  static const Devices& found = *new Devices(find_devices());
+  return found;
+}
+
+StreamState& state_of(const Stream& stream) {
+  return *static_cast<StreamState*>(stream.native);
+}
+
+const Properties& properties(const Stream& stream) {
+  return state_of(stream).properties();
+}
+
+cudaStream_t queue(const Stream& stream) {
+  return state_of(stream).handle();
+}
+
+void check(cudaError_t error, const char* what) {
+  if (error == cudaSuccess) return;
+  fail(error == cudaErrorMemoryAllocation ? ATA_OUT_OF_MEMORY : ATA_DEVICE_UNAVAILABLE, what,
+       " failed: ", cudaGetErrorString(error), " (", cudaGetErrorName(error), ")");
+}
+
+void check_launch(const char* kernel) {
+  const cudaError_t error = cudaGetLastError();
+  if (error != cudaSuccess) check(error, concat("kernel ", kernel).c_str());
+}
+
+void allow_shared_memory(const void* kernel, const char* name, size_t bytes) {
+  constexpr size_t kAlways = size_t{48} << 10;
+  if (bytes <= kAlways) return;
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             static_cast<int>(bytes)),
+        concat("kernel ", name, ": having ", bytes, " bytes of shared memory").c_str());
+}
+
+}  // namespace ata::cuda
