@@ -93,7 +93,7 @@ class CudaDevice : public Device {
 
   std::shared_ptr<Stream> make_stream(std::shared_ptr<Allocator> allocator) override {
     const CurrentDevice current(ordinal_);
-    auto state = std::make_shared<StreamState>(streams_, properties_);
+    auto state = std::make_shared<StreamState>(streams_, properties_, memory());
     auto* const stream =
         new Stream{*this, std::move(allocator), Tensor({1}, DType::kI32, memory()), state.get()};
     std::shared_ptr<Stream> result(stream, [state](Stream* last) { delete last; });

@@ -1,5 +1,12 @@
 # What the CUDA plugin is made of, for its target and for those of tests/native/cuda_emulator.
-set(ATA_CUDA_HOST_SOURCES device.cc plugin.cc stream_state.cc table.cc)
-set(ATA_CUDA_KERNEL_SOURCES kernels/elementwise.cu)
+set(ATA_CUDA_HOST_SOURCES blas.cc device.cc linear.cc plugin.cc stream_state.cc table.cc)
+set(ATA_CUDA_KERNEL_SOURCES
+  kernels/elementwise.cu
+  kernels/embedding.cu
+  kernels/rows.cu
+  kernels/soft_alignment.cu
+  kernels/training.cu)
+# In its place the emulated plugin has its stand-ins.
+set(ATA_CUDA_LIBRARIES_SOURCE "${CMAKE_CURRENT_LIST_DIR}/libraries.cc")
 list(TRANSFORM ATA_CUDA_HOST_SOURCES PREPEND "${CMAKE_CURRENT_LIST_DIR}/")
 list(TRANSFORM ATA_CUDA_KERNEL_SOURCES PREPEND "${CMAKE_CURRENT_LIST_DIR}/")

@@ -23,8 +23,9 @@ void StreamList::hold_back(cudaStream_t later, cudaEvent_t event) {
   }
 }
 
-StreamState::StreamState(StreamList& list, const Properties& properties)
-    : list_(list), properties_(properties) {
+StreamState::StreamState(StreamList& list, const Properties& properties,
+                         std::shared_ptr<Allocator> memory)
+    : list_(list), properties_(properties), memory_(std::move(memory)) {
   check(cudaStreamCreateWithFlags(&handle_, cudaStreamNonBlocking), "making a stream");
   list_.add(this);
 }
@@ -37,6 +38,13 @@ StreamState::~StreamState() {
     if (half.sent) cudaEventDestroy(half.sent);
   }
   cudaStreamDestroy(handle_);
+}
+
+void* StreamState::blas_workspace() {
+  if (!blas_workspace_) {
+    blas_workspace_ = Tensor({static_cast<int64_t>(kBlasWorkspace)}, DType::kU8, memory_);
+  }
+  return blas_workspace_.address();
 }
 
 void StreamState::make_staging() {

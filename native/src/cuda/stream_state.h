@@ -4,10 +4,12 @@
 #include <cuda_runtime_api.h>
 
 #include <cstddef>
+#include <memory>
 #include <mutex>
 #include <vector>
 
 #include "cuda/launch.h"
+#include "tensor/tensor.h"
 
 namespace ata::cuda {
 
@@ -30,13 +32,17 @@ class StreamList {
 /// between host and device. One thread at a time; the GPU is the current one.
 class StreamState {
  public:
-  StreamState(StreamList& list, const Properties& properties);
+  StreamState(StreamList& list, const Properties& properties, std::shared_ptr<Allocator> memory);
   ~StreamState();
   StreamState(const StreamState&) = delete;
   StreamState& operator=(const StreamState&) = delete;
 
   cudaStream_t handle() const { return handle_; }
   const Properties& properties() const { return properties_; }
+
+  /// Scratch memory for products, of kBlasWorkspace bytes.
+  void* blas_workspace();
+  static constexpr size_t kBlasWorkspace = size_t{32} << 20;
 
   /// Returns when `host` may be changed; does not wait for the work that was queued before, unless
   /// it fills the pinned memory.
@@ -59,7 +65,9 @@ class StreamState {
 
   StreamList& list_;
   const Properties& properties_;
+  const std::shared_ptr<Allocator> memory_;
   cudaStream_t handle_ = nullptr;
+  Tensor blas_workspace_;
   Half halves_[2];
   int current_ = 0;
 };

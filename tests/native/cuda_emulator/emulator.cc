@@ -348,6 +348,7 @@ void copy(void* to, const void* from, size_t bytes, Stream* s) {
 void fill(void* to, int byte, size_t bytes, Stream* s) {
   submit(s, [=] { World& w = world(); Open o; memset(to, byte, bytes); std::fill_n(w.global.state.begin() + (static_cast<char*>(to) - w.arena), bytes, 2); });
 }
+void host_work(Stream* s, std::function<void()> work) { submit(s, [=] { Open o; work(); World& w = world(); std::fill(w.global.state.begin(), w.global.state.end(), 2); }); }
 void enqueue(Stream* s, dim3 grid, dim3 block, size_t shared, const char* name, std::function<void()> thread) {
   submit(s, [=] {
     World& w = world(); Open o;

@@ -56,6 +56,8 @@ void* device_malloc(size_t bytes);
 void device_free(void* pointer);
 void copy(void* to, const void* from, size_t bytes, Stream* stream);  // any direction, by address
 void fill(void* to, int byte, size_t bytes, Stream* stream);
+/// Work of a library on the device's memory.
+void host_work(Stream* stream, std::function<void()> work);
 void enqueue(Stream* stream, dim3 grid, dim3 block, size_t shared, const char* name,
              std::function<void()> thread);
 // First defect found since the last call; empty when there was none. Sticky, like a CUDA error.
