@@ -4,9 +4,11 @@
 include(CMakePackageConfigHelpers)
 
 add_custom_target(ata_libraries DEPENDS ata)
-if(TARGET ata_video)
-  add_dependencies(ata_libraries ata_video)
-endif()
+foreach(plugin ata_video ata_cuda)
+  if(TARGET ${plugin})
+    add_dependencies(ata_libraries ${plugin})
+  endif()
+endforeach()
 
 set(ATA_CMAKE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/Ata")
 

@@ -175,7 +175,18 @@ public sealed unsafe class Model : IDisposable
     }
 
     /// <summary>Creates a session, which keeps the weights alive even when the model is disposed.</summary>
-    public Session CreateSession() => new(this);
+    public Session CreateSession() => new(this, 0);
+
+    /// <summary>Creates a session that does its work on the caller's queue of the model's device, in order with what else
+    /// is queued there.</summary>
+    /// <param name="stream">A <c>cudaStream_t</c>, which the caller keeps until the session is disposed.</param>
+    /// <exception cref="ArgumentException">It is no stream of the model's device.</exception>
+    /// <exception cref="AtaException">The device has no queues: the CPU (<see cref="AtaStatus.Unsupported"/>).</exception>
+    public Session CreateSession(nint stream)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(stream);
+        return new Session(this, stream);
+    }
 
     /// <summary>Releases the model; sessions keep the weights alive.</summary>
     public void Dispose() => _handle.Dispose();

@@ -59,16 +59,25 @@ public sealed record CpuReport(
 /// <param name="Available">Whether it can be used.</param>
 /// <param name="Description">What it is, such as the product's name; null if it cannot be used.</param>
 /// <param name="Driver">Version of its driver; null if it needs none, or cannot be used.</param>
+/// <param name="Libraries">Versions of the libraries that it computes with; null where that is no question of the
+/// machine, or if it cannot be used.</param>
 /// <param name="Reason">Why it cannot be used, and the remedy; null if it can.</param>
 /// <param name="Memory">Its memory; null if it cannot be used.</param>
 public sealed record DeviceReport(
-    string Name, bool Available, string? Description, string? Driver, string? Reason, DeviceMemoryReport? Memory)
+    string Name,
+    bool Available,
+    string? Description,
+    string? Driver,
+    string? Libraries,
+    string? Reason,
+    DeviceMemoryReport? Memory)
 {
     internal static unsafe DeviceReport Of(in ata_device_info info) => new(
         Marshal.PtrToStringUTF8((nint)info.name)!,
         info.available != 0,
         Marshal.PtrToStringUTF8((nint)info.description),
         Marshal.PtrToStringUTF8((nint)info.driver),
+        Marshal.PtrToStringUTF8((nint)info.libraries),
         Marshal.PtrToStringUTF8((nint)info.reason),
         info.available == 0 ? null : new DeviceMemoryReport(
             info.live_bytes,

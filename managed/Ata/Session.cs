@@ -15,11 +15,16 @@ public sealed unsafe class Session : IDisposable
 
     internal SessionHandle Handle => _handle;
 
-    internal Session(Model model)
+    internal Session(Model model, nint stream)
     {
         using Lease<ata_model> lease = model.Handle.Lease();
+        var options = new ata_session_options
+        {
+            struct_size = (nuint)sizeof(ata_session_options),
+            stream = (void*)stream,
+        };
         ata_session* session;
-        NativeStatus.Check(NativeMethods.ata_session_create(lease.Pointer, &session));
+        NativeStatus.Check(NativeMethods.ata_session_create(lease.Pointer, &options, &session));
         _handle = new SessionHandle(session, model.Handle);
         Config = model.Config;
     }

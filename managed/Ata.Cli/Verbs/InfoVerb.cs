@@ -77,6 +77,11 @@ internal sealed class InfoVerb : Verb<InfoVerb.Arguments>
             text += $", driver {driver}";
         }
 
+        if (device.Libraries is { } libraries)
+        {
+            text += $", {libraries}";
+        }
+
         if (device.Memory?.TotalBytes is { } total)
         {
             text += $", {Gigabytes(total)} of memory";

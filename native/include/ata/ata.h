@@ -61,7 +61,7 @@ extern "C" {
 
 /** Version of the binary interface. It changes when a struct or a function changes incompatibly;
  * not when a function is added, or a field at the end of a struct. */
-#define ATA_ABI_VERSION 4
+#define ATA_ABI_VERSION 5
 
 /** Outcome of a call. */
 ATA_ENUM(ata_status){
@@ -233,6 +233,9 @@ typedef struct ata_device_info {
   int32_t available;
   /** 0. */
   int32_t reserved;
+  /** Versions of the libraries that it computes with; NULL where that is no question of the
+   * machine, or if it cannot be used. */
+  const char* libraries;
 } ata_device_info;
 
 /** Counts what ata_device_get_info() tells of: the CPU, every GPU, and where there is none that can
@@ -354,9 +357,12 @@ ata_tensor_wrap(const ata_tensor_info* info, ata_release_callback release, void*
 struct DLManagedTensorVersioned;
 
 /**
- * Makes a tensor over the memory of another framework's, without copying. Memory of another device
- * than the CPU, gaps between elements (strides that are not row-major) and element types other than
- * ::ata_dtype's are ::ATA_UNSUPPORTED. A read-only one stays so.
+ * Makes a tensor over the memory of another framework's, without copying: of the CPU or of a GPU
+ * that Ata can use, "cuda:N". Other devices, gaps between elements (strides that are not row-major)
+ * and element types other than ::ata_dtype's are ::ATA_UNSUPPORTED. A read-only one stays so.
+ *
+ * What writes a GPU's values is done before they are used, or is queued on the stream that the
+ * session which reads them was given (ata_session_options::stream): no other stream is waited for.
  * @param managed The other tensor (the content of a Python capsule "dltensor_versioned"). On
  *   success it belongs to the library, which calls its deleter when nothing refers to the memory
  *   any more; on failure it is still the caller's.
@@ -366,8 +372,8 @@ ATA_API(ata_status)
 ata_tensor_from_dlpack(struct DLManagedTensorVersioned* managed, ata_tensor** tensor) ATA_NOEXCEPT;
 
 /**
- * Lends a tensor's memory to another framework, without copying. That of another device than the
- * CPU is ::ATA_UNSUPPORTED.
+ * Lends a tensor's memory to another framework, without copying. The values are there, whatever
+ * stream reads them. Of the CPU or of a GPU; that of another device is ::ATA_UNSUPPORTED.
  * @param tensor The tensor; its handle may be released at any time.
  * @param managed Receives what the other framework takes. Whoever holds it calls its deleter, once,
  *   from any thread; until then the memory stays.
@@ -1125,12 +1131,34 @@ ata_model_get_device(const ata_model* model, const char** device) ATA_NOEXCEPT;
  *  the host's memory or from that device; what is read goes to the host's. One thread at a time. */
 typedef struct ata_session ata_session;
 
+/** Options of a session. */
+typedef struct ata_session_options {
+  /** sizeof(ata_session_options). */
+  size_t struct_size;
+  /** A queue of the model's device on which the session does its work, in order with the caller's:
+   * a cudaStream_t. The caller keeps it until the session is released. NULL: the session has one of
+   * its own. A stream that is no stream of the device is ::ATA_INVALID_ARGUMENT; the CPU has none.
+   */
+  void* stream;
+} ata_session_options;
+
+/**
+ * Fills in the defaults: a queue of its own.
+ * @param options Receives them.
+ * @param struct_size sizeof(ata_session_options).
+ */
+ATA_API(ata_status)
+ata_session_options_init(ata_session_options* options, size_t struct_size) ATA_NOEXCEPT;
+
 /**
  * Creates a session. It keeps the model's weights alive.
  * @param model The model.
+ * @param options Options; NULL for the defaults.
  * @param session Receives the handle.
  */
-ATA_API(ata_status) ata_session_create(const ata_model* model, ata_session** session) ATA_NOEXCEPT;
+ATA_API(ata_status)
+ata_session_create(const ata_model* model, const ata_session_options* options,
+                   ata_session** session) ATA_NOEXCEPT;
 
 /** Releases a handle. @param session May be NULL. */
 ATA_API(void) ata_session_release(ata_session* session) ATA_NOEXCEPT;

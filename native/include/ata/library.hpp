@@ -71,6 +71,9 @@ inline ata_status init(ata_model_options* options) {
 inline ata_status init(ata_import_options* options) {
   return ata_import_options_init(options, sizeof(*options));
 }
+inline ata_status init(ata_session_options* options) {
+  return ata_session_options_init(options, sizeof(*options));
+}
 inline ata_status init(ata_session_outputs* outputs) {
   return ata_session_outputs_init(outputs, sizeof(*outputs));
 }
@@ -144,6 +147,7 @@ struct DeviceInfo {
   std::string name;         ///< What it is asked for by.
   std::string description;  ///< What it is; empty if it cannot be used.
   std::string driver;       ///< Version of its driver; empty if it needs none.
+  std::string libraries;    ///< Versions of the libraries it computes with; may be empty.
   std::string reason;       ///< Why it cannot be used; empty if it can.
   int64_t total_bytes;      ///< Its memory, whoever uses it; -1 where the system does not tell.
   int64_t free_bytes;       ///< What of it is free; -1 where the system does not tell.
@@ -160,9 +164,9 @@ inline std::vector<DeviceInfo> devices() {
     ata_device_info info = {};
     info.struct_size = sizeof info;
     detail::check(ata_device_get_info(i, &info));
-    result.push_back({text(info.name), text(info.description), text(info.driver), text(info.reason),
-                      info.total_bytes, info.free_bytes, info.live_bytes, info.peak_bytes,
-                      info.available != 0});
+    result.push_back({text(info.name), text(info.description), text(info.driver),
+                      text(info.libraries), text(info.reason), info.total_bytes, info.free_bytes,
+                      info.live_bytes, info.peak_bytes, info.available != 0});
   }
   return result;
 }

@@ -145,10 +145,12 @@ class Model {
 /// Workspace of one sequence of runs on a model. One thread at a time.
 class Session {
  public:
-  /// Keeps the model's weights alive; the Model itself may go.
-  explicit Session(const Model& model)
+  /// Keeps the model's weights alive; the Model itself may go. Begin with
+  /// `defaults<ata_session_options>()`.
+  explicit Session(const Model& model,
+                   const ata_session_options& options = defaults<ata_session_options>())
       : handle_(detail::make<ata_session>(
-            [&](ata_session** out) { return ata_session_create(model.get(), out); })),
+            [&](ata_session** out) { return ata_session_create(model.get(), &options, out); })),
         classes_(model.config().classes),
         frames_(model.config().frames),
         dimensions_(dimensions(model.config())) {}

@@ -173,11 +173,11 @@ std::unique_ptr<ata_tensor> make_handle(Tensor tensor, bool read_only = false);
 
 /// A handle over memory that was lent. When nothing refers to it any more `release(user_data)` is
 /// called, once; never if this throws. What `what` names must be row-major (`strides` null, or of
-/// the shape), aligned, and there.
+/// the shape), aligned, and there; on `device`, or in the host's memory.
 std::unique_ptr<ata_tensor> wrap_foreign(void* data, DType dtype, const Shape& shape,
                                          const int64_t* strides, bool read_only,
                                          ata_release_callback release, void* user_data,
-                                         const char* what);
+                                         const char* what, Device* device = nullptr);
 
 }  // namespace ata::api
 

@@ -17,6 +17,7 @@ ata_device_info ata::api::describe_device(const ListedDevice& listed) {
   const MemoryStatistics used = listed.device->memory_statistics();
   info.description = properties.description.c_str();
   if (!properties.driver.empty()) info.driver = properties.driver.c_str();
+  if (!properties.libraries.empty()) info.libraries = properties.libraries.c_str();
   info.total_bytes = capacity.total_bytes;
   info.free_bytes = capacity.free_bytes;
   info.live_bytes = used.live_bytes;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "api/boundary.h"
+#include "ops/devices.h"
 
 using ata::api::guard;
 using ata::api::require_pointer;
@@ -51,6 +52,26 @@ void* first_element(const DLTensor& given) {
   return static_cast<char*>(given.data) + given.byte_offset;
 }
 
+// The device of a tensor that another framework lends; null for the host's memory.
+ata::Device* device_of(DLDevice given) {
+  if (given.device_type == kDLCPU) return nullptr;
+  if (given.device_type != kDLCUDA && given.device_type != kDLCUDAManaged) {
+    ata::fail(ATA_UNSUPPORTED, "the DLPack tensor is on a device of type ", given.device_type,
+              "; copy it to the CPU, type ", int{kDLCPU}, ", or to a GPU, type ", int{kDLCUDA});
+  }
+  return &ata::device_by_name(ata::concat("cuda:", given.device_id));
+}
+
+DLDevice to_dlpack(const ata_tensor& tensor) {
+  if (tensor.tensor.device() == nullptr) return {kDLCPU, 0};
+  const std::string name = tensor.tensor.device()->info().name;
+  if (!name.starts_with("cuda:")) {
+    ata::fail(ATA_UNSUPPORTED, "the tensor is in the memory of device '", tensor.device,
+              "', which cannot be lent through DLPack; copy it to 'cpu' with ata_tensor_copy()");
+  }
+  return {kDLCUDA, ata::parse_device(name).index};
+}
+
 // A tensor of ours in another framework's hands.
 struct Lent {
   DLManagedTensorVersioned managed;
@@ -80,10 +101,6 @@ ata_status ata_tensor_from_dlpack(DLManagedTensorVersioned* managed, ata_tensor*
                 managed->version.minor, "; ask for version ", kMajor, " (max_version)");
     }
     const DLTensor& given = managed->dl_tensor;
-    if (given.device.device_type != kDLCPU) {
-      ata::fail(ATA_UNSUPPORTED, "the DLPack tensor is on a device of type ",
-                given.device.device_type, "; copy it to the CPU, type ", int{kDLCPU});
-    }
     const ata::DType dtype = from_dlpack(given.dtype);
     ata::require(given.ndim >= 0 && given.ndim <= ATA_MAX_RANK, "the DLPack tensor has ",
                  given.ndim, " axes; 0 to ", ATA_MAX_RANK, " are possible");
@@ -91,7 +108,7 @@ ata_status ata_tensor_from_dlpack(DLManagedTensorVersioned* managed, ata_tensor*
     const ata::Shape shape(std::span<const int64_t>(given.shape, static_cast<size_t>(given.ndim)));
     *tensor = wrap_foreign(first_element(given), dtype, shape, given.strides,
                            (managed->flags & kDLReadOnly) != 0, give_back, managed,
-                           "the DLPack tensor's data")
+                           "the DLPack tensor's data", device_of(given.device))
                   .release();
   });
 }
@@ -101,10 +118,7 @@ ata_status ata_tensor_to_dlpack(const ata_tensor* tensor,
   return guard([&] {
     require_pointer(tensor, "tensor");
     require_pointer(managed, "managed");
-    if (tensor->tensor.device() != nullptr) {
-      ata::fail(ATA_UNSUPPORTED, "the tensor is in the memory of device '", tensor->device,
-                "', which cannot be lent through DLPack; copy it to 'cpu' with ata_tensor_copy()");
-    }
+    const DLDevice device = to_dlpack(*tensor);
     auto lent = std::make_unique<Lent>(Lent{{}, *tensor, {}});
     const ata::Shape& shape = lent->tensor.tensor.shape();
     std::copy(shape.dims().begin(), shape.dims().end(), lent->shape.begin());
@@ -112,8 +126,8 @@ ata_status ata_tensor_to_dlpack(const ata_tensor* tensor,
                      .manager_ctx = lent.get(),
                      .deleter = delete_lent,
                      .flags = lent->tensor.read_only ? kDLReadOnly : 0,
-                     .dl_tensor = {.data = lent->tensor.tensor.raw(),
-                                   .device = {kDLCPU, 0},
+                     .dl_tensor = {.data = lent->tensor.tensor.address(),
+                                   .device = device,
                                    .ndim = shape.rank(),
                                    .dtype = to_dlpack(lent->tensor.tensor.dtype()),
                                    .shape = lent->shape.data(),

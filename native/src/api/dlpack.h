@@ -14,7 +14,7 @@ struct DLPackVersion {
   uint32_t minor;
 };
 
-enum DLDeviceType : int32_t { kDLCPU = 1 };
+enum DLDeviceType : int32_t { kDLCPU = 1, kDLCUDA = 2, kDLCUDAManaged = 13 };
 
 struct DLDevice {
   int32_t device_type;

@@ -32,6 +32,7 @@ const ata_abi_entry kLayout[] = {
     ATA_FIELD(ata_device_info, peak_bytes),
     ATA_FIELD(ata_device_info, available),
     ATA_FIELD(ata_device_info, reserved),
+    ATA_FIELD(ata_device_info, libraries),
 
     ATA_STRUCT(ata_tensor_info),
     ATA_FIELD(ata_tensor_info, struct_size),
@@ -129,6 +130,9 @@ const ata_abi_entry kLayout[] = {
     ATA_FIELD(ata_import_options, tensors_only),
     ATA_FIELD(ata_import_options, device),
 
+    ATA_STRUCT(ata_session_options),
+    ATA_FIELD(ata_session_options, struct_size),
+    ATA_FIELD(ata_session_options, stream),
     ATA_STRUCT(ata_session_outputs),
     ATA_FIELD(ata_session_outputs, struct_size),
     ATA_FIELD(ata_session_outputs, logits),

@@ -107,6 +107,7 @@ Json devices_as_json() {
     Json device = {{"name", info.name}, {"available", info.available != 0}};
     if (info.description != nullptr) device["description"] = info.description;
     if (info.driver != nullptr) device["driver"] = info.driver;
+    if (info.libraries != nullptr) device["libraries"] = info.libraries;
     if (info.reason != nullptr) device["reason"] = info.reason;
     if (info.available != 0) {
       Json memory = {{"live_bytes", info.live_bytes}, {"peak_bytes", info.peak_bytes}};

@@ -9,6 +9,7 @@ using ata::api::flag_of;
 using ata::api::guard;
 using ata::api::init_options;
 using ata::api::make_handle;
+using ata::api::options_or_default;
 using ata::api::read_struct;
 using ata::api::require_pointer;
 using ata::api::tensor_for;
@@ -88,11 +89,18 @@ ata::Session::Request request_of(const ata_session* session, const ata_tensor* c
 
 }  // namespace
 
-ata_status ata_session_create(const ata_model* model, ata_session** session) noexcept {
+ata_status ata_session_options_init(ata_session_options* options, size_t struct_size) noexcept {
+  return init_options(options, struct_size, ata_session_options{}, "ata_session_options");
+}
+
+ata_status ata_session_create(const ata_model* model, const ata_session_options* options,
+                              ata_session** session) noexcept {
   return guard([&] {
     require_pointer(model, "model");
     require_pointer(session, "session");
-    *session = new ata_session{ata::Session(model->model)};
+    const ata_session_options given =
+        options_or_default(options, ata_session_options{}, "ata_session_options");
+    *session = new ata_session{ata::Session(model->model, given.stream)};
   });
 }
 

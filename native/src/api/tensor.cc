@@ -126,8 +126,9 @@ ata::Tensor ata::api::brought_to_host(const Device& device, const ata_tensor* te
 std::unique_ptr<ata_tensor> ata::api::wrap_foreign(void* data, DType dtype, const Shape& shape,
                                                    const int64_t* strides, bool read_only,
                                                    ata_release_callback release, void* user_data,
-                                                   const char* what) {
+                                                   const char* what, Device* device) {
   if (shape.count() > 0) require_pointer(data, what);
+  if (device != nullptr && shape.count() > 0) device->check_reachable(data, what);
   require(reinterpret_cast<uintptr_t>(data) % dtype_size(dtype) == 0, what,
           " is not aligned to its elements of ", dtype_size(dtype), " bytes");
   const size_t bytes = static_cast<size_t>(shape.count()) * dtype_size(dtype);
@@ -135,7 +136,10 @@ std::unique_ptr<ata_tensor> ata::api::wrap_foreign(void* data, DType dtype, cons
           " of ", shape.to_string(), " would end beyond all memory");
   require_row_major(shape, strides, what);
   auto loan = std::make_shared<Loan>();
-  auto handle = make_handle(Tensor::wrap(data, shape, dtype, loan), read_only);
+  // Of a device whose memory is the host's it is the host's.
+  const Allocator* memory = device != nullptr ? device->memory().get() : nullptr;
+  if (memory != nullptr && memory->device() == nullptr) memory = nullptr;
+  auto handle = make_handle(Tensor::wrap(data, shape, dtype, loan, memory), read_only);
   // Last, when nothing can fail any more.
   loan->user_data = user_data;
   loan->release = release;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,12 +21,24 @@ struct DeviceInfo {
   std::string description;
   /// Version of its driver; empty where there is none.
   std::string driver = {};
+  /// Versions of the libraries that it computes with; empty where that is no question of the
+  /// machine.
+  std::string libraries = {};
 };
 
 /// Memory of a device, whoever uses it, in bytes; -1 where the system does not tell.
 struct DeviceCapacity {
   int64_t total_bytes = -1;
   int64_t free_bytes = -1;
+};
+
+/// Work that was recorded once and can be queued again, on the same memory. It may go when it is
+/// queued and not yet done.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  /// Queues it on the stream that it was recorded on.
+  virtual void replay() = 0;
 };
 
 /// What runs the library's operations: memory, copies and kernels, and nothing of models. One
@@ -49,6 +62,18 @@ class Device {
   virtual DeviceCapacity capacity() const = 0;
   /// A new stream, whose results and temporary memory come from `allocator`.
   virtual std::shared_ptr<Stream> make_stream(std::shared_ptr<Allocator> allocator) = 0;
+
+  /// A stream over the caller's own queue, which outlives it. Throws ATA_UNSUPPORTED where the
+  /// device has no queues, or the handle is none.
+  virtual std::shared_ptr<Stream> wrap_stream(std::shared_ptr<Allocator> allocator,
+                                              void* native) = 0;
+  /// Records what `work` queues on the stream, and does not run it. Null where the device does not
+  /// record, or where `work` did what cannot be recorded, such as reading values on the host or
+  /// sending some: then it was cut short, without effect. What the tensors of `work` hold is the
+  /// caller's to keep as long as the recording.
+  virtual std::unique_ptr<Recording> record(Stream& stream, const std::function<void()>& work) = 0;
+  /// Throws ATA_INVALID_ARGUMENT, naming `what`, unless kernels of the device can read the memory.
+  virtual void check_reachable(const void* data, const char* what) const = 0;
 
   /// From the host's memory; returns when `host` may be changed.
   virtual void copy_in(void* to, const void* host, size_t bytes, Stream& stream) = 0;

@@ -10,7 +10,9 @@
 #include "backend/kernels.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "cuda/current_device.h"
 #include "cuda/launch.h"
+#include "cuda/libraries.h"
 #include "cuda/stream_state.h"
 #include "cuda/table.h"
 
@@ -49,23 +51,24 @@ class PoolMemory : public Allocator {
   int64_t peak_ = 0;
 };
 
-// The calling thread's current GPU is another's business: set for a call, and put back.
-class CurrentDevice {
+// A CUDA graph.
+class GraphRecording : public Recording {
  public:
-  explicit CurrentDevice(int ordinal) {
-    cudaGetDevice(&previous_);
-    if (previous_ != ordinal) check(cudaSetDevice(ordinal), "choosing a GPU");
-    ordinal_ = ordinal;
+  GraphRecording(cudaGraphExec_t executable, cudaStream_t stream, int ordinal)
+      : executable_(executable), stream_(stream), ordinal_(ordinal) {}
+  ~GraphRecording() override { cudaGraphExecDestroy(executable_); }
+  GraphRecording(const GraphRecording&) = delete;
+  GraphRecording& operator=(const GraphRecording&) = delete;
+
+  void replay() override {
+    const CurrentDevice current(ordinal_);
+    check(cudaGraphLaunch(executable_, stream_), "repeating recorded work");
   }
-  ~CurrentDevice() {
-    if (previous_ != ordinal_) cudaSetDevice(previous_);
-  }
-  CurrentDevice(const CurrentDevice&) = delete;
-  CurrentDevice& operator=(const CurrentDevice&) = delete;
 
  private:
-  int previous_ = 0;
-  int ordinal_ = 0;
+  const cudaGraphExec_t executable_;
+  const cudaStream_t stream_;
+  const int ordinal_;
 };
 
 class CudaDevice : public Device {
@@ -92,13 +95,39 @@ class CudaDevice : public Device {
   }
 
   std::shared_ptr<Stream> make_stream(std::shared_ptr<Allocator> allocator) override {
+    return stream_over(std::move(allocator), nullptr);
+  }
+  std::shared_ptr<Stream> wrap_stream(std::shared_ptr<Allocator> allocator, void* native) override {
     const CurrentDevice current(ordinal_);
-    auto state = std::make_shared<StreamState>(streams_, properties_, memory());
-    auto* const stream =
-        new Stream{*this, std::move(allocator), Tensor({1}, DType::kI32, memory()), state.get()};
-    std::shared_ptr<Stream> result(stream, [state](Stream* last) { delete last; });
-    fill(stream->status.address(), 0, stream->status.bytes(), *stream);
-    return result;
+    const auto given = static_cast<cudaStream_t>(native);
+    int owner = -1;
+    const cudaError_t error = cudaStreamGetDevice(given, &owner);
+    if (error != cudaSuccess) {
+      cudaGetLastError();
+      fail(ATA_INVALID_ARGUMENT, "the stream is no CUDA stream: ", cudaGetErrorString(error));
+    }
+    require(owner == ordinal_, "the stream belongs to device 'cuda:", owner, "', not to '",
+            info_.name, "'");
+    return stream_over(std::move(allocator), given);
+  }
+
+  std::unique_ptr<Recording> record(Stream& stream, const std::function<void()>& work) override {
+    const CurrentDevice current(ordinal_);
+    const cudaGraphExec_t executable = state_of(stream).record(work);
+    if (!executable) return nullptr;
+    return std::make_unique<GraphRecording>(executable, queue(stream), ordinal_);
+  }
+
+  void check_reachable(const void* data, const char* what) const override {
+    const CurrentDevice current(ordinal_);
+    cudaPointerAttributes attributes = {};
+    const cudaError_t error = cudaPointerGetAttributes(&attributes, data);
+    if (error != cudaSuccess) cudaGetLastError();
+    const bool reachable =
+        error == cudaSuccess &&
+        (attributes.type == cudaMemoryTypeManaged ||
+         (attributes.type == cudaMemoryTypeDevice && attributes.device == ordinal_));
+    require(reachable, what, " is not in the memory of device '", info_.name, "'");
   }
 
   void copy_in(void* to, const void* host, size_t bytes, Stream& stream) override {
@@ -122,10 +151,20 @@ class CudaDevice : public Device {
   }
   void synchronize(Stream& stream) override {
     const CurrentDevice current(ordinal_);
-    check(cudaStreamSynchronize(queue(stream)), "work on the GPU");
+    state_of(stream).synchronize();
   }
 
  private:
+  std::shared_ptr<Stream> stream_over(std::shared_ptr<Allocator> allocator, cudaStream_t given) {
+    const CurrentDevice current(ordinal_);
+    auto state = std::make_shared<StreamState>(streams_, ordinal_, properties_, memory(), given);
+    auto* const stream =
+        new Stream{*this, std::move(allocator), Tensor({1}, DType::kI32, memory()), state.get()};
+    std::shared_ptr<Stream> result(stream, [state](Stream* last) { delete last; });
+    fill(stream->status.address(), 0, stream->status.bytes(), *stream);
+    return result;
+  }
+
   const int ordinal_;
   const DeviceInfo info_;
   const Properties properties_;
@@ -198,7 +237,34 @@ int attribute(cudaDeviceAttr which, int ordinal) {
   return value;
 }
 
-Device* make_device(int ordinal, const std::string& driver) {
+// Whether the runtime answers every later call with this error.
+bool loses_gpu(cudaError_t error) {
+  switch (error) {
+    case cudaErrorAssert:
+    case cudaErrorECCUncorrectable:
+    case cudaErrorHardwareStackError:
+    case cudaErrorIllegalAddress:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorLaunchFailure:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorMisalignedAddress:
+      return true;
+    default:
+      return false;
+  }
+}
+
+constexpr char kDriverRemedy[] = "install NVIDIA's driver 580 or newer";
+
+std::string cuda_version(int version) {
+  return concat(version / 1000, ".", version % 1000 / 10);
+}
+
+// Null, with the reason, for a GPU that is too old.
+Device* make_device(int ordinal, const std::string& driver, const std::string& libraries,
+                    std::string& reason) {
   cudaDeviceProp prop;
   check(cudaGetDeviceProperties(&prop, ordinal), "asking for the properties of a GPU");
   const Properties properties = {
@@ -207,27 +273,71 @@ Device* make_device(int ordinal, const std::string& driver) {
       attribute(cudaDevAttrMultiProcessorCount, ordinal),
       static_cast<size_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, ordinal))};
   if (properties.architecture < kLeastArchitecture) {
-    fail(ATA_DEVICE_UNAVAILABLE, prop.name, " has compute capability ",
-         properties.architecture / 10, ".", properties.architecture % 10,
-         "; Ata needs 7.5 (Turing) or newer");
+    reason = concat("GPU ", ordinal, ", ", prop.name, ", has compute capability ",
+                    properties.architecture / 10, ".", properties.architecture % 10,
+                    "; Ata needs 7.5 (Turing) or newer");
+    return nullptr;
+  }
+  if (attribute(cudaDevAttrMemoryPoolsSupported, ordinal) == 0) {
+    reason = concat("GPU ", ordinal, ", ", prop.name, ", has no memory pools (cudaMallocAsync)");
+    return nullptr;
   }
   // Lives as long as the process.
-  return new CudaDevice(ordinal, {concat("cuda:", ordinal), prop.name, driver}, properties);
+  return new CudaDevice(ordinal, {concat("cuda:", ordinal), prop.name, driver, libraries},
+                        properties);
+}
+
+// Every GPU that can be used, and why another cannot.
+void find_gpus(const std::string& libraries, Devices& found) {
+  int version = 0;
+  check(cudaDriverGetVersion(&version), "asking for the driver's version");
+  if (version == 0) {
+    found.reason = concat("no NVIDIA driver was found; ", kDriverRemedy);
+    return;
+  }
+  if (version < CUDART_VERSION / 1000 * 1000) {
+    found.reason = concat("the NVIDIA driver supports CUDA ", cuda_version(version), ", and CUDA ",
+                          CUDART_VERSION / 1000, " is needed; ", kDriverRemedy);
+    return;
+  }
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error == cudaErrorNoDevice || (error == cudaSuccess && count == 0)) {
+    cudaGetLastError();
+    found.reason = "the NVIDIA driver sees no GPU (is CUDA_VISIBLE_DEVICES set?)";
+    return;
+  }
+  check(error, "looking for GPUs");
+  const std::string driver = concat("CUDA ", cuda_version(version));
+  for (int i = 0; i < count; ++i) {
+    Device* const device = make_device(i, driver, libraries, found.reason);
+    if (device) {
+      found.devices.push_back(device);
+    } else {
+      log(ATA_LOG_WARNING, found.reason);
+    }
+  }
 }
 
 Devices find_devices() {
   Devices found;
-  try {
-    int count = 0;
-    check(cudaGetDeviceCount(&count), "looking for GPUs");
-    int version = 0;
-    check(cudaDriverGetVersion(&version), "asking for the driver's version");
-    for (int i = 0; i < count; ++i) {
-      found.devices.push_back(
-          make_device(i, concat("CUDA ", version / 1000, ".", version % 1000 / 10)));
+  std::string libraries, problems;
+  for (const LibraryState& library : library_states()) {
+    if (library.problem.empty()) {
+      libraries += concat(libraries.empty() ? "" : ", ", library.version);
+    } else {
+      problems += concat(problems.empty() ? "" : "; ", library.problem);
     }
+  }
+  try {
+    find_gpus(libraries, found);
   } catch (const Error& error) {
     found.reason = error.what();
+  }
+  if (!problems.empty()) {
+    // Each is named, so that nobody mends one to hear of the next.
+    found.devices.clear();
+    found.reason = concat(found.reason.empty() ? "" : concat(found.reason, "; "), problems);
   }
   return found;
 }
@@ -253,8 +363,16 @@ cudaStream_t queue(const Stream& stream) {
 
 void check(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return;
-  fail(error == cudaErrorMemoryAllocation ? ATA_OUT_OF_MEMORY : ATA_DEVICE_UNAVAILABLE, what,
-       " failed: ", cudaGetErrorString(error), " (", cudaGetErrorName(error), ")");
+  // Else the next call that asks for the last error would find this one.
+  cudaGetLastError();
+  if (error == cudaErrorMemoryAllocation) {
+    fail(ATA_OUT_OF_MEMORY, what,
+         " failed: the GPU is out of memory; use smaller batches, fewer "
+         "frames, or bf16");
+  }
+  fail(ATA_DEVICE_UNAVAILABLE, what, " failed: ", cudaGetErrorString(error), " (",
+       cudaGetErrorName(error), ")",
+       loses_gpu(error) ? "; this process can use the GPU no more: start it anew" : "");
 }
 
 void check_launch(const char* kernel) {

@@ -8,7 +8,8 @@
 
 namespace ata::cuda {
 
-/// The usable GPUs of this machine in the runtime's order, found once; or why there is none.
+/// The GPUs of this machine that can be used, "cuda:N" by the runtime's numbers, found once; or why
+/// there is none.
 struct Devices {
   std::vector<Device*> devices;
   std::string reason;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace ata::cuda {
 
@@ -17,27 +18,96 @@ void StreamList::remove(StreamState* stream) {
 
 void StreamList::hold_back(cudaStream_t later, cudaEvent_t event) {
   std::lock_guard lock(mutex_);
-  for (const StreamState* stream : streams_) {
-    check(cudaEventRecord(event, stream->handle()), "recording an event");
-    check(cudaStreamWaitEvent(later, event, 0), "waiting for an event");
-  }
+  for (const StreamState* stream : streams_) stream->hold_back(later, event);
 }
 
-StreamState::StreamState(StreamList& list, const Properties& properties,
-                         std::shared_ptr<Allocator> memory)
-    : list_(list), properties_(properties), memory_(std::move(memory)) {
-  check(cudaStreamCreateWithFlags(&handle_, cudaStreamNonBlocking), "making a stream");
+StreamState::StreamState(StreamList& list, int ordinal, const Properties& properties,
+                         std::shared_ptr<Allocator> memory, cudaStream_t given)
+    : list_(list),
+      ordinal_(ordinal),
+      properties_(properties),
+      memory_(std::move(memory)),
+      handle_(given),
+      owned_(given == nullptr) {
+  if (owned_) {
+    check(cudaStreamCreateWithFlags(&handle_, cudaStreamNonBlocking), "making a stream");
+  }
+  const cudaError_t error = cudaEventCreateWithFlags(&before_recording_, cudaEventDisableTiming);
+  if (error != cudaSuccess) {
+    if (owned_) cudaStreamDestroy(handle_);
+    check(error, "making an event");
+  }
   list_.add(this);
 }
 
 StreamState::~StreamState() {
+  // The pinned memory, and the scratch of products, may still be in use.
   cudaStreamSynchronize(handle_);
   list_.remove(this);
   for (Half& half : halves_) {
     if (half.data) cudaFreeHost(half.data);
     if (half.sent) cudaEventDestroy(half.sent);
   }
-  cudaStreamDestroy(handle_);
+  cudaEventDestroy(before_recording_);
+  if (owned_) cudaStreamDestroy(handle_);
+}
+
+void StreamState::hold_back(cudaStream_t later, cudaEvent_t event) const {
+  if (recording_) {
+    event = before_recording_;
+  } else {
+    check(cudaEventRecord(event, handle_), "recording an event");
+  }
+  check(cudaStreamWaitEvent(later, event, 0), "waiting for an event");
+}
+
+void StreamState::begin_recording() {
+  const std::lock_guard lock(list_.mutex());
+  check(cudaEventRecord(before_recording_, handle_), "recording an event");
+  // Relaxed: other threads go on with their own streams.
+  check(cudaStreamBeginCapture(handle_, cudaStreamCaptureModeRelaxed), "recording work");
+  recording_ = true;
+}
+
+cudaGraph_t StreamState::end_recording(bool keep) {
+  cudaGraph_t graph = nullptr;
+  const std::lock_guard lock(list_.mutex());
+  const cudaError_t error = cudaStreamEndCapture(handle_, &graph);
+  recording_ = false;
+  if (keep) {
+    check(error, "recording work");
+  } else {
+    cudaGetLastError();
+    if (graph) cudaGraphDestroy(graph);
+    graph = nullptr;
+  }
+  return graph;
+}
+
+cudaGraphExec_t StreamState::record(const std::function<void()>& work) {
+  // So that nothing that the first launch makes falls into the recording.
+  blas_workspace();
+  begin_recording();
+  try {
+    work();
+  } catch (const CannotRecord&) {
+    end_recording(false);
+    return nullptr;
+  } catch (...) {
+    end_recording(false);
+    throw;
+  }
+  const cudaGraph_t graph = end_recording(true);
+  cudaGraphExec_t executable = nullptr;
+  const cudaError_t error = cudaGraphInstantiate(&executable, graph, 0);
+  cudaGraphDestroy(graph);
+  check(error, "preparing recorded work");
+  return executable;
+}
+
+void StreamState::synchronize() {
+  if (recording_) throw CannotRecord();
+  check(cudaStreamSynchronize(handle_), "work on the GPU");
 }
 
 void* StreamState::blas_workspace() {
@@ -74,6 +144,7 @@ char* StreamState::stage(size_t bytes, size_t* room) {
 }
 
 void StreamState::upload(void* to, const void* host, size_t bytes) {
+  if (recording_) throw CannotRecord();
   auto* target = static_cast<char*>(to);
   const auto* source = static_cast<const char*>(host);
   while (bytes > 0) {
@@ -88,6 +159,7 @@ void StreamState::upload(void* to, const void* host, size_t bytes) {
 }
 
 void StreamState::download(void* host, const void* from, size_t bytes) {
+  if (recording_) throw CannotRecord();
   auto* target = static_cast<char*>(host);
   const auto* source = static_cast<const char*>(from);
   while (bytes > 0) {

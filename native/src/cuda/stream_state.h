@@ -4,6 +4,7 @@
 #include <cuda_runtime_api.h>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -15,6 +16,9 @@ namespace ata::cuda {
 
 class StreamState;
 
+/// Thrown out of work that is being recorded and cannot be.
+struct CannotRecord {};
+
 /// The streams of a GPU whose work may use any of its tensors. Thread-safe.
 class StreamList {
  public:
@@ -22,6 +26,7 @@ class StreamList {
   void remove(StreamState* stream);
   /// Makes `later` wait for what is queued on all of them now; `event` is for this function's use.
   void hold_back(cudaStream_t later, cudaEvent_t event);
+  std::mutex& mutex() { return mutex_; }
 
  private:
   std::mutex mutex_;
@@ -32,13 +37,24 @@ class StreamList {
 /// between host and device. One thread at a time; the GPU is the current one.
 class StreamState {
  public:
-  StreamState(StreamList& list, const Properties& properties, std::shared_ptr<Allocator> memory);
+  /// `given`: the caller's stream; null: a new one.
+  StreamState(StreamList& list, int ordinal, const Properties& properties,
+              std::shared_ptr<Allocator> memory, cudaStream_t given);
   ~StreamState();
   StreamState(const StreamState&) = delete;
   StreamState& operator=(const StreamState&) = delete;
 
   cudaStream_t handle() const { return handle_; }
   const Properties& properties() const { return properties_; }
+  int ordinal() const { return ordinal_; }
+
+  /// What `work` queues, as a graph that can be launched; null where that cannot be, see
+  /// Device::record().
+  cudaGraphExec_t record(const std::function<void()>& work);
+  void synchronize();
+  /// Makes `later` wait for what is queued now; `event` is for this function's use. Any thread,
+  /// with the list locked.
+  void hold_back(cudaStream_t later, cudaEvent_t event) const;
 
   /// Scratch memory for products, of kBlasWorkspace bytes.
   void* blas_workspace();
@@ -63,10 +79,19 @@ class StreamState {
   // Room for some of `bytes`, and at least one.
   char* stage(size_t bytes, size_t* room);
 
+  void begin_recording();
+  // Whatever has been recorded is dropped where `keep` is false.
+  cudaGraph_t end_recording(bool keep);
+
   StreamList& list_;
+  const int ordinal_;
   const Properties& properties_;
   const std::shared_ptr<Allocator> memory_;
   cudaStream_t handle_ = nullptr;
+  bool owned_ = true;
+  // While work is recorded the stream itself has none: this event is behind what it had.
+  bool recording_ = false;
+  cudaEvent_t before_recording_ = nullptr;
   Tensor blas_workspace_;
   Half halves_[2];
   int current_ = 0;

@@ -1,7 +1,11 @@
 #include "cuda/table.h"
 
+#include <utility>
+
 #include "base/error.h"
+#include "cuda/current_device.h"
 #include "cuda/entries.h"
+#include "cuda/stream_state.h"
 
 namespace ata::cuda {
 namespace {
@@ -19,25 +23,38 @@ struct Absent<Member> {
 template <auto Member>
 constexpr auto absent = Absent<Member>::run;
 
+// An entry, on its stream's GPU.
+template <auto Entry>
+struct OnDevice;
+template <typename Result, typename... Parameters, Result (*Entry)(Stream&, Parameters...)>
+struct OnDevice<Entry> {
+  static Result run(Stream& stream, Parameters... parameters) {
+    const CurrentDevice current(state_of(stream).ordinal());
+    return Entry(stream, std::forward<Parameters>(parameters)...);
+  }
+};
+template <auto Entry>
+constexpr auto on_device = OnDevice<Entry>::run;
+
 constexpr Kernels kTable = {
     .version = kKernelsVersion,
-    .convert = convert,
-    .add = add,
-    .scale = scale,
-    .scale_rows = scale_rows,
-    .transpose = transpose,
-    .mean_rows = mean_rows,
-    .mean_rows_gradient = mean_rows_gradient,
-    .gather_rows = gather_rows,
-    .gather_rows_gradient = gather_rows_gradient,
-    .dropout = dropout,
-    .pack_linear = pack_linear,
-    .linear = linear,
-    .linear_input_gradient = linear_input_gradient,
-    .linear_weight_gradient = linear_weight_gradient,
-    .linear_bias_gradient = linear_bias_gradient,
-    .activate = activate,
-    .activate_gradient = activate_gradient,
+    .convert = on_device<convert>,
+    .add = on_device<add>,
+    .scale = on_device<scale>,
+    .scale_rows = on_device<scale_rows>,
+    .transpose = on_device<transpose>,
+    .mean_rows = on_device<mean_rows>,
+    .mean_rows_gradient = on_device<mean_rows_gradient>,
+    .gather_rows = on_device<gather_rows>,
+    .gather_rows_gradient = on_device<gather_rows_gradient>,
+    .dropout = on_device<dropout>,
+    .pack_linear = on_device<pack_linear>,
+    .linear = on_device<linear>,
+    .linear_input_gradient = on_device<linear_input_gradient>,
+    .linear_weight_gradient = on_device<linear_weight_gradient>,
+    .linear_bias_gradient = on_device<linear_bias_gradient>,
+    .activate = on_device<activate>,
+    .activate_gradient = on_device<activate_gradient>,
     .layer_norm = absent<&Kernels::layer_norm>,
     .layer_norm_gradient = absent<&Kernels::layer_norm_gradient>,
     .attention = absent<&Kernels::attention>,
@@ -48,19 +65,19 @@ constexpr Kernels kTable = {
     .temporal_attention_gradient = absent<&Kernels::temporal_attention_gradient>,
     .align = absent<&Kernels::align>,
     .assign = absent<&Kernels::assign>,
-    .soft_weights = soft_weights,
-    .soft_weights_gradient = soft_weights_gradient,
-    .divide = divide,
-    .negative_row_dots = negative_row_dots,
-    .extract_patches = extract_patches,
-    .extract_patches_gradient = extract_patches_gradient,
-    .embed_tokens = embed_tokens,
-    .embed_tokens_gradient = embed_tokens_gradient,
-    .softmax_cross_entropy = softmax_cross_entropy,
-    .sums_of_squares = sums_of_squares,
-    .scale_by = scale_by,
-    .adamw = adamw,
-    .sgd = sgd,
+    .soft_weights = on_device<soft_weights>,
+    .soft_weights_gradient = on_device<soft_weights_gradient>,
+    .divide = on_device<divide>,
+    .negative_row_dots = on_device<negative_row_dots>,
+    .extract_patches = on_device<extract_patches>,
+    .extract_patches_gradient = on_device<extract_patches_gradient>,
+    .embed_tokens = on_device<embed_tokens>,
+    .embed_tokens_gradient = on_device<embed_tokens_gradient>,
+    .softmax_cross_entropy = on_device<softmax_cross_entropy>,
+    .sums_of_squares = on_device<sums_of_squares>,
+    .scale_by = on_device<scale_by>,
+    .adamw = on_device<adamw>,
+    .sgd = on_device<sgd>,
 };
 
 }  // namespace

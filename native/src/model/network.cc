@@ -78,9 +78,13 @@ void check_clip_shape(const ModelConfig& config, const Tensor& clip) {
       "], B at least 1 (sample the clip so, or load the model with other frames or image_size)");
 }
 
+void require_finite_clip(bool finite) {
+  require(finite, "the clip holds a NaN or an infinity; pixels must be finite");
+}
+
 void check_clip(const Context& context, const ModelConfig& config, const Tensor& clip) {
   check_clip_shape(config, clip);
-  require(all_finite(context, clip), "the clip holds a NaN or an infinity; pixels must be finite");
+  require_finite_clip(all_finite(context, clip));
 }
 
 Forward::Forward(const Context& context, const Network& network, const ModelConfig& config,

@@ -35,7 +35,9 @@ std::vector<ParameterInfo> list_parameters(const ModelConfig& config,
 /// Throws ATA_INVALID_ARGUMENT unless `clip` is f32 `[B, 3, T, H, W]`, B at least 1, T, H and W as
 /// in the configuration.
 void check_clip_shape(const ModelConfig& config, const Tensor& clip);
-/// The same, and unless it is finite.
+/// Throws ATA_INVALID_ARGUMENT unless a clip was found to be finite.
+void require_finite_clip(bool finite);
+/// Both; waits for a device that the clip is on.
 void check_clip(const Context& context, const ModelConfig& config, const Tensor& clip);
 
 /// How a model that runs in that precision aligns frames.

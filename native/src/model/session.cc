@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
+#include <utility>
 
 #include "base/error.h"
+#include "ops/checks.h"
 #include "ops/cross_entropy.h"
 
 namespace ata {
@@ -26,23 +29,108 @@ void require_distinct(std::span<const int32_t> blocks, const char* what) {
 
 }  // namespace
 
-Session::Session(std::shared_ptr<const Model> model)
-    : model_(std::move(model)),
-      stream_(model_->device().make_stream(make_workspace(model_->device().memory()))) {}
+Session::Session(std::shared_ptr<const Model> model, void* stream) : model_(std::move(model)) {
+  Device& device = model_->device();
+  stream_ = stream != nullptr ? device.wrap_stream(device.memory(), stream)
+                              : device.make_stream(device.memory());
+}
 
-Context Session::make_context(const Tensor& clip, Tape* tape, const std::atomic<bool>* cancelled) {
+Session::ShapeState& Session::state_for(const Shape& shape) {
+  const auto known = std::find_if(states_.begin(), states_.end(),
+                                  [&](const ShapeState& state) { return state.shape == shape; });
+  if (known != states_.end()) {
+    states_.splice(states_.begin(), states_, known);
+    return states_.front();
+  }
+  // Blocks of other sizes would never be used again.
+  states_.remove_if([](const ShapeState& state) { return !state.recorded; });
+  while (states_.size() >= kRecordedShapes) states_.pop_back();
+  states_.emplace_front().shape = shape;
+  return states_.front();
+}
+
+Context Session::make_context(ShapeState& state, Tape* tape, const std::atomic<bool>* cancelled) {
   trajectories_.clear();
-  fit_workspace(*stream_, clip.shape(), clip_shape_);
+  if (!state.workspace) state.workspace = make_workspace(model_->device().memory());
+  stream_->allocator = state.workspace;
   return {.stream = stream_, .tape = tape, .cancelled = cancelled};
+}
+
+Session::Results Session::compute(const Context& context, AlignmentState& alignment,
+                                  const Tensor& clip) const {
+  Forward pass(context, model_->network(), model_->config(), model_->precision(), alignment);
+  Variable tokens = pass.embed(Variable(clip));
+  const int64_t last = model_->config().depth() - 1;
+  for (int64_t block = 0; block < last; ++block) tokens = pass.block(tokens, block);
+  const Variable token = pass.class_token(std::exchange(tokens, Variable()));
+  return {pass.head(token).value(), token.value(), pass.trajectories()};
+}
+
+// Whether there is a recorded pass, which is made now if it can be.
+bool Session::has_recorded(ShapeState& state) {
+  if (state.recorded) return true;
+  if (!state.has_run || state.unrecordable) return false;
+  auto pass = std::make_unique<RecordedPass>();
+  pass->workspace = std::exchange(state.workspace, nullptr);
+  pass->alignment = std::exchange(state.alignment, {});
+  stream_->allocator = pass->workspace;
+  const Context context = {.stream = stream_};
+  pass->clip = context.empty(state.shape);
+  pass->work = model_->device().record(*stream_, [&] {
+    pass->clip_squares = context.empty({1}, DType::kF64);
+    context.run(&Kernels::sums_of_squares, std::span<const Tensor>(&pass->clip, 1),
+                pass->clip_squares);
+    pass->results = compute(context, pass->alignment, pass->clip);
+  });
+  if (!pass->work) {
+    state.unrecordable = true;
+    state.workspace = pass->workspace;
+    return false;
+  }
+  state.recorded = std::move(pass);
+  return true;
+}
+
+Session::Outputs Session::classify(ShapeState& state, const Tensor& clip, const Request& request,
+                                   const std::atomic<bool>* cancelled) {
+  const bool on_host = clip.device() == nullptr;
+  trajectories_.clear();
+  Results results;
+  Tensor squares;
+  if (has_recorded(state)) {
+    const Context context = {.stream = stream_, .cancelled = cancelled};
+    context.check_cancelled();
+    context.assign(state.recorded->clip, clip);
+    state.recorded->work->replay();
+    results = state.recorded->results;
+    squares = state.recorded->clip_squares;
+  } else {
+    const Context context = make_context(state, nullptr, cancelled);
+    if (!on_host) {
+      squares = context.empty({1}, DType::kF64);
+      context.run(&Kernels::sums_of_squares, std::span(&clip, 1), squares);
+    }
+    results = compute(context, state.alignment, context.upload(clip));
+    state.has_run = true;
+  }
+  const Context context = {.stream = stream_};
+  Outputs outputs;
+  if (request.class_token) outputs.class_token = context.download(results.class_token);
+  if (request.logits) outputs.logits = context.download(results.logits);
+  // What is wrong with a clip of the host was seen before.
+  if (!on_host) require_finite_clip(std::isfinite(*context.download(squares).data<double>()));
+  context.check_status("forward");
+  trajectories_ = std::move(results.trajectories);
+  return outputs;
 }
 
 Session::Outputs Session::run(const Tensor& clip, const Request& request,
                               const std::atomic<bool>* cancelled) {
   const ModelConfig& config = model_->config();
   const int64_t depth = config.depth();
-  const bool classify = request.logits || request.class_token;
+  const bool classify_clips = request.logits || request.class_token;
   // The block before which the pass ends.
-  int64_t end = classify ? depth : 0;
+  int64_t end = classify_clips ? depth : 0;
   std::vector<bool> wanted(static_cast<size_t>(depth) + 1);
   require_distinct(request.features, "features");
   require_distinct(request.trajectories, "trajectories");
@@ -57,35 +145,43 @@ Session::Outputs Session::run(const Tensor& clip, const Request& request,
     followed = std::max<int64_t>(followed, block);
     end = std::max<int64_t>(end, block);
   }
-  check_clip({.stream = stream_}, config, clip);
-
-  const Context context = make_context(clip, nullptr, cancelled);
-  Forward pass(context, model_->network(), config, model_->precision(), alignment_);
+  check_clip_shape(config, clip);
+  // Of a device's clip it is seen with the results.
+  const bool whole_pass = classify_clips && request.features.empty();
+  if (clip.device() == nullptr || !whole_pass) {
+    require_finite_clip(all_finite({.stream = stream_}, clip));
+  }
+  ShapeState& state = state_for(clip.shape());
   Outputs outputs;
   std::vector<Tensor> features(wanted.size());
-  Variable tokens = pass.embed(Variable(context.upload(clip)));
-  for (int64_t block = 0;; ++block) {
-    if (wanted[static_cast<size_t>(block)]) {
-      features[static_cast<size_t>(block)] =
-          context.download(pass.patch_rows(tokens).value())
-              .reshape({clip.dim(0), config.frames, config.patches(), config.dim()});
+  if (whole_pass) {
+    outputs = classify(state, clip, request, cancelled);
+  } else {
+    const Context context = make_context(state, nullptr, cancelled);
+    Forward pass(context, model_->network(), config, model_->precision(), state.alignment);
+    Variable tokens = pass.embed(Variable(context.upload(clip)));
+    for (int64_t block = 0;; ++block) {
+      if (wanted[static_cast<size_t>(block)]) {
+        features[static_cast<size_t>(block)] =
+            context.download(pass.patch_rows(tokens).value())
+                .reshape({clip.dim(0), config.frames, config.patches(), config.dim()});
+      }
+      if (block == end) break;
+      if (classify_clips && block == depth - 1) {
+        Variable last;
+        const Variable token = pass.class_token(tokens, wanted.back() ? &last : nullptr);
+        if (request.class_token) outputs.class_token = context.download(token.value());
+        if (request.logits) outputs.logits = context.download(pass.head(token).value());
+        if (!wanted.back()) break;
+        tokens = last;
+      } else {
+        tokens = pass.block(tokens, block);
+      }
     }
-    if (block == end) break;
-    if (classify && block == depth - 1) {
-      Variable last;
-      const Variable token = pass.class_token(tokens, wanted.back() ? &last : nullptr);
-      if (request.class_token) outputs.class_token = context.download(token.value());
-      if (request.logits) outputs.logits = context.download(pass.head(token).value());
-      if (!wanted.back()) break;
-      tokens = last;
-    } else {
-      tokens = pass.block(tokens, block);
-    }
+    if (followed == end) pass.align(tokens, end);
+    context.check_status("forward");
+    trajectories_ = pass.trajectories();
   }
-  if (followed == end) pass.align(tokens, end);
-  context.check_status("forward");
-
-  trajectories_ = pass.trajectories();
   for (const int32_t block : request.features) {
     outputs.features.push_back(features[static_cast<size_t>(block)]);
     check_results(all_finite(outputs.features.back()), "tokens");
@@ -113,8 +209,9 @@ Session::Loss Session::gradients(const Tensor& clip, const Tensor& labels,
   VariableWalk walk(parameters, /*requires_gradient=*/true);
   const Network network(model_->config(), walk);
   Tape tape;
-  const Context context = make_context(clip, &tape, cancelled);
-  Forward run(context, network, model_->config(), model_->precision(), alignment_);
+  ShapeState& state = state_for(clip.shape());
+  const Context context = make_context(state, &tape, cancelled);
+  Forward run(context, network, model_->config(), model_->precision(), state.alignment);
   const Variable logits = run.logits(Variable(context.upload(clip)));
   const Variable loss = softmax_cross_entropy(context, logits, context.upload(labels));
   context.check_cancelled();
@@ -168,7 +265,7 @@ Tensor Session::trajectories(int64_t block) const {
   }
   const Tensor& index = trajectories_[static_cast<size_t>(block)].index;
   return index ? Context{.stream = stream_}.download(index)
-               : identity_trajectories({clip_shape_[0], config.frames, config.patches()});
+               : identity_trajectories({states_.front().shape[0], config.frames, config.patches()});
 }
 
 Tensor Session::features(const Tensor& clip, int32_t block, const std::atomic<bool>* cancelled) {

@@ -2,6 +2,7 @@
 #define ATA_MODEL_SESSION_H_
 
 #include <atomic>
+#include <list>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,13 +17,18 @@ namespace ata {
 /// reuse, and what the last run left to be read. One thread at a time; any number of sessions may
 /// share a model, and give the same bits as one after another.
 ///
+/// On a device that records (backend/device.h), the second run of a shape records the pass and
+/// later ones repeat it: they queue one piece of work and wait for the results alone.
+///
 /// A clip is f32 `[B, 3, T, H, W]`, normalised and finite, T, H and W as in the configuration;
 /// others are ATA_INVALID_ARGUMENT. `cancelled` may be null; ATA_CANCELLED is thrown between two
 /// blocks after it is set. Clips come from the host's memory or the model's device, labels from the
 /// host's memory, and results are new tensors there.
 class Session {
  public:
-  explicit Session(std::shared_ptr<const Model> model);
+  /// `stream`: the caller's queue of the model's device, which outlives the session; null: one of
+  /// the session's own. Errors as of Device::wrap_stream().
+  explicit Session(std::shared_ptr<const Model> model, void* stream = nullptr);
 
   const Model& model() const { return *model_; }
 
@@ -74,15 +80,48 @@ class Session {
   Tensor features(const Tensor& clip, int32_t block, const std::atomic<bool>* cancelled = nullptr);
 
  private:
+  // What a pass computes, in the device's memory.
+  struct Results {
+    Tensor logits;
+    Tensor class_token;
+    std::vector<Trajectories> trajectories;
+  };
+  // A recorded pass with its memory, which nothing else uses.
+  struct RecordedPass {
+    std::shared_ptr<Allocator> workspace;
+    AlignmentState alignment;
+    Tensor clip;
+    Tensor clip_squares;
+    Results results;
+    std::unique_ptr<Recording> work;
+  };
+  // What runs on clips of one shape share.
+  struct ShapeState {
+    Shape shape;
+    std::shared_ptr<Allocator> workspace;
+    AlignmentState alignment;
+    /// A pass has run, so that the workspace has the memory that another needs.
+    bool has_run = false;
+    /// Something in the pass keeps it from being recorded.
+    bool unrecordable = false;
+    std::unique_ptr<RecordedPass> recorded;
+  };
+  // Recorded passes of so many shapes are kept.
+  static constexpr size_t kRecordedShapes = 4;
+
   void require_features(int64_t block) const;
   void require_trajectories(int64_t block) const;
-  Context make_context(const Tensor& clip, Tape* tape, const std::atomic<bool>* cancelled);
+  ShapeState& state_for(const Shape& shape);
+  Context make_context(ShapeState& state, Tape* tape, const std::atomic<bool>* cancelled);
+  Results compute(const Context& context, AlignmentState& alignment, const Tensor& clip) const;
+  bool has_recorded(ShapeState& state);
+  Outputs classify(ShapeState& state, const Tensor& clip, const Request& request,
+                   const std::atomic<bool>* cancelled);
 
   std::shared_ptr<const Model> model_;
   std::shared_ptr<Stream> stream_;
-  AlignmentState alignment_;
-  /// Shape of the clip that the stream's workspace has blocks for.
-  Shape clip_shape_;
+  /// The shapes of the last runs, the newest in front.
+  std::list<ShapeState> states_;
   std::vector<Trajectories> trajectories_;
   /// Parameters with their gradients, of the last gradients().
   std::unordered_map<std::string, Variable> parameters_;

@@ -66,6 +66,14 @@ class CpuDevice : public Device {
         Stream{*this, std::move(allocator), Tensor::zeros({1}, DType::kI32)});
   }
 
+  std::shared_ptr<Stream> wrap_stream(std::shared_ptr<Allocator>, void*) override {
+    fail(ATA_UNSUPPORTED, "device 'cpu' has no streams; leave the stream empty");
+  }
+  std::unique_ptr<Recording> record(Stream&, const std::function<void()>&) override {
+    return nullptr;
+  }
+  void check_reachable(const void*, const char*) const override {}
+
   void copy_in(void* to, const void* host, size_t bytes, Stream&) override {
     std::memcpy(to, host, bytes);
   }

@@ -41,11 +41,10 @@ CudaDevices find_cuda_devices() {
   const PluginLoad load = load_cuda_plugin();
   if (!load.table) {
     const char* const chosen = std::getenv(kCudaPluginVariable);
-    found.reason =
-        concat("device 'cuda' needs ",
-               chosen != nullptr && *chosen != '\0' ? shown(chosen) : plugin_file_name(kCudaPlugin),
-               ", which cannot be loaded: ", load.reason(),
-               "; use device 'cpu' or install the plugin");
+    found.reason = concat(
+        "device 'cuda' needs ",
+        chosen != nullptr && *chosen != '\0' ? shown(chosen) : plugin_file_name(kCudaPlugin),
+        ", which cannot be loaded: ", load.reason(), "; use device 'cpu' or install the plugin");
     return found;
   }
   const auto* plugin = reinterpret_cast<const DevicePlugin*>(load.table);
@@ -63,16 +62,19 @@ const CudaDevices& cuda_devices() {
   return found;
 }
 
+// `index` -1: the first.
 Device& cuda_device(int32_t index) {
   const CudaDevices& cuda = cuda_devices();
-  const size_t count = cuda.devices.size();
-  if (count == 0) fail(ATA_DEVICE_UNAVAILABLE, cuda.reason);
-  if (static_cast<size_t>(index) >= count) {
-    fail(ATA_DEVICE_UNAVAILABLE, "device 'cuda:", index, "' does not exist: this machine has ",
-         count, " usable CUDA device", count == 1 ? "" : "s", "; use device 'cpu' or 'cuda:0'",
-         count == 1 ? "" : concat(" to 'cuda:", count - 1, "'"));
+  if (cuda.devices.empty()) fail(ATA_DEVICE_UNAVAILABLE, cuda.reason);
+  if (index < 0) return *cuda.devices.front();
+  const std::string name = concat(kCudaPrefix, index);
+  std::string others;
+  for (Device* device : cuda.devices) {
+    if (device->info().name == name) return *device;
+    others += concat(", '", device->info().name, "'");
   }
-  return *cuda.devices[static_cast<size_t>(index)];
+  fail(ATA_DEVICE_UNAVAILABLE, "device '", name,
+       "' does not exist or cannot be used; this machine has 'cpu'", others);
 }
 
 struct Registry {
@@ -94,7 +96,7 @@ std::vector<Device*> registered_devices() {
 
 DeviceName parse_device(const std::string& name) {
   if (name == "cpu") return {DeviceName::Kind::kCpu, 0};
-  if (name == "cuda") return {DeviceName::Kind::kCuda, 0};
+  if (name == "cuda") return {DeviceName::Kind::kCuda, -1};
   if (name.starts_with(kCudaPrefix)) {
     const char* first = name.data() + kCudaPrefix.size();
     const char* last = name.data() + name.size();

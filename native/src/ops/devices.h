@@ -15,7 +15,7 @@ namespace ata {
 struct DeviceName {
   enum class Kind { kCpu, kCuda };
   Kind kind = Kind::kCpu;
-  /// Which one of its kind, from 0.
+  /// Which one of its kind, from 0; -1: the first that can be used.
   int32_t index = 0;
 };
 

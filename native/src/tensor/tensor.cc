@@ -167,8 +167,10 @@ Tensor Tensor::zeros(Shape shape, DType dtype) {
   return tensor;
 }
 
-Tensor Tensor::wrap(void* data, Shape shape, DType dtype, std::shared_ptr<void> keep_alive) {
+Tensor Tensor::wrap(void* data, Shape shape, DType dtype, std::shared_ptr<void> keep_alive,
+                    const Allocator* memory) {
   Tensor tensor;
+  tensor.memory_ = memory;
   tensor.shape_ = shape;
   tensor.dtype_ = dtype;
   tensor.data_ = data;

@@ -102,7 +102,9 @@ class Tensor {
   /// In the host's memory.
   static Tensor zeros(Shape shape, DType dtype);
   /// A view of memory that `keep_alive` owns (may be null: the caller guarantees the lifetime).
-  static Tensor wrap(void* data, Shape shape, DType dtype, std::shared_ptr<void> keep_alive);
+  /// `memory`: of the device that it is on, which lives as long as the process; null: the host's.
+  static Tensor wrap(void* data, Shape shape, DType dtype, std::shared_ptr<void> keep_alive,
+                     const Allocator* memory = nullptr);
 
   bool defined() const { return storage_ != nullptr; }
   explicit operator bool() const { return defined(); }

@@ -22,7 +22,7 @@ TEST(CApi, NullArgumentsAreNamed) {
   EXPECT_EQ(ata_model_load(nullptr, nullptr, nullptr), ATA_INVALID_ARGUMENT);
   EXPECT_MENTIONS(ata_last_error(), "path");
   EXPECT_EQ(ata_tensor_get_info(nullptr, nullptr), ATA_INVALID_ARGUMENT);
-  EXPECT_EQ(ata_session_create(nullptr, nullptr), ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_session_create(nullptr, nullptr, nullptr), ATA_INVALID_ARGUMENT);
   EXPECT_EQ(ata_video_open("x", nullptr, nullptr), ATA_INVALID_ARGUMENT);
   EXPECT_EQ(ata_align(nullptr, nullptr, nullptr, nullptr), ATA_INVALID_ARGUMENT);
   EXPECT_EQ(ata_alignment_options_init(nullptr, sizeof(ata_alignment_options)),

@@ -89,7 +89,7 @@ class Growth : public testing::Test {
     path_ = testing::TempDir() + "growth.safetensors";
     ASSERT_EQ(ata_model_save(model, path_.c_str()), ATA_OK) << ata_last_error();
     ata_session* session = nullptr;
-    ASSERT_EQ(ata_session_create(model, &session), ATA_OK);
+    ASSERT_EQ(ata_session_create(model, nullptr, &session), ATA_OK);
     session_.reset(session);
     clip_ = make({1, 3, 2, 32, 32});
     samples_ = make({64, 2});
@@ -208,6 +208,11 @@ class Growth : public testing::Test {
               return drop(ata_video_sample(video_, given, nullptr, &made, nullptr), made);
             }),
     };
+    cases.push_back(options<ata_session_options>(
+        "ata_session_options", ata_session_options_init, [](const ata_session_options* given) {
+          ata_session* made = nullptr;
+          return drop(ata_session_create(model_.get(), given, &made), made);
+        }));
     static float logits[3];
     Case outputs = options<ata_session_outputs>(
         "ata_session_outputs", ata_session_outputs_init, [](const ata_session_outputs* given) {

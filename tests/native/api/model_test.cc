@@ -40,7 +40,7 @@ class CApiModel : public testing::Test {
 
   Handle<ata_session> session() const {
     ata_session* session = nullptr;
-    EXPECT_EQ(ata_session_create(model_.get(), &session), ATA_OK) << ata_last_error();
+    EXPECT_EQ(ata_session_create(model_.get(), nullptr, &session), ATA_OK) << ata_last_error();
     return Handle<ata_session>(session);
   }
 
@@ -108,7 +108,7 @@ TEST_F(CApiModel, HeadsAreReplacedInACopy) {
   };
   const auto features_of = [&](const ata_model* model) {
     ata_session* session = nullptr;
-    EXPECT_EQ(ata_session_create(model, &session), ATA_OK);
+    EXPECT_EQ(ata_session_create(model, nullptr, &session), ATA_OK);
     const Handle<ata_session> owner(session);
     std::vector<float> token(48);
     ata_session_outputs outputs;
@@ -134,7 +134,7 @@ TEST_F(CApiModel, HeadsAreReplacedInACopy) {
   const Handle<ata_model> again = copy_of(three.get(), 5, 1), other = copy_of(three.get(), 5, 2);
   const auto logits_of = [&](const ata_model* model) {
     ata_session* session = nullptr;
-    EXPECT_EQ(ata_session_create(model, &session), ATA_OK);
+    EXPECT_EQ(ata_session_create(model, nullptr, &session), ATA_OK);
     const Handle<ata_session> owner(session);
     return forward(session);
   };

@@ -58,7 +58,7 @@ class CApiTraining : public testing::Test {
 
   std::vector<float> logits_of(const ata_model* model) const {
     ata_session* session = nullptr;
-    EXPECT_EQ(ata_session_create(model, &session), ATA_OK);
+    EXPECT_EQ(ata_session_create(model, nullptr, &session), ATA_OK);
     const Handle<ata_session> owner(session);
     std::vector<float> logits(10);
     EXPECT_EQ(ata_session_forward(session, clips_.get(), nullptr, logits.data(), 10), ATA_OK);

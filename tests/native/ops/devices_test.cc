@@ -20,7 +20,7 @@ namespace {
 TEST(Devices, ParsesNames) {
   EXPECT_EQ(parse_device("cpu").kind, DeviceName::Kind::kCpu);
   EXPECT_EQ(parse_device("cuda").kind, DeviceName::Kind::kCuda);
-  EXPECT_EQ(parse_device("cuda").index, 0);
+  EXPECT_EQ(parse_device("cuda").index, -1);
   EXPECT_EQ(parse_device("cuda:12").index, 12);
   for (const char* name : {"", "gpu", "CPU", "cpu:0", "cuda:", "cuda:-1", "cuda:1x", "cuda:+1",
                            "cuda: 1", "cuda:99999999999"}) {

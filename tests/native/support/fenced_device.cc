@@ -67,6 +67,10 @@ class FencedMemory : public Allocator {
     free_[at] = size;
   }
 
+  bool holds(const void* data) const {
+    return data >= base_ && data < static_cast<const void*>(base_ + kReserved);
+  }
+
   Device* device() const override { return &device_; }
   bool is_readable() const override { return open_ > 0; }
 
@@ -196,6 +200,16 @@ class FencedDevice : public Device {
     return stream;
   }
 
+  std::shared_ptr<Stream> wrap_stream(std::shared_ptr<Allocator>, void*) override {
+    fail(ATA_UNSUPPORTED, "device 'fenced' has no streams");
+  }
+  std::unique_ptr<Recording> record(Stream&, const std::function<void()>&) override {
+    return nullptr;
+  }
+  void check_reachable(const void* data, const char* what) const override {
+    require(fenced_memory().holds(data), what, " is not in the memory of device 'fenced'");
+  }
+
   void copy_in(void* to, const void* host, size_t bytes, Stream&) override {
     const Opening opening;
     std::memcpy(to, host, bytes);
@@ -215,7 +229,7 @@ class FencedDevice : public Device {
   void synchronize(Stream&) override {}
 
  private:
-  const DeviceInfo info_ = {"fenced", "the CPU behind a fence", "1.0"};
+  const DeviceInfo info_ = {"fenced", "the CPU behind a fence", "1.0", "none"};
 };
 
 FencedMemory& fenced_memory() {
