@@ -211,8 +211,8 @@ std::string access_table() {
   for (const auto& [name, kernel] : counting().kernels) {
     table << name << '\n';
     std::snprintf(line, sizeof line, "  %-28s %-13s %10s %6s %12s %12s %12s %6s %10s %6s %6s\n",
-                  "place", "access", "requests", "lanes", "asked B", "distinct B", "sectors", "used",
-                  "turns", "ways", "worst");
+                  "place", "access", "requests", "lanes", "asked B", "distinct B", "sectors",
+                  "used", "turns", "ways", "worst");
     table << line;
     for (const AccessCounts& site : kernel.sites) {
       if (site.requests == 0) continue;

@@ -7,10 +7,10 @@
 
 #include "checks.h"
 
-/// Counts what a GPU would do for the accesses of each warp: the 32-byte sectors of global memory it
-/// moves, and the turns that the 32 banks of shared memory take. Lanes run one after another here,
-/// so that what they do at one place between two points where the warp meets is put together: the
-/// n-th access of every lane there is one access of the warp.
+/// Counts what a GPU would do for the accesses of each warp: the 32-byte sectors of global memory
+/// it moves, and the turns that the 32 banks of shared memory take. Lanes run one after another
+/// here, so that what they do at one place between two points where the warp meets is put together:
+/// the n-th access of every lane there is one access of the warp.
 namespace emu {
 
 /// Of one place in a kernel, for reads or writes of one kind of memory.

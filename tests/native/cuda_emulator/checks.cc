@@ -14,8 +14,8 @@
 namespace emu {
 namespace {
 
-// Barriers of a block, its start, and the start of a launch begin a new time; clocks order the lanes
-// of one warp within it.
+// Barriers of a block, its start, and the start of a launch begin a new time; clocks order the
+// lanes of one warp within it.
 using Time = uint32_t;
 using Clock = uint32_t;
 
@@ -242,7 +242,8 @@ void check_other_memory(uintptr_t address, Access access, const Place& place) {
   const auto* const pointer = reinterpret_cast<const void*>(address);
   if (host_block_at(pointer).base != nullptr) return;
   if (access == Access::kRead && is_constant(address)) return;
-  report_defect(name_of(thread.number) + verb + (address < 4096 ? "address " : "memory of the host") +
+  report_defect(name_of(thread.number) + verb +
+                    (address < 4096 ? "address " : "memory of the host") +
                     (address < 4096 ? std::to_string(address) : ""),
                 place);
 }
@@ -266,7 +267,8 @@ void check_states(ByteState* states, size_t size, const Accessor& by) {
         report_defect(describe() + "that an asynchronous copy fills, which was not waited for",
                       by.place);
         break;
-      case ByteState::kWritten: break;
+      case ByteState::kWritten:
+        break;
     }
     if (by.access != Access::kRead) states[i] = ByteState::kWritten;
   }
@@ -296,26 +298,26 @@ void check_access(uintptr_t address, size_t size, Access access, const Place& pl
     return;
   }
   const int warp = thread.warp(), lane = thread.lane();
-  const Accessor by = {thread, lane,   warp,
-                       c.warps[static_cast<size_t>(warp)].known[lane],
+  const Accessor by = {thread, lane,
+                       warp,   c.warps[static_cast<size_t>(warp)].known[lane],
                        access, shared ? "shared" : "global",
                        place};
   if (address % std::min<size_t>(size, 16) != 0) {
-    report_defect(name_of(thread.number) + " makes a misaligned access of " + std::to_string(size) +
-                      " bytes",
-                  place);
+    report_defect(
+        name_of(thread.number) + " makes a misaligned access of " + std::to_string(size) + " bytes",
+        place);
   }
-  const size_t limit = shared ? kMaxSharedBytes - shared_offset
-                              : device_extent() - std::min(device_extent(), static_cast<size_t>(
-                                                                       pointer - device_base()));
+  const size_t limit =
+      shared ? kMaxSharedBytes - shared_offset
+             : device_extent() -
+                   std::min(device_extent(), static_cast<size_t>(pointer - device_base()));
   if (size > limit) {
     report_defect(name_of(thread.number) + (access == Access::kRead ? " reads " : " writes ") +
                       by.space + " memory outside every allocation",
                   place);
   }
   check_states(shared ? c.shared_states.data() + shared_offset : device_states(pointer), size, by);
-  Cell* const cells =
-      shared ? c.shared_cells.data() : c.global_cells;
+  Cell* const cells = shared ? c.shared_cells.data() : c.global_cells;
   const size_t offset = shared ? shared_offset : static_cast<size_t>(pointer - device_base());
   for (size_t done = 0; done < size;) {
     const size_t within = (offset + done) % 4, part = std::min(size - done, 4 - within);
@@ -340,13 +342,11 @@ void note_copy_end(void* to, size_t size, Site site) {
   const size_t offset = static_cast<size_t>(static_cast<char*>(to) - shared_base);
   if (offset + size > kMaxSharedBytes) return;
   const Place place = {site};
-  const Accessor by = {thread,
-                       thread.lane(),
-                       thread.warp(),
-                       c.warps[static_cast<size_t>(thread.warp())].known[thread.lane()],
-                       Access::kWrite,
-                       "shared",
-                       place};
+  const Accessor by = {
+      thread,         thread.lane(),
+      thread.warp(),  c.warps[static_cast<size_t>(thread.warp())].known[thread.lane()],
+      Access::kWrite, "shared",
+      place};
   for (size_t i = 0; i < size; i += 4) check_word(c, by, c.shared_cells[(offset + i) / 4], 0xf);
 }
 
@@ -417,9 +417,9 @@ void note_collective(int warp, uint32_t lanes, bool orders_memory) {
 }
 
 void report_misaligned(const void*, size_t bytes, Site site) {
-  report_defect(name_of(block.current) + " makes a misaligned access of " + std::to_string(bytes) +
-                    " bytes",
-                {site});
+  report_defect(
+      name_of(block.current) + " makes a misaligned access of " + std::to_string(bytes) + " bytes",
+      {site});
 }
 
 void note_read(const void* address, size_t bytes, Site site) {

@@ -4,11 +4,11 @@
 #include "defects.h"
 #include "scheduler.h"
 
-/// Judges every access of kernels to memory: bounds, alignment, memory that nobody wrote, and races.
-/// Two accesses to a byte, one of them a write, are a race unless something orders them: the same
-/// thread, a block barrier or, within a warp, __syncwarp between them; or both are atomic. Shuffles
-/// and votes order nothing. Only what the execution at hand shows is judged, whatever the order in
-/// which its threads happened to run.
+/// Judges every access of kernels to memory: bounds, alignment, memory that nobody wrote, and
+/// races. Two accesses to a byte, one of them a write, are a race unless something orders them: the
+/// same thread, a block barrier or, within a warp, __syncwarp between them; or both are atomic.
+/// Shuffles and votes order nothing. Only what the execution at hand shows is judged, whatever the
+/// order in which its threads happened to run.
 namespace emu {
 
 enum class Access : uint8_t { kRead, kWrite, kAtomic };

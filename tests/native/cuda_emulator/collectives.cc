@@ -21,14 +21,18 @@ int source_of(const Thread& thread) {
   const int lane = thread.lane();
   const int base = lane & ~(thread.width - 1), end = base + thread.width;
   switch (thread.op) {
-    case Op::kShflIdx: return base + (thread.argument & (thread.width - 1));
+    case Op::kShflIdx:
+      return base + (thread.argument & (thread.width - 1));
     case Op::kShflXor: {
       const int source = lane ^ thread.argument;
       return source < end ? source : lane;
     }
-    case Op::kShflUp: return lane - thread.argument < base ? lane : lane - thread.argument;
-    case Op::kShflDown: return lane + thread.argument >= end ? lane : lane + thread.argument;
-    default: return lane;
+    case Op::kShflUp:
+      return lane - thread.argument < base ? lane : lane - thread.argument;
+    case Op::kShflDown:
+      return lane + thread.argument >= end ? lane : lane + thread.argument;
+    default:
+      return lane;
   }
 }
 
@@ -49,15 +53,24 @@ void shuffle(Thread* lanes, uint32_t group) {
 uint64_t combine(Op op, uint64_t all, uint64_t value) {
   const auto a = static_cast<uint32_t>(all), b = static_cast<uint32_t>(value);
   switch (op) {
-    case Op::kMinS: return static_cast<uint32_t>(std::min<int32_t>(a, b));
-    case Op::kMaxS: return static_cast<uint32_t>(std::max<int32_t>(a, b));
-    case Op::kMinU: return std::min(a, b);
-    case Op::kMaxU: return std::max(a, b);
-    case Op::kAdd: return a + b;
-    case Op::kAnd: return a & b;
-    case Op::kOr: return a | b;
-    case Op::kXor: return a ^ b;
-    default: return 0;
+    case Op::kMinS:
+      return static_cast<uint32_t>(std::min<int32_t>(a, b));
+    case Op::kMaxS:
+      return static_cast<uint32_t>(std::max<int32_t>(a, b));
+    case Op::kMinU:
+      return std::min(a, b);
+    case Op::kMaxU:
+      return std::max(a, b);
+    case Op::kAdd:
+      return a + b;
+    case Op::kAnd:
+      return a & b;
+    case Op::kOr:
+      return a | b;
+    case Op::kXor:
+      return a ^ b;
+    default:
+      return 0;
   }
 }
 
@@ -119,6 +132,22 @@ void multiply(Thread* lanes) {
   }
 }
 
+// Lane 8 i + r names row r of tile i.
+void gather_tiles(Thread* lanes, bool transposed) {
+  uint16_t tiles[4][8][8];
+  for (int lane = 0; lane < kWarp; ++lane) {
+    std::memcpy(tiles[lane / 8][lane % 8], lanes[lane].row, sizeof tiles[0][0]);
+  }
+  for (int lane = 0; lane < kWarp; ++lane) {
+    const int row = lane / 4, column = lane % 4 * 2;
+    for (int i = 0; i < 4; ++i) {
+      const uint32_t low = transposed ? tiles[i][column][row] : tiles[i][row][column];
+      const uint32_t high = transposed ? tiles[i][column + 1][row] : tiles[i][row][column + 1];
+      lanes[lane].tiles[i] = low | high << 16;
+    }
+  }
+}
+
 bool match(const Thread& a, const Thread& b) {
   if (a.state != b.state || a.op != b.op || a.mask != b.mask) return false;
   // Lanes may wait for each other from different branches; anything else is one instruction.
@@ -132,11 +161,16 @@ void finish(int warp, uint32_t group) {
   const Op op = first.op;
   if (is_shuffle(op)) {
     shuffle(lanes, group);
-  } else if (op == Op::kMma) {
+  } else if (op == Op::kMma || op == Op::kLoadTiles) {
     if (group != ~0U) {
-      report_defect("mma by a part of a warp: " + name_of(first.number), {first.site});
+      report_defect(std::string(name_of(op)) + " by a part of a warp: " + name_of(first.number),
+                    {first.site});
     }
-    multiply(lanes);
+    if (op == Op::kMma) {
+      multiply(lanes);
+    } else {
+      gather_tiles(lanes, first.value != 0);
+    }
   } else if (op != Op::kSyncWarp) {
     reduce(op, lanes, group);
   }
@@ -163,17 +197,25 @@ bool try_group(int warp, uint32_t mask) {
 
 const char* name_of(Op op) {
   switch (op) {
-    case Op::kSyncWarp: return "__syncwarp";
+    case Op::kSyncWarp:
+      return "__syncwarp";
     case Op::kShflIdx:
     case Op::kShflXor:
     case Op::kShflUp:
-    case Op::kShflDown: return "a shuffle";
+    case Op::kShflDown:
+      return "a shuffle";
     case Op::kBallot:
     case Op::kAny:
-    case Op::kAll: return "a vote";
-    case Op::kMatch: return "__match_any_sync";
-    case Op::kMma: return "mma";
-    default: return "a reduction";
+    case Op::kAll:
+      return "a vote";
+    case Op::kMatch:
+      return "__match_any_sync";
+    case Op::kMma:
+      return "mma";
+    case Op::kLoadTiles:
+      return "load_tiles";
+    default:
+      return "a reduction";
   }
 }
 
@@ -218,6 +260,19 @@ void mma_16x8x16_bf16(float* d, const uint32_t* a, const uint32_t* b, const floa
   thread.b = b;
   thread.c = c;
   collective(Op::kMma, ~0U, 0, 0, kWarp, site);
+}
+
+void load_tiles(uint32_t* d, const void* row, bool transposed, Site site) {
+  check_aligned(row, 16, site);
+  const auto offset = static_cast<size_t>(static_cast<const char*>(row) - shared_base);
+  if (offset >= kMaxSharedBytes) {
+    report_defect(name_of(block.current) + " loads tiles from other than shared memory", {site});
+  }
+  note_read(row, 16, site);
+  Thread& thread = current_thread();
+  thread.row = row;
+  thread.tiles = d;
+  collective(Op::kLoadTiles, ~0U, transposed, 0, kWarp, site);
 }
 
 void async_copy(void* to, const void* from, int bytes, Site site) {

@@ -1,8 +1,8 @@
 #ifndef ATA_CUDA_EMULATOR_CONTROL_H_
 #define ATA_CUDA_EMULATOR_CONTROL_H_
 
-/// What tests ask of the emulated GPU, as functions that a library exports: a test of a plugin finds
-/// them there by dlsym. Thread-safe.
+/// What tests ask of the emulated GPU, as functions that a library exports: a test of a plugin
+/// finds them there by dlsym. Thread-safe.
 #if defined(__cplusplus)
 extern "C" {
 #endif
@@ -10,8 +10,8 @@ extern "C" {
 #define ATA_EMULATOR_EXPORT __attribute__((visibility("default")))
 
 /// Makes the n-th call of a function from now fail, or every one for n = 0, with an error of the
-/// library that it belongs to; `error` 0 for the usual one. "cudaLaunchKernel" stands for the launch
-/// of any kernel, a kernel's name (as ATA_LAUNCH has it) for its own.
+/// library that it belongs to; `error` 0 for the usual one. "cudaLaunchKernel" stands for the
+/// launch of any kernel, a kernel's name (as ATA_LAUNCH has it) for its own.
 ATA_EMULATOR_EXPORT void ata_emulator_fail_nth(const char* function, int n, int error);
 /// Forgets the failures that are still to come.
 ATA_EMULATOR_EXPORT void ata_emulator_fail_none(void);

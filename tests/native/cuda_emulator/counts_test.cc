@@ -20,7 +20,8 @@ class Counts : public EmulatedGpu {
     EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
     emu::AccessCounts sum;
     int sites = 0;
-    for (const emu::AccessCounts& site : emu::access_counts()[kernel]) {
+    const auto kernels = emu::access_counts();
+    for (const emu::AccessCounts& site : kernels.at(kernel)) {
       if (site.access != access || site.shared != shared || site.requests == 0) continue;
       sum = site;
       ++sites;

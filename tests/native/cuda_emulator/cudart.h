@@ -29,23 +29,24 @@ cudaError_t check_stream(cudaStream_t& stream);
 
 // Begins a stand-in: takes the lock, and returns the error that a test asked for or that an earlier
 // defect left. `usual` is what the call fails with when the test names no error.
-#define EMU_CALL(usual)                                                               \
-  const std::lock_guard emu_lock(emu::emulator_mutex());                              \
-  if (const int emu_injected = emu::injected_failure(__func__, usual)) {              \
+#define EMU_CALL(usual)                                                                \
+  const std::lock_guard emu_lock(emu::emulator_mutex());                               \
+  if (const int emu_injected = emu::injected_failure(__func__, usual)) {               \
     return emu::failed(static_cast<cudaError_t>(emu_injected), "asked for by a test"); \
-  }                                                                                   \
+  }                                                                                    \
   if (const cudaError_t emu_defect = emu::found_defect(); emu_defect != cudaSuccess) { \
-    return emu_defect;                                                                \
+    return emu_defect;                                                                 \
   }
 
 // A call that no capture allows, because it waits for the GPU.
-#define EMU_WAITS()                                                                  \
-  if (emu::breaks_capture()) {                                                       \
-    return emu::failed(cudaErrorStreamCaptureUnsupported,                            \
+#define EMU_WAITS()                                                                     \
+  if (emu::breaks_capture()) {                                                          \
+    return emu::failed(cudaErrorStreamCaptureUnsupported,                               \
                        std::string(__func__) + " may wait for what is being captured"); \
   }
 
-#define EMU_STREAM(stream) \
-  if (const cudaError_t emu_error = emu::check_stream(stream); emu_error != cudaSuccess) return emu_error
+#define EMU_STREAM(stream)                                                               \
+  if (const cudaError_t emu_error = emu::check_stream(stream); emu_error != cudaSuccess) \
+  return emu_error
 
 #endif  // ATA_CUDA_EMULATOR_CUDART_H_

@@ -33,7 +33,8 @@ struct ErrorText {
   const char* name;
   const char* text;
 };
-#define EMU_ERROR(name, text) {name, #name, text}
+#define EMU_ERROR(name, text) \
+  { name, #name, text }
 constexpr ErrorText kErrors[] = {
     EMU_ERROR(cudaSuccess, "no error"),
     EMU_ERROR(cudaErrorInvalidValue, "invalid argument"),
@@ -55,7 +56,8 @@ constexpr ErrorText kErrors[] = {
               "operation failed due to a previous error during capture"),
     EMU_ERROR(cudaErrorStreamCaptureMerge,
               "operation would result in a merge of separate capture sequences"),
-    EMU_ERROR(cudaErrorStreamCaptureUnmatched, "capture was not ended in the same stream as it began"),
+    EMU_ERROR(cudaErrorStreamCaptureUnmatched,
+              "capture was not ended in the same stream as it began"),
     EMU_ERROR(cudaErrorStreamCaptureUnjoined, "capturing stream has unjoined work"),
     EMU_ERROR(cudaErrorStreamCaptureIsolation,
               "dependency created on uncaptured work in another stream"),
@@ -63,7 +65,8 @@ constexpr ErrorText kErrors[] = {
               "operation would make the legacy stream depend on a capturing blocking stream"),
     EMU_ERROR(cudaErrorStreamCaptureWrongThread,
               "attempt to terminate a thread-local capture sequence from another thread"),
-    EMU_ERROR(cudaErrorCapturedEvent, "operation not permitted on an event last recorded in a capturing stream"),
+    EMU_ERROR(cudaErrorCapturedEvent,
+              "operation not permitted on an event last recorded in a capturing stream"),
     EMU_ERROR(cudaErrorUnknown, "unknown error"),
 };
 #undef EMU_ERROR
@@ -108,7 +111,8 @@ std::string refusal(const Launch& launch, cudaError_t& error) {
   }
   error = cudaErrorInvalidValue;
   const auto found = allowed_shared_bytes().find(launch.kernel);
-  const size_t allowed = std::max(kSharedBytes, found == allowed_shared_bytes().end() ? 0 : found->second);
+  const size_t allowed =
+      std::max(kSharedBytes, found == allowed_shared_bytes().end() ? 0 : found->second);
   if (launch.shared_bytes > allowed) {
     return std::to_string(launch.shared_bytes) + " bytes of shared memory, where " +
            std::to_string(allowed) + " are allowed";
@@ -118,13 +122,17 @@ std::string refusal(const Launch& launch, cudaError_t& error) {
 
 int max_shared_bytes() {
   switch (options().architecture) {
-    case 75: return 64 << 10;
+    case 75:
+      return 64 << 10;
     case 80:
-    case 87: return 163 << 10;
+    case 87:
+      return 163 << 10;
     case 86:
     case 89:
-    case 120: return 99 << 10;
-    default: return static_cast<int>(kMaxSharedBytes);
+    case 120:
+      return 99 << 10;
+    default:
+      return static_cast<int>(kMaxSharedBytes);
   }
 }
 
@@ -151,7 +159,7 @@ cudaError_t check_stream(cudaStream_t& stream) {
   if (stream == nullptr || stream == cudaStreamLegacy) {
     for (const auto& weak : captures()) {
       const auto capture = weak.lock();
-      if (capture && capture->origin->blocking) {
+      if (capture && !capture->ended && capture->origin->blocking) {
         capture->invalid = true;
         return failed(cudaErrorStreamCaptureImplicit);
       }
@@ -215,7 +223,8 @@ const char* cudaGetErrorName(cudaError_t error) {
 cudaError_t cudaGetDeviceCount(int* count) {
   EMU_CALL(cudaErrorUnknown);
   *count = 0;
-  if (const cudaError_t error = emu::availability(); error != cudaSuccess) return emu::failed(error);
+  if (const cudaError_t error = emu::availability(); error != cudaSuccess)
+    return emu::failed(error);
   *count = emu::options().devices;
   return cudaSuccess;
 }
@@ -250,23 +259,49 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
   if (const cudaError_t error = emu::check_device(device); error != cudaSuccess) return error;
   const emu::Options& options = emu::options();
   switch (attribute) {
-    case cudaDevAttrComputeCapabilityMajor: *value = options.architecture / 10; break;
-    case cudaDevAttrComputeCapabilityMinor: *value = options.architecture % 10; break;
-    case cudaDevAttrMultiProcessorCount: *value = 4; break;
-    case cudaDevAttrMaxSharedMemoryPerBlock: *value = emu::kSharedBytes; break;
-    case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = emu::max_shared_bytes(); break;
-    case cudaDevAttrMaxSharedMemoryPerMultiprocessor: *value = emu::max_shared_bytes() + 1024; break;
-    case cudaDevAttrMaxThreadsPerBlock: *value = emu::kMaxThreads; break;
-    case cudaDevAttrMaxThreadsPerMultiProcessor: *value = 2048; break;
+    case cudaDevAttrComputeCapabilityMajor:
+      *value = options.architecture / 10;
+      break;
+    case cudaDevAttrComputeCapabilityMinor:
+      *value = options.architecture % 10;
+      break;
+    case cudaDevAttrMultiProcessorCount:
+      *value = 4;
+      break;
+    case cudaDevAttrMaxSharedMemoryPerBlock:
+      *value = emu::kSharedBytes;
+      break;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+      *value = emu::max_shared_bytes();
+      break;
+    case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
+      *value = emu::max_shared_bytes() + 1024;
+      break;
+    case cudaDevAttrMaxThreadsPerBlock:
+      *value = emu::kMaxThreads;
+      break;
+    case cudaDevAttrMaxThreadsPerMultiProcessor:
+      *value = 2048;
+      break;
     case cudaDevAttrMaxRegistersPerBlock:
-    case cudaDevAttrMaxRegistersPerMultiprocessor: *value = 65536; break;
-    case cudaDevAttrWarpSize: *value = emu::kWarp; break;
-    case cudaDevAttrMemoryPoolsSupported: *value = 1; break;
-    case cudaDevAttrUnifiedAddressing: *value = 1; break;
-    case cudaDevAttrL2CacheSize: *value = 4 << 20; break;
+    case cudaDevAttrMaxRegistersPerMultiprocessor:
+      *value = 65536;
+      break;
+    case cudaDevAttrWarpSize:
+      *value = emu::kWarp;
+      break;
+    case cudaDevAttrMemoryPoolsSupported:
+      *value = 1;
+      break;
+    case cudaDevAttrUnifiedAddressing:
+      *value = 1;
+      break;
+    case cudaDevAttrL2CacheSize:
+      *value = 4 << 20;
+      break;
     default:
-      return emu::failed(cudaErrorInvalidValue, "the emulated GPU does not tell attribute " +
-                                                    std::to_string(attribute));
+      return emu::failed(cudaErrorInvalidValue,
+                         "the emulated GPU does not tell attribute " + std::to_string(attribute));
   }
   return cudaSuccess;
 }
@@ -294,14 +329,16 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute
   switch (attribute) {
     case cudaFuncAttributeMaxDynamicSharedMemorySize:
       if (value < 0 || value > emu::max_shared_bytes()) {
-        return emu::failed(cudaErrorInvalidValue,
-                           std::to_string(value) + " bytes of shared memory; the GPU has " +
-                               std::to_string(emu::max_shared_bytes()));
+        return emu::failed(cudaErrorInvalidValue, std::to_string(value) +
+                                                      " bytes of shared memory; the GPU has " +
+                                                      std::to_string(emu::max_shared_bytes()));
       }
       emu::allowed_shared_bytes()[kernel] = static_cast<size_t>(value);
       return cudaSuccess;
-    case cudaFuncAttributePreferredSharedMemoryCarveout: return cudaSuccess;
-    default: return emu::failed(cudaErrorInvalidValue, "an attribute of kernels that is not emulated");
+    case cudaFuncAttributePreferredSharedMemoryCarveout:
+      return cudaSuccess;
+    default:
+      return emu::failed(cudaErrorInvalidValue, "an attribute of kernels that is not emulated");
   }
 }
 

@@ -113,8 +113,10 @@ cudaError_t check_range(const void* pointer, size_t bytes, bool device, bool kno
     }
     const DeviceBlock pinned = host_block_at(pointer);
     if (pinned.base != nullptr &&
-        bytes > pinned.size - static_cast<size_t>(static_cast<const char*>(pointer) - pinned.base)) {
-      return failed(cudaErrorInvalidValue, std::string(side) + " of a copy leaves its pinned memory");
+        bytes >
+            pinned.size - static_cast<size_t>(static_cast<const char*>(pointer) - pinned.base)) {
+      return failed(cudaErrorInvalidValue,
+                    std::string(side) + " of a copy leaves its pinned memory");
     }
     return cudaSuccess;
   }
@@ -125,9 +127,9 @@ cudaError_t check_range(const void* pointer, size_t bytes, bool device, bool kno
   const DeviceBlock block = block_at(pointer);
   if (block.base == nullptr ||
       bytes > block.size - static_cast<size_t>(static_cast<const char*>(pointer) - block.base)) {
-    return failed(cudaErrorInvalidValue,
-                  std::string(side) + " of a copy, of " + std::to_string(bytes) +
-                      " bytes, is not inside an allocation");
+    return failed(cudaErrorInvalidValue, std::string(side) + " of a copy, of " +
+                                             std::to_string(bytes) +
+                                             " bytes, is not inside an allocation");
   }
   return cudaSuccess;
 }
@@ -137,8 +139,7 @@ cudaError_t check_copy(void* to, const void* from, size_t bytes, cudaMemcpyKind 
   const bool to_device = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
   const bool from_device = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
   const cudaError_t error = check_range(to, bytes, to_device, known, "the target");
-  return error != cudaSuccess ? error
-                              : check_range(from, bytes, from_device, known, "the source");
+  return error != cudaSuccess ? error : check_range(from, bytes, from_device, known, "the source");
 }
 
 void run_copy(void* to, const void* from, size_t bytes) {
@@ -198,12 +199,18 @@ cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribut
     case cudaMemPoolAttrReleaseThreshold:
       pool->threshold = *static_cast<const uint64_t*>(value);
       return cudaSuccess;
-    case cudaMemPoolAttrUsedMemHigh: pool->used_high = pool->used; return cudaSuccess;
-    case cudaMemPoolAttrReservedMemHigh: pool->reserved_high = pool->reserved; return cudaSuccess;
+    case cudaMemPoolAttrUsedMemHigh:
+      pool->used_high = pool->used;
+      return cudaSuccess;
+    case cudaMemPoolAttrReservedMemHigh:
+      pool->reserved_high = pool->reserved;
+      return cudaSuccess;
     case cudaMemPoolReuseFollowEventDependencies:
     case cudaMemPoolReuseAllowOpportunistic:
-    case cudaMemPoolReuseAllowInternalDependencies: return cudaSuccess;
-    default: return emu::failed(cudaErrorInvalidValue, "an attribute of pools that cannot be set");
+    case cudaMemPoolReuseAllowInternalDependencies:
+      return cudaSuccess;
+    default:
+      return emu::failed(cudaErrorInvalidValue, "an attribute of pools that cannot be set");
   }
 }
 
@@ -212,12 +219,23 @@ cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribut
   if (!emu::is_pool(pool)) return emu::failed(cudaErrorInvalidValue, "no such pool");
   auto& number = *static_cast<uint64_t*>(value);
   switch (attribute) {
-    case cudaMemPoolAttrReleaseThreshold: number = pool->threshold; return cudaSuccess;
-    case cudaMemPoolAttrUsedMemCurrent: number = pool->used; return cudaSuccess;
-    case cudaMemPoolAttrUsedMemHigh: number = pool->used_high; return cudaSuccess;
-    case cudaMemPoolAttrReservedMemCurrent: number = pool->reserved; return cudaSuccess;
-    case cudaMemPoolAttrReservedMemHigh: number = pool->reserved_high; return cudaSuccess;
-    default: return emu::failed(cudaErrorInvalidValue, "an attribute of pools that is not emulated");
+    case cudaMemPoolAttrReleaseThreshold:
+      number = pool->threshold;
+      return cudaSuccess;
+    case cudaMemPoolAttrUsedMemCurrent:
+      number = pool->used;
+      return cudaSuccess;
+    case cudaMemPoolAttrUsedMemHigh:
+      number = pool->used_high;
+      return cudaSuccess;
+    case cudaMemPoolAttrReservedMemCurrent:
+      number = pool->reserved;
+      return cudaSuccess;
+    case cudaMemPoolAttrReservedMemHigh:
+      number = pool->reserved_high;
+      return cudaSuccess;
+    default:
+      return emu::failed(cudaErrorInvalidValue, "an attribute of pools that is not emulated");
   }
 }
 
@@ -251,7 +269,8 @@ cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
   EMU_CALL(cudaErrorUnknown);
   EMU_STREAM(stream);
   if (stream->capture) {
-    return emu::failed(cudaErrorStreamCaptureUnsupported, "the emulated GPU's graphs free no memory");
+    return emu::failed(cudaErrorStreamCaptureUnsupported,
+                       "the emulated GPU's graphs free no memory");
   }
   const cudaError_t error = emu::give_up(pointer);
   if (error != cudaSuccess) return error;
@@ -323,7 +342,8 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
   if (error != cudaSuccess) return error;
   const bool pageable_source =
       !emu::is_device_address(from) && emu::host_block_at(from).base == nullptr;
-  const bool pageable_target = !emu::is_device_address(to) && emu::host_block_at(to).base == nullptr;
+  const bool pageable_target =
+      !emu::is_device_address(to) && emu::host_block_at(to).base == nullptr;
   if (stream->capture && (pageable_source || pageable_target)) {
     stream->capture->invalid = true;
     return emu::failed(cudaErrorStreamCaptureUnsupported,

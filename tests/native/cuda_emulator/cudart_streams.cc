@@ -131,7 +131,8 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     event->captured_nodes = stream->capture->branches[stream].nodes;
     return cudaSuccess;
   }
-  if (event->timing) emu::submit(stream, [event] { event->time = std::chrono::steady_clock::now(); });
+  if (event->timing)
+    emu::submit(stream, [event] { event->time = std::chrono::steady_clock::now(); });
   event->recorded = emu::end_of(stream);
   return cudaSuccess;
 }

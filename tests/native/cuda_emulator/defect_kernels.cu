@@ -376,7 +376,8 @@ const std::vector<Planted>& planted_kernels() {
       {"copy_without_barrier", run<copy_without_barrier>, "shared memory"},
       {"copy_waits_for_too_little", run<copy_waits_for_too_little, Bigger>, "was not waited for"},
       {"copy_over_what_is_read", run<copy_over_what_is_read>, "shared memory"},
-      {"part_of_a_warp_multiplies", run<part_of_a_warp_multiplies, None>, "mma by a part of a warp"},
+      {"part_of_a_warp_multiplies", run<part_of_a_warp_multiplies, None>,
+       "mma by a part of a warp"},
   };
   return kernels;
 }

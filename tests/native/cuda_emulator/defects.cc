@@ -23,8 +23,8 @@ std::string file_name(const std::string& path) {
 // Asks addr2line for the lines that an instruction comes from, the innermost function first.
 std::string line_of(const char* library, size_t offset) {
   char command[4096];
-  const int length = std::snprintf(command, sizeof command, "addr2line -i -e '%s' 0x%zx 2>/dev/null",
-                                   library, offset);
+  const int length = std::snprintf(command, sizeof command,
+                                   "addr2line -i -e '%s' 0x%zx 2>/dev/null", library, offset);
   if (length < 0 || static_cast<size_t>(length) >= sizeof command ||
       std::strchr(library, '\'') != nullptr) {
     return {};
@@ -56,7 +56,8 @@ std::string to_text(const Place& place) {
   }
   // The address is that of the instruction behind the call.
   const size_t offset = static_cast<size_t>(static_cast<const char*>(place.address) -
-                                            static_cast<const char*>(info.dli_fbase)) - 1;
+                                            static_cast<const char*>(info.dli_fbase)) -
+                        1;
   const std::string line = line_of(info.dli_fname, offset);
   if (!line.empty()) return line;
   std::ostringstream text;

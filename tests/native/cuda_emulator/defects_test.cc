@@ -1,5 +1,7 @@
-// Planted defects are found, whatever the order in which threads run; correct kernels beside them are
-// not reported.
+// Planted defects are found, whatever the order in which threads run; correct kernels beside them
+// are not reported.
+#include <set>
+
 #include "test_device.h"
 #include "test_kernels.h"
 
@@ -52,7 +54,13 @@ TEST_F(Defects, AreFoundInEveryOrder) {
           continue;
         }
         ++planted;
-        EXPECT_NE(found.find(kernel.says), std::string::npos) << found;
+        // Whether a race shows as one, or as a read of what is still to be written, depends on who
+        // comes first.
+        EXPECT_TRUE(found.find(kernel.says) != std::string::npos ||
+                    (std::string(kernel.says).find("race in shared") == 0 &&
+                     found.find("shared memory that nobody wrote") != std::string::npos))
+            << found;
+        EXPECT_NE(found.find("defect_kernels.cu:"), std::string::npos) << found;
         if (schedule.order != emu::Order::kRandom) break;
       }
     }
@@ -75,7 +83,7 @@ TEST_F(Defects, StopEveryCallUntilTheyAreTaken) {
   run(planted_kernels()[0]);
   planted_kernels()[1].launch(out_, nullptr);
   EXPECT_EQ(cudaDeviceSynchronize(), cudaErrorLaunchFailure);
-  EXPECT_NE(std::string(cudaGetErrorString(cudaErrorLaunchFailure)).find("race in shared memory"),
+  EXPECT_NE(std::string(cudaGetErrorString(cudaErrorLaunchFailure)).find("shared memory"),
             std::string::npos);
   void* block = nullptr;
   EXPECT_EQ(cudaMalloc(&block, 4), cudaErrorLaunchFailure);
@@ -116,14 +124,17 @@ TEST_F(Defects, UseOfUnwrittenMemoryIsFound) {
 }
 
 TEST_F(Defects, MemoryComesBackAfterAWhile) {
-  // Four times the range of addresses.
-  constexpr size_t kBytes = size_t{4} << 30;
-  for (int i = 0; i < 64; ++i) {
+  constexpr size_t kBytes = 1 << 16;
+  emu::options().quarantine = 3 * kBytes;
+  std::set<void*> blocks;
+  for (int i = 0; i < 20; ++i) {
     void* block = nullptr;
-    emu::options().memory = kBytes;
-    ASSERT_EQ(cudaMalloc(&block, kBytes / 4), cudaSuccess) << i;
+    ASSERT_EQ(cudaMalloc(&block, kBytes), cudaSuccess);
+    blocks.insert(block);
     ASSERT_EQ(cudaFree(block), cudaSuccess);
   }
+  EXPECT_GE(blocks.size(), 3U);
+  EXPECT_LE(blocks.size(), 6U);
 }
 
 using DefectsDeathTest = Defects;

@@ -1,9 +1,9 @@
 #ifndef ATA_CUDA_EMULATOR_EMULATOR_H_
 #define ATA_CUDA_EMULATOR_EMULATOR_H_
 
-/// The kernels' dialect on the CPU: what cuda/dialect.h includes where no CUDA compiler runs. A file
-/// of kernels is compiled plainly, for speed, or with -fsanitize=thread, and then every access that
-/// it makes to memory is checked (hooks.cc).
+/// The kernels' dialect on the CPU: what cuda/dialect.h includes where no CUDA compiler runs. A
+/// file of kernels is compiled plainly, for speed, or with -fsanitize=thread, and then every access
+/// that it makes to memory is checked (hooks.cc).
 
 #include <cuda_runtime_api.h>
 
@@ -51,14 +51,31 @@ struct Site {
   int column = 0;
 };
 // Parameters, and the argument, by which a function of the dialect learns where it was called.
-#define EMU_AT                                                  \
+#define EMU_AT                                                      \
   const char *file = __builtin_FILE(), int line = __builtin_LINE(), \
              int column = static_cast<int>(std::source_location::current().column())
 #define EMU_SITE (emu::Site{file, line, column})
 
 enum class Op {
-  kSyncWarp, kShflIdx, kShflXor, kShflUp, kShflDown, kBallot, kAny, kAll, kMatch,
-  kMinS, kMaxS, kMinU, kMaxU, kAdd, kAnd, kOr, kXor, kMma,
+  kSyncWarp,
+  kShflIdx,
+  kShflXor,
+  kShflUp,
+  kShflDown,
+  kBallot,
+  kAny,
+  kAll,
+  kMatch,
+  kMinS,
+  kMaxS,
+  kMinU,
+  kMaxU,
+  kAdd,
+  kAnd,
+  kOr,
+  kXor,
+  kMma,
+  kLoadTiles,
 };
 
 /// A function of the lanes of `mask` together; returns when all of them have called it.
@@ -66,11 +83,13 @@ uint64_t collective(Op op, uint32_t mask, uint64_t value, int argument, int widt
 /// __syncthreads; returns how many threads came with a predicate other than 0.
 int block_barrier_count(int predicate, Site site);
 void mma_16x8x16_bf16(float* d, const uint32_t* a, const uint32_t* b, const float* c, Site site);
+/// ldmatrix: rows of 16 bytes, one a lane, as four tiles of 8 x 8 elements of 2 bytes.
+void load_tiles(uint32_t* d, const void* row, bool transposed, Site site);
 /// The copy is made when the thread waits for it, as late as a GPU may.
 void async_copy(void* shared, const void* global, int bytes, Site site);
 void async_commit();
 void async_wait(int pending_groups);
-void* shared_memory(size_t bytes);
+void* shared_memory(size_t bytes, Site site);
 void report_misaligned(const void* address, size_t bytes, Site site);
 /// Reports an access whose address is no multiple of its size.
 EMU_PLAIN inline void check_aligned(const void* address, size_t bytes, Site site) {
@@ -157,18 +176,18 @@ EMU_PLAIN unsigned __match_any_sync(unsigned mask, T value, EMU_AT) {
 }
 template <class T>
 EMU_PLAIN T __shfl_sync(unsigned mask, T value, int lane, int width = 32, EMU_AT) {
-  return emu::bits<T>(emu::collective(emu::Op::kShflIdx, mask, emu::bits<uint64_t>(value), lane,
-                                      width, EMU_SITE));
+  return emu::bits<T>(
+      emu::collective(emu::Op::kShflIdx, mask, emu::bits<uint64_t>(value), lane, width, EMU_SITE));
 }
 template <class T>
 EMU_PLAIN T __shfl_xor_sync(unsigned mask, T value, int lanes, int width = 32, EMU_AT) {
-  return emu::bits<T>(emu::collective(emu::Op::kShflXor, mask, emu::bits<uint64_t>(value), lanes,
-                                      width, EMU_SITE));
+  return emu::bits<T>(
+      emu::collective(emu::Op::kShflXor, mask, emu::bits<uint64_t>(value), lanes, width, EMU_SITE));
 }
 template <class T>
 EMU_PLAIN T __shfl_up_sync(unsigned mask, T value, int delta, int width = 32, EMU_AT) {
-  return emu::bits<T>(emu::collective(emu::Op::kShflUp, mask, emu::bits<uint64_t>(value), delta,
-                                      width, EMU_SITE));
+  return emu::bits<T>(
+      emu::collective(emu::Op::kShflUp, mask, emu::bits<uint64_t>(value), delta, width, EMU_SITE));
 }
 template <class T>
 EMU_PLAIN T __shfl_down_sync(unsigned mask, T value, int delta, int width = 32, EMU_AT) {
@@ -176,10 +195,10 @@ EMU_PLAIN T __shfl_down_sync(unsigned mask, T value, int delta, int width = 32, 
                                       width, EMU_SITE));
 }
 
-#define EMU_REDUCE(name, type, op)                                                               \
-  EMU_FN type name(unsigned mask, type value, EMU_AT) {                                          \
-    return static_cast<type>(emu::collective(emu::Op::op, mask, static_cast<uint32_t>(value), 0, \
-                                             32, EMU_SITE));                                     \
+#define EMU_REDUCE(name, type, op)                                                          \
+  EMU_FN type name(unsigned mask, type value, EMU_AT) {                                     \
+    return static_cast<type>(                                                               \
+        emu::collective(emu::Op::op, mask, static_cast<uint32_t>(value), 0, 32, EMU_SITE)); \
   }
 EMU_REDUCE(__reduce_min_sync, int, kMinS)
 EMU_REDUCE(__reduce_min_sync, unsigned, kMinU)
@@ -192,22 +211,22 @@ EMU_REDUCE(__reduce_or_sync, unsigned, kOr)
 EMU_REDUCE(__reduce_xor_sync, unsigned, kXor)
 #undef EMU_REDUCE
 
-#define EMU_ATOMIC(name, type, change)                                                 \
-  EMU_FN type name(type* address, type operand, EMU_AT) {                              \
-    return emu::atomic(address, EMU_SITE,                                              \
+#define EMU_ATOMIC(name, type, change)                                                       \
+  EMU_FN type name(type* address, type operand, EMU_AT) {                                    \
+    return emu::atomic(address, EMU_SITE,                                                    \
                        [operand](type old) EMU_PLAIN { return static_cast<type>(change); }); \
   }
-#define EMU_ATOMIC_INTEGERS(type)                               \
-  EMU_ATOMIC(atomicMin, type, operand < old ? operand : old)    \
-  EMU_ATOMIC(atomicMax, type, operand > old ? operand : old)    \
-  EMU_ATOMIC(atomicAnd, type, old & operand)                    \
-  EMU_ATOMIC(atomicOr, type, old | operand)                     \
-  EMU_ATOMIC(atomicXor, type, old ^ operand)                    \
-  EMU_ATOMIC(atomicExch, type, (static_cast<void>(old), operand)) \
-  EMU_FN type atomicCAS(type* address, type expected, type value, EMU_AT) {            \
-    return emu::atomic(address, EMU_SITE, [expected, value](type old) EMU_PLAIN {      \
-      return old == expected ? value : old;                                            \
-    });                                                                                \
+#define EMU_ATOMIC_INTEGERS(type)                                                 \
+  EMU_ATOMIC(atomicMin, type, operand < old ? operand : old)                      \
+  EMU_ATOMIC(atomicMax, type, operand > old ? operand : old)                      \
+  EMU_ATOMIC(atomicAnd, type, old& operand)                                       \
+  EMU_ATOMIC(atomicOr, type, old | operand)                                       \
+  EMU_ATOMIC(atomicXor, type, old ^ operand)                                      \
+  EMU_ATOMIC(atomicExch, type, (static_cast<void>(old), operand))                 \
+  EMU_FN type atomicCAS(type* address, type expected, type value, EMU_AT) {       \
+    return emu::atomic(address, EMU_SITE, [expected, value](type old) EMU_PLAIN { \
+      return old == expected ? value : old;                                       \
+    });                                                                           \
   }
 EMU_ATOMIC_INTEGERS(int)
 EMU_ATOMIC_INTEGERS(unsigned)
@@ -256,17 +275,16 @@ void launch_kernel(const char* name, void (*kernel)(Parameters...), dim3 grid, d
   allow_shared_memory(reinterpret_cast<const void*>(kernel), name, shared_bytes);
   const auto thread = [=] { kernel(arguments...); };
   using Closure = std::remove_const_t<decltype(thread)>;
-  emu::enqueue(stream,
-               {name, reinterpret_cast<const void*>(kernel), grid, block, shared_bytes,
-                [](const void* closure) { (*static_cast<const Closure*>(closure))(); },
-                std::make_shared<const Closure>(thread), sizeof(Closure)});
+  emu::enqueue(stream, {name, reinterpret_cast<const void*>(kernel), grid, block, shared_bytes,
+                        [](const void* closure) { (*static_cast<const Closure*>(closure))(); },
+                        std::make_shared<const Closure>(thread), sizeof(Closure)});
   check_launch(name);
 }
 
 template <class T>
-EMU_PLAIN T& shared_memory() {
+EMU_PLAIN T& shared_memory(EMU_AT) {
   static_assert(std::is_trivially_copyable_v<T> && alignof(T) <= 16);
-  return *static_cast<T*>(emu::shared_memory(sizeof(T)));
+  return *static_cast<T*>(emu::shared_memory(sizeof(T), EMU_SITE));
 }
 
 // Copied as a whole: the compiler would take a vector to pieces, and the hooks see those.
@@ -304,6 +322,12 @@ EMU_FN void commit_async() {
 template <int kPending>
 EMU_PLAIN void wait_async() {
   emu::async_wait(kPending);
+}
+EMU_FN void load_tiles(unsigned (&d)[4], const void* row, EMU_AT) {
+  emu::load_tiles(d, row, false, EMU_SITE);
+}
+EMU_FN void load_tiles_transposed(unsigned (&d)[4], const void* row, EMU_AT) {
+  emu::load_tiles(d, row, true, EMU_SITE);
 }
 EMU_FN int reduce_min(unsigned mask, int value, EMU_AT) {
   return __reduce_min_sync(mask, value, file, line, column);

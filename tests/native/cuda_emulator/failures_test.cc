@@ -85,8 +85,9 @@ TEST_F(Failures, OtherMachines) {
   EXPECT_EQ(cudaGetDeviceCount(&count), cudaErrorInsufficientDriver);
   EXPECT_EQ(cudaDriverGetVersion(&version), cudaSuccess);
   EXPECT_EQ(version, 12040);
-  ata_emulator_set_options("driver=13000,architecture=61,memory=1000000,order=random,seed=5,"
-                           "preempt=0.5,deferred=0");
+  ata_emulator_set_options(
+      "driver=13000,architecture=61,memory=1000000,order=random,seed=5,"
+      "preempt=0.5,deferred=0");
   EXPECT_EQ(cudaGetDeviceCount(&count), cudaSuccess);
   EXPECT_EQ(count, 1);
   cudaDeviceProp properties;
@@ -103,7 +104,8 @@ TEST_F(Failures, OtherMachines) {
   ata_emulator_set_options("fail=cudaMalloc:1:700");
   void* block = nullptr;
   EXPECT_EQ(cudaMalloc(&block, 16), cudaErrorIllegalAddress);
-  for (const char* wrong : {"order=up", "seed=-1", "preempt=2", "speed=3", "fail=cudaMalloc", "x"}) {
+  for (const char* wrong :
+       {"order=up", "seed=-1", "preempt=2", "speed=3", "fail=cudaMalloc", "x"}) {
     EXPECT_EXIT(ata_emulator_set_options(wrong), ::testing::ExitedWithCode(2),
                 "is not an option of the emulated GPU")
         << wrong;

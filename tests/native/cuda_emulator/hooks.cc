@@ -1,6 +1,6 @@
 // What code compiled with -fsanitize=thread calls. This takes the place of the sanitizer's own
-// library, which is not linked: accesses of kernels go to the checks, all else does nothing but what
-// it says.
+// library, which is not linked: accesses of kernels go to the checks, all else does nothing but
+// what it says.
 #include <cstddef>
 #include <cstdint>
 
@@ -12,59 +12,61 @@ using emu::check_access;
 
 #define EMU_HERE \
   { .address = __builtin_return_address(0) }
-#define EMU_HOOKS(n)                                                                     \
-  void __tsan_read##n(void* a) { check_access(uintptr_t(a), n, Access::kRead, EMU_HERE); }   \
-  void __tsan_write##n(void* a) { check_access(uintptr_t(a), n, Access::kWrite, EMU_HERE); } \
-  void __tsan_unaligned_read##n(void* a) {                                               \
-    check_range(uintptr_t(a), n, Access::kRead, EMU_HERE);                               \
-  }                                                                                      \
-  void __tsan_unaligned_write##n(void* a) {                                              \
-    check_range(uintptr_t(a), n, Access::kWrite, EMU_HERE);                              \
+#define EMU_HOOKS(n)                                         \
+  void __tsan_read##n(void* a) {                             \
+    check_access(uintptr_t(a), n, Access::kRead, EMU_HERE);  \
+  }                                                          \
+  void __tsan_write##n(void* a) {                            \
+    check_access(uintptr_t(a), n, Access::kWrite, EMU_HERE); \
+  }                                                          \
+  void __tsan_unaligned_read##n(void* a) {                   \
+    check_range(uintptr_t(a), n, Access::kRead, EMU_HERE);   \
+  }                                                          \
+  void __tsan_unaligned_write##n(void* a) {                  \
+    check_range(uintptr_t(a), n, Access::kWrite, EMU_HERE);  \
   }
 
 // Atomic operations are those of std::atomic in host code: the order asked for may be stronger.
-#define EMU_ATOMICS(bits, type)                                                                  \
-  type __tsan_atomic##bits##_load(const volatile type* a, int) {                                 \
-    return __atomic_load_n(a, __ATOMIC_SEQ_CST);                                                 \
-  }                                                                                              \
-  void __tsan_atomic##bits##_store(volatile type* a, type v, int) {                              \
-    __atomic_store_n(a, v, __ATOMIC_SEQ_CST);                                                    \
-  }                                                                                              \
-  type __tsan_atomic##bits##_exchange(volatile type* a, type v, int) {                           \
-    return __atomic_exchange_n(a, v, __ATOMIC_SEQ_CST);                                          \
-  }                                                                                              \
-  type __tsan_atomic##bits##_fetch_add(volatile type* a, type v, int) {                          \
-    return __atomic_fetch_add(a, v, __ATOMIC_SEQ_CST);                                           \
-  }                                                                                              \
-  type __tsan_atomic##bits##_fetch_sub(volatile type* a, type v, int) {                          \
-    return __atomic_fetch_sub(a, v, __ATOMIC_SEQ_CST);                                           \
-  }                                                                                              \
-  type __tsan_atomic##bits##_fetch_and(volatile type* a, type v, int) {                          \
-    return __atomic_fetch_and(a, v, __ATOMIC_SEQ_CST);                                           \
-  }                                                                                              \
-  type __tsan_atomic##bits##_fetch_or(volatile type* a, type v, int) {                           \
-    return __atomic_fetch_or(a, v, __ATOMIC_SEQ_CST);                                            \
-  }                                                                                              \
-  type __tsan_atomic##bits##_fetch_xor(volatile type* a, type v, int) {                          \
-    return __atomic_fetch_xor(a, v, __ATOMIC_SEQ_CST);                                           \
-  }                                                                                              \
-  type __tsan_atomic##bits##_fetch_nand(volatile type* a, type v, int) {                         \
-    return __atomic_fetch_nand(a, v, __ATOMIC_SEQ_CST);                                          \
-  }                                                                                              \
-  int __tsan_atomic##bits##_compare_exchange_strong(volatile type* a, type* expected, type v,    \
-                                                    int, int) {                                  \
-    return __atomic_compare_exchange_n(a, expected, v, false, __ATOMIC_SEQ_CST,                  \
-                                       __ATOMIC_SEQ_CST);                                        \
-  }                                                                                              \
-  int __tsan_atomic##bits##_compare_exchange_weak(volatile type* a, type* expected, type v, int, \
-                                                  int) {                                         \
-    return __atomic_compare_exchange_n(a, expected, v, false, __ATOMIC_SEQ_CST,                  \
-                                       __ATOMIC_SEQ_CST);                                        \
-  }                                                                                              \
-  type __tsan_atomic##bits##_compare_exchange_val(volatile type* a, type expected, type v, int,  \
-                                                  int) {                                         \
-    __atomic_compare_exchange_n(a, &expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);     \
-    return expected;                                                                             \
+#define EMU_ATOMICS(bits, type)                                                                    \
+  type __tsan_atomic##bits##_load(const volatile type* a, int) {                                   \
+    return __atomic_load_n(a, __ATOMIC_SEQ_CST);                                                   \
+  }                                                                                                \
+  void __tsan_atomic##bits##_store(volatile type* a, type v, int) {                                \
+    __atomic_store_n(a, v, __ATOMIC_SEQ_CST);                                                      \
+  }                                                                                                \
+  type __tsan_atomic##bits##_exchange(volatile type* a, type v, int) {                             \
+    return __atomic_exchange_n(a, v, __ATOMIC_SEQ_CST);                                            \
+  }                                                                                                \
+  type __tsan_atomic##bits##_fetch_add(volatile type* a, type v, int) {                            \
+    return __atomic_fetch_add(a, v, __ATOMIC_SEQ_CST);                                             \
+  }                                                                                                \
+  type __tsan_atomic##bits##_fetch_sub(volatile type* a, type v, int) {                            \
+    return __atomic_fetch_sub(a, v, __ATOMIC_SEQ_CST);                                             \
+  }                                                                                                \
+  type __tsan_atomic##bits##_fetch_and(volatile type* a, type v, int) {                            \
+    return __atomic_fetch_and(a, v, __ATOMIC_SEQ_CST);                                             \
+  }                                                                                                \
+  type __tsan_atomic##bits##_fetch_or(volatile type* a, type v, int) {                             \
+    return __atomic_fetch_or(a, v, __ATOMIC_SEQ_CST);                                              \
+  }                                                                                                \
+  type __tsan_atomic##bits##_fetch_xor(volatile type* a, type v, int) {                            \
+    return __atomic_fetch_xor(a, v, __ATOMIC_SEQ_CST);                                             \
+  }                                                                                                \
+  type __tsan_atomic##bits##_fetch_nand(volatile type* a, type v, int) {                           \
+    return __atomic_fetch_nand(a, v, __ATOMIC_SEQ_CST);                                            \
+  }                                                                                                \
+  int __tsan_atomic##bits##_compare_exchange_strong(volatile type* a, type* expected, type v, int, \
+                                                    int) {                                         \
+    return __atomic_compare_exchange_n(a, expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
+  }                                                                                                \
+  int __tsan_atomic##bits##_compare_exchange_weak(volatile type* a, type* expected, type v, int,   \
+                                                  int) {                                           \
+    return __atomic_compare_exchange_n(a, expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
+  }                                                                                                \
+  type __tsan_atomic##bits##_compare_exchange_val(volatile type* a, type expected, type v, int,    \
+                                                  int) {                                           \
+    __atomic_compare_exchange_n(a, &expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);       \
+    return expected;                                                                               \
   }
 
 namespace {

@@ -20,11 +20,10 @@ namespace {
 
 constexpr size_t kRange = size_t{64} << 30;
 constexpr size_t kPage = 4096;
-// As far apart as cudaMalloc puts them, and more where a kernel that leaves its block shall be seen.
+// As far apart as cudaMalloc puts them, and more where a kernel that leaves its block shall be
+// seen.
 constexpr size_t kAlignment = 256;
 constexpr size_t kZone = 256;
-// Of the range of addresses, what freed blocks may keep from being used again.
-constexpr size_t kQuarantine = kRange / 2;
 
 size_t round_up(size_t value, size_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
@@ -167,7 +166,7 @@ bool device_free(void* pointer) {
   drop_pages(reinterpret_cast<char*>(m.states + offset), size);  // the same as ByteState::kNone
   m.quarantine.emplace_back(offset, size);
   m.quarantined += size;
-  while (m.quarantined > kQuarantine) release_oldest(m);
+  while (m.quarantined > options().quarantine) release_oldest(m);
   return true;
 }
 

@@ -14,7 +14,7 @@ enum class ByteState : uint8_t {
   kNone,       // of no allocation
   kUnwritten,  // allocated, and nobody wrote it
   kWritten,
-  kInFlight,   // an asynchronous copy may write it at any moment
+  kInFlight,  // an asynchronous copy may write it at any moment
 };
 
 /// Null when no room is left in the range of addresses.

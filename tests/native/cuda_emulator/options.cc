@@ -23,11 +23,12 @@ std::map<std::string, Failure, std::less<>>& failures() {
 
 // A misspelt option would test something else than was meant.
 [[noreturn]] void refuse(std::string_view item) {
-  std::fprintf(stderr,
-               "%s: '%.*s' is not an option of the emulated GPU; they are order=ascending|descending|"
-               "random, seed=N, preempt=P, deferred=0|1, devices=N, driver=N, architecture=N, "
-               "memory=BYTES, counts=FILE and fail=CALL:N[:ERROR]\n",
-               kVariable, static_cast<int>(item.size()), item.data());
+  std::fprintf(
+      stderr,
+      "%s: '%.*s' is not an option of the emulated GPU; they are order=ascending|descending|"
+      "random, seed=N, preempt=P, deferred=0|1, devices=N, driver=N, architecture=N, "
+      "memory=BYTES, quarantine=BYTES, counts=FILE and fail=CALL:N[:ERROR]\n",
+      kVariable, static_cast<int>(item.size()), item.data());
   std::_Exit(2);
 }
 
@@ -82,6 +83,8 @@ void set_option(Options& options, std::string_view item) {
     options.architecture = number(value, item, 10, 999);
   } else if (name == "memory") {
     options.memory = number<size_t>(value, item, 0, SIZE_MAX);
+  } else if (name == "quarantine") {
+    options.quarantine = number<size_t>(value, item, 0, SIZE_MAX);
   } else if (name == "counts") {
     options.counts = value;
   } else if (name == "fail") {
@@ -96,7 +99,7 @@ bool is_checked = false;
 }  // namespace
 
 Options& options() {
-  static Options& options = [] () -> Options& {
+  static Options& options = []() -> Options& {
     auto* const made = new Options;
     if (const char* const text = std::getenv(kVariable)) set_options(*made, text);
     return *made;

@@ -27,6 +27,8 @@ struct Options {
   int architecture = 90;
   /// Bytes of the GPU's memory.
   size_t memory = size_t{16} << 30;
+  /// Where accesses are checked, bytes of freed blocks that are kept from being used again.
+  size_t quarantine = size_t{4} << 30;
   /// File that the counts of memory accesses are written to at the end; empty for none.
   std::string counts;
 };

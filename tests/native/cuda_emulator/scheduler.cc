@@ -56,9 +56,12 @@ const std::function<void()>* host_request = nullptr;
 
 int next_thread() {
   switch (order) {
-    case Order::kAscending: return ready.pop_front();
-    case Order::kDescending: return ready.pop_back();
-    case Order::kRandom: return ready.pop_any();
+    case Order::kAscending:
+      return ready.pop_front();
+    case Order::kDescending:
+      return ready.pop_back();
+    case Order::kRandom:
+      return ready.pop_any();
   }
   return -1;
 }
@@ -327,11 +330,12 @@ int block_barrier_count(int predicate, Site site) {
   return static_cast<int>(current_thread().result);
 }
 
-void* shared_memory(size_t bytes) {
+void* shared_memory(size_t bytes, Site site) {
   if (bytes > block.launch->shared_bytes) {
     report_defect("the kernel uses " + std::to_string(bytes) +
-                  " bytes of shared memory and was launched with " +
-                  std::to_string(block.launch->shared_bytes));
+                      " bytes of shared memory and was launched with " +
+                      std::to_string(block.launch->shared_bytes),
+                  {site});
   }
   return shared_base;
 }

@@ -33,7 +33,9 @@ struct Thread {
   uint64_t value = 0;
   int argument = 0;
   int width = kWarp;
-  // Operands of mma, on its stack.
+  // Operands of tensor cores, on its stack; `row` is one in shared memory.
+  const void* row = nullptr;
+  uint32_t* tiles = nullptr;
   float* d = nullptr;
   const uint32_t* a = nullptr;
   const uint32_t* b = nullptr;

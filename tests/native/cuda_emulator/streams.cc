@@ -30,12 +30,13 @@ void run_next(cudaStream_t stream) {
   stream->running = false;
 }
 
-// With the random order, other streams go ahead of the one that is waited for: what only happened to
-// run in the right order does not then.
+// With the random order, other streams go ahead of the one that is waited for: what only happened
+// to run in the right order does not then.
 void run_another() {
   Streams& all = streams();
   if (options().order != Order::kRandom || all.random() % 4 != 0) return;
-  auto at = std::next(all.by_id.begin(), static_cast<std::ptrdiff_t>(all.random() % all.by_id.size()));
+  auto at =
+      std::next(all.by_id.begin(), static_cast<std::ptrdiff_t>(all.random() % all.by_id.size()));
   const cudaStream_t stream = at->second;
   if (stream->running || stream->work.empty() || !is_passed(stream->work.front().wait)) return;
   run_next(stream);
@@ -138,7 +139,10 @@ std::vector<std::weak_ptr<Capture>>& captures() {
 
 bool breaks_capture() {
   bool broken = false;
-  std::erase_if(captures(), [](const auto& capture) { return capture.expired(); });
+  std::erase_if(captures(), [](const auto& weak) {
+    const auto capture = weak.lock();
+    return !capture || capture->ended;
+  });
   for (const auto& weak : captures()) {
     const std::shared_ptr<Capture> capture = weak.lock();
     const bool own = capture->thread == std::this_thread::get_id();
@@ -146,8 +150,8 @@ bool breaks_capture() {
     if (capture->mode == cudaStreamCaptureModeRelaxed || mode == cudaStreamCaptureModeRelaxed) {
       continue;
     }
-    if (!own && (capture->mode != cudaStreamCaptureModeGlobal ||
-                 mode != cudaStreamCaptureModeGlobal)) {
+    if (!own &&
+        (capture->mode != cudaStreamCaptureModeGlobal || mode != cudaStreamCaptureModeGlobal)) {
       continue;
     }
     capture->invalid = true;

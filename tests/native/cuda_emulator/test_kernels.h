@@ -25,8 +25,22 @@ const std::vector<Planted>& planted_kernels();
 /// What a warp's functions gave to each lane: rows of `kLanes`.
 constexpr int kLanes = 32;
 enum Row {
-  kShuffle, kShuffleWidth8, kXor, kUp, kUpWidth4, kDown, kBallot, kAny, kAll, kMatch,
-  kReduceMin, kReduceMax, kReduceAdd, kOddLanesSum, kSmallMask, kRows,
+  kShuffle,
+  kShuffleWidth8,
+  kXor,
+  kUp,
+  kUpWidth4,
+  kDown,
+  kBallot,
+  kAny,
+  kAll,
+  kMatch,
+  kReduceMin,
+  kReduceMax,
+  kReduceAdd,
+  kOddLanesSum,
+  kSmallMask,
+  kRows,
 };
 void launch_warp_functions(const int* values, int threads, int* rows, cudaStream_t stream);
 void launch_block_votes(const int* values, int threads, int* results, cudaStream_t stream);
@@ -35,7 +49,10 @@ void launch_atomics(int blocks, int* results, unsigned long long* wide, float* s
                     cudaStream_t stream);
 /// C[16][8] = A[16][16] B[8][16]^T, in bf16.
 void launch_mma(const ata::BFloat16* a, const ata::BFloat16* b, float* c, cudaStream_t stream);
-/// Adds where a thread stands in its grid: out[i] = i.
+/// What load_tiles gives to lanes, of the quarters of a 16 x 16 matrix: `[4][32]` each.
+void launch_tiles(const unsigned short* matrix, unsigned* plain, unsigned* transposed,
+                  cudaStream_t stream);
+/// Every thread of a grid writes its number: out[i] = i.
 void launch_indices(dim3 grid, dim3 block, int64_t* out, cudaStream_t stream);
 
 void launch_add(int* values, int count, int addend, cudaStream_t stream);

@@ -70,8 +70,7 @@ __global__ void tile(const ata::BFloat16* a_matrix, const ata::BFloat16* b_matri
   unsigned a[4], b[2];
   float c[4] = {}, d[4];
   for (int r = 0; r < 4; ++r) {
-    const ata::BFloat16* const p =
-        a_matrix + (group + r % 2 * 8) * 16 + member * 2 + r / 2 * 8;
+    const ata::BFloat16* const p = a_matrix + (group + r % 2 * 8) * 16 + member * 2 + r / 2 * 8;
     a[r] = p[0].bits | static_cast<unsigned>(p[1].bits) << 16;
   }
   for (int r = 0; r < 2; ++r) {
@@ -82,9 +81,26 @@ __global__ void tile(const ata::BFloat16* a_matrix, const ata::BFloat16* b_matri
   for (int i = 0; i < 4; ++i) result[(group + i / 2 * 8) * 8 + member * 2 + i % 2] = d[i];
 }
 
+// The four quarters of a 16 x 16 matrix, and of its transpose.
+struct Tile {
+  alignas(16) unsigned short at[16][16];
+};
+__global__ void tiles(const unsigned short* matrix, unsigned* plain, unsigned* transposed) {
+  auto& s = shared_memory<Tile>();
+  const int lane = static_cast<int>(threadIdx.x);
+  for (int i = lane; i < 256; i += 32) s.at[i / 16][i % 16] = matrix[i];
+  __syncwarp();
+  const int tile = lane / 8;
+  const void* const row = &s.at[tile / 2 * 8 + lane % 8][tile % 2 * 8];
+  unsigned d[4];
+  ata::cuda::load_tiles(d, row);
+  for (int i = 0; i < 4; ++i) plain[i * 32 + lane] = d[i];
+  ata::cuda::load_tiles_transposed(d, row);
+  for (int i = 0; i < 4; ++i) transposed[i * 32 + lane] = d[i];
+}
+
 __global__ void indices(int64_t* out) {
-  const int64_t block =
-      (int64_t{blockIdx.z} * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
+  const int64_t block = (int64_t{blockIdx.z} * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
   const int64_t thread =
       (int64_t{threadIdx.z} * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x;
   const int64_t i = block * (int64_t{blockDim.x} * blockDim.y * blockDim.z) + thread;
@@ -136,10 +152,15 @@ void launch_wide_shuffle(const double* values, double* results, cudaStream_t str
 }
 void launch_atomics(int blocks, int* results, unsigned long long* wide, float* sum,
                     cudaStream_t stream) {
-  ATA_LAUNCH(atomics, dim3(static_cast<unsigned>(blocks)), dim3(100), 0, stream, results, wide, sum);
+  ATA_LAUNCH(atomics, dim3(static_cast<unsigned>(blocks)), dim3(100), 0, stream, results, wide,
+             sum);
 }
 void launch_mma(const ata::BFloat16* a, const ata::BFloat16* b, float* c, cudaStream_t stream) {
   ATA_LAUNCH(tile, dim3(1), dim3(32), 0, stream, a, b, c);
+}
+void launch_tiles(const unsigned short* matrix, unsigned* plain, unsigned* transposed,
+                  cudaStream_t stream) {
+  ATA_LAUNCH(tiles, dim3(1), dim3(32), sizeof(Tile), stream, matrix, plain, transposed);
 }
 void launch_indices(dim3 grid, dim3 block, int64_t* out, cudaStream_t stream) {
   ATA_LAUNCH(indices, grid, block, 0, stream, out);
@@ -155,12 +176,11 @@ void launch_shared(size_t bytes, unsigned threads, int* out, cudaStream_t stream
 }
 void launch_unasked(size_t bytes, int* out, cudaStream_t stream) {
   const auto thread = [out] { use_shared_unasked(out); };
-  emu::enqueue(stream, {"use_shared_unasked", reinterpret_cast<const void*>(use_shared_unasked),
-                        dim3(1), dim3(1), bytes,
-                        [](const void* closure) {
-                          (*static_cast<const decltype(thread)*>(closure))();
-                        },
-                        std::make_shared<decltype(thread)>(thread), sizeof thread});
+  emu::enqueue(
+      stream,
+      {"use_shared_unasked", reinterpret_cast<const void*>(use_shared_unasked), dim3(1), dim3(1),
+       bytes, [](const void* closure) { (*static_cast<const decltype(thread)*>(closure))(); },
+       std::make_shared<decltype(thread)>(thread), sizeof thread});
 }
 
 }  // namespace emu_test

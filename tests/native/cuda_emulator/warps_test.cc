@@ -85,7 +85,8 @@ TEST_P(Warps, Atomics) {
   launch_atomics(3, results, wide, sum, nullptr);
   int parity = 0;
   for (int i = 0; i < 300; ++i) parity ^= i;
-  EXPECT_EQ(read(results, 8), (std::vector<int>{300, 299, 0, (1 << 20) - 1, -1 << 20, parity, 9, 4}));
+  EXPECT_EQ(read(results, 8),
+            (std::vector<int>{300, 299, 0, (1 << 20) - 1, -1 << 20, parity, 9, 4}));
   EXPECT_EQ(read(wide, 1)[0], 5 + (300ULL << 32));
   EXPECT_EQ(read(sum, 1)[0], 151);
 }
@@ -112,6 +113,23 @@ TEST_P(Warps, MultiplyTiles) {
       for (size_t k = 0; k < 16; ++k) sum += wide_a[row * 16 + k] * wide_b[column * 16 + k];
       EXPECT_EQ(got[row * 8 + column], sum);
     }
+  }
+}
+
+TEST_P(Warps, LoadTiles) {
+  std::vector<unsigned short> matrix(256);
+  for (size_t i = 0; i < 256; ++i) matrix[i] = static_cast<unsigned short>(7 * i);
+  unsigned* const plain = make<unsigned>(128);
+  unsigned* const transposed = make<unsigned>(128);
+  launch_tiles(make(matrix), plain, transposed, nullptr);
+  const auto got = read(plain, 128), got_transposed = read(transposed, 128);
+  for (size_t i = 0; i < 128; ++i) {
+    const size_t tile = i / 32, row = i % 32 / 4, column = i % 4 * 2;
+    const auto at = [&](size_t r, size_t c) {
+      return unsigned{matrix[(tile / 2 * 8 + r) * 16 + tile % 2 * 8 + c]};
+    };
+    EXPECT_EQ(got[i], at(row, column) | at(row, column + 1) << 16);
+    EXPECT_EQ(got_transposed[i], at(column, row) | at(column + 1, row) << 16);
   }
 }
 
