@@ -87,6 +87,8 @@ struct Accessor {
   Access access;
   const char* space;
   const Place& place;
+  Time since;  // of what is older, nothing counts: another launch's, or another block's shared
+               // memory
 };
 
 bool knows_readers(const Checks& c, const Accessor& by, const Cell& cell) {
@@ -101,7 +103,7 @@ bool knows_readers(const Checks& c, const Accessor& by, const Cell& cell) {
 }
 
 void check_writer(const Checks& c, const Accessor& by, const Cell& cell) {
-  if (cell.write_time < c.launch_start) return;
+  if (cell.write_time < by.since) return;
   if (by.access == Access::kAtomic && cell.written_atomically) return;
   const int writer = static_cast<int>(cell.writer);
   if (cell.write_time >= c.block_start) {
@@ -116,7 +118,7 @@ void check_writer(const Checks& c, const Accessor& by, const Cell& cell) {
 }
 
 void check_readers(const Checks& c, const Accessor& by, const Cell& cell) {
-  if (cell.read_time < c.launch_start) return;
+  if (cell.read_time < by.since) return;
   bool ordered = cell.read_time >= c.block_start && !cell.read_by_blocks;
   if (ordered && cell.read_time == c.now) {
     ordered = !cell.read_by_warps && static_cast<int>(cell.read_warp) == by.warp &&
@@ -160,8 +162,8 @@ void record_read(Checks& c, const Accessor& by, Cell& cell) {
     cell.read_lanes |= bit;
     return;
   }
-  const bool in_launch = cell.read_time >= c.launch_start;
-  cell.read_by_blocks = in_launch && (cell.read_by_blocks || cell.read_time < c.block_start);
+  cell.read_by_blocks =
+      cell.read_time >= by.since && (cell.read_by_blocks || cell.read_time < c.block_start);
   cell.read_by_warps = cell.read_clocks_differ = 0;
   cell.read_time = c.now;
   cell.read_clock = clock;
@@ -181,7 +183,7 @@ void check_cell(Checks& c, const Accessor& by, Cell& cell) {
 
 // An access to some bytes of a word. A word whose bytes are used alike has one record.
 void check_word(Checks& c, const Accessor& by, Cell& cell, uint32_t bytes) {
-  const bool used = std::max(cell.write_time, cell.read_time) >= c.launch_start;
+  const bool used = std::max(cell.write_time, cell.read_time) >= by.since;
   if (!used) {
     cell.split = 0;
     cell.bytes = bytes & 0xfU;
@@ -301,7 +303,7 @@ void check_access(uintptr_t address, size_t size, Access access, const Place& pl
   const Accessor by = {thread, lane,
                        warp,   c.warps[static_cast<size_t>(warp)].known[lane],
                        access, shared ? "shared" : "global",
-                       place};
+                       place,  shared ? c.block_start : c.launch_start};
   if (address % std::min<size_t>(size, 16) != 0) {
     report_defect(
         name_of(thread.number) + " makes a misaligned access of " + std::to_string(size) + " bytes",
@@ -346,7 +348,7 @@ void note_copy_end(void* to, size_t size, Site site) {
       thread,         thread.lane(),
       thread.warp(),  c.warps[static_cast<size_t>(thread.warp())].known[thread.lane()],
       Access::kWrite, "shared",
-      place};
+      place,          c.block_start};
   for (size_t i = 0; i < size; i += 4) check_word(c, by, c.shared_cells[(offset + i) / 4], 0xf);
 }
 

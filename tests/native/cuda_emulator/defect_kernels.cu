@@ -319,6 +319,13 @@ template <auto kKernel, class Shared = Integers, unsigned kBlocks = 1>
 void run(int* out, cudaStream_t stream) {
   ATA_LAUNCH(kKernel, dim3(kBlocks), dim3(kThreads), sizeof(Shared), stream, out);
 }
+// Each block's shared memory is its own.
+__global__ void one_writes_by_block(int* out) {
+  auto& s = shared_memory<Integers>();
+  if (threadIdx.x == blockIdx.x) s.at[0] = static_cast<int>(blockIdx.x);
+  __syncthreads();
+  if (threadIdx.x == 0) out[blockIdx.x] = s.at[0];
+}
 void run_of_the_host(int* out, cudaStream_t stream) {
   static int host[kThreads] = {};
   ATA_LAUNCH(of_the_host, dim3(1), dim3(kThreads), 0, stream, out, host);
@@ -333,6 +340,7 @@ struct Bigger {
 const std::vector<Planted>& planted_kernels() {
   static const std::vector<Planted> kernels = {
       {"barrier_between", run<barrier_between>, nullptr},
+      {"one_writes_by_block", run<one_writes_by_block, Integers, 5>, nullptr},
       {"missing_barrier", run<missing_barrier>, "race in shared memory"},
       {"missing_warp_barrier", run<missing_warp_barrier>, "race in shared memory"},
       {"shuffle_as_barrier", run<shuffle_as_barrier>, "race in shared memory"},

@@ -81,7 +81,7 @@ TEST_F(Defects, NameKernelThreadBlockAndLine) {
 
 TEST_F(Defects, StopEveryCallUntilTheyAreTaken) {
   run(planted_kernels()[0]);
-  planted_kernels()[1].launch(out_, nullptr);
+  planted_kernels()[2].launch(out_, nullptr);
   EXPECT_EQ(cudaDeviceSynchronize(), cudaErrorLaunchFailure);
   EXPECT_NE(std::string(cudaGetErrorString(cudaErrorLaunchFailure)).find("shared memory"),
             std::string::npos);

@@ -104,6 +104,11 @@ TEST_F(Failures, OtherMachines) {
   ata_emulator_set_options("fail=cudaMalloc:1:700");
   void* block = nullptr;
   EXPECT_EQ(cudaMalloc(&block, 16), cudaErrorIllegalAddress);
+}
+
+using OptionsDeathTest = Failures;
+TEST_F(OptionsDeathTest, MisspeltOnesEndTheProcess) {
+  ::testing::GTEST_FLAG(death_test_style) = "threadsafe";
   for (const char* wrong :
        {"order=up", "seed=-1", "preempt=2", "speed=3", "fail=cudaMalloc", "x"}) {
     EXPECT_EXIT(ata_emulator_set_options(wrong), ::testing::ExitedWithCode(2),

@@ -1,5 +1,6 @@
 #include "devices.h"
 
+#include <memory>
 #include <string>
 
 #include "base/error.h"
@@ -13,6 +14,9 @@ namespace ata {
 namespace {
 
 Device* current = nullptr;
+
+// Of contexts that tests made: a tape keeps them, and their work may still be queued.
+std::vector<std::weak_ptr<Stream>> streams;
 
 struct DeviceTolerance {
   const char* device;
@@ -58,6 +62,8 @@ Context test_context(Tape* tape) {
   Context context = make_context(test_device());
   context.stream->allocator = make_workspace(test_device().memory());
   context.tape = tape;
+  std::erase_if(streams, [](const auto& stream) { return stream.expired(); });
+  streams.push_back(context.stream);
   return context;
 }
 
@@ -66,6 +72,9 @@ Tensor on_device(const Tensor& host) {
 }
 
 Tensor on_host(const Tensor& tensor) {
+  for (const auto& weak : streams) {
+    if (const auto stream = weak.lock()) stream->device.synchronize(*stream);
+  }
   return make_context(test_device()).download(tensor);
 }
 

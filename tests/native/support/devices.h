@@ -21,7 +21,7 @@ void set_test_device(Device& device);
 /// A context on it that records on `tape` (may be null).
 Context test_context(Tape* tape = nullptr);
 
-/// A copy in its memory, and one in the host's.
+/// A copy in its memory, and one in the host's, after all that test contexts have queued.
 Tensor on_device(const Tensor& host);
 Tensor on_host(const Tensor& tensor);
 
