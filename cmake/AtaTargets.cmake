@@ -38,11 +38,13 @@ function(ata_add_module name)
   target_link_libraries(ata_${name} PUBLIC ata_compile_options ${arg_DEPENDS})
 endfunction()
 
-# ata_add_test(NAME [EACH_DEVICE] SOURCES ... [DEPENDS ...])
+# ata_add_test(NAME [EACH_DEVICE [ON_EMULATED_GPU PLUGIN...]] SOURCES ... [DEPENDS ...])
 # A GoogleTest program, tests/native/<name>_test. With EACH_DEVICE it runs its tests once on every
-# device (tests/native/support/devices.h).
+# device (tests/native/support/devices.h). For each PLUGIN, "emulated" or "checked" (every access of
+# kernels to memory), with options of the emulated GPU behind a colon ("checked:order=random"), there
+# is one more test, which runs the whole program on it (tests/native/cuda_emulator/README.md).
 function(ata_add_test name)
-  cmake_parse_arguments(arg "EACH_DEVICE" "" "SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "EACH_DEVICE" "" "ON_EMULATED_GPU;SOURCES;DEPENDS" ${ARGN})
   add_executable(${name}_test ${arg_SOURCES})
   if(arg_EACH_DEVICE)
     set(main ata_test_devices)
@@ -54,6 +56,17 @@ function(ata_add_test name)
   target_compile_definitions(${name}_test PRIVATE
     ATA_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
   gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+  if(NOT TARGET ata_cuda_emulated)
+    return()
+  endif()
+  foreach(plugin ${arg_ON_EMULATED_GPU})
+    string(REGEX REPLACE ":.*" "" kind "${plugin}")
+    string(REGEX REPLACE "^[^:]*:?" "" options "${plugin}")
+    string(MAKE_C_IDENTIFIER "${name}_on_${plugin}_gpu" test)
+    add_test(NAME ${test} COMMAND ${name}_test --gtest_brief=1)
+    set_tests_properties(${test} PROPERTIES TIMEOUT 1200 ENVIRONMENT
+      "ATA_CUDA_PLUGIN=$<TARGET_FILE:ata_cuda_${kind}>;ATA_TEST_DEVICES=cuda;ATA_CUDA_EMULATOR=${options}")
+  endforeach()
 endfunction()
 
 # ata_look_beside(TARGET)

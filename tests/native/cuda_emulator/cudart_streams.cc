@@ -45,7 +45,9 @@ extern "C" {
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   EMU_CALL(cudaErrorMemoryAllocation);
   if (flags > cudaStreamNonBlocking) return emu::failed(cudaErrorInvalidValue);
-  *stream = emu::create_stream(flags != cudaStreamNonBlocking);
+  int device = 0;
+  cudaGetDevice(&device);
+  *stream = emu::create_stream(flags != cudaStreamNonBlocking, device);
   return cudaSuccess;
 }
 
@@ -86,6 +88,13 @@ cudaError_t cudaStreamQuery(cudaStream_t stream) {
   }
   EMU_WAITS();
   return emu::is_passed(emu::end_of(stream)) ? emu::found_defect() : cudaErrorNotReady;
+}
+
+cudaError_t cudaStreamGetDevice(cudaStream_t stream, int* device) {
+  EMU_CALL(cudaErrorUnknown);
+  EMU_STREAM(stream);
+  *device = stream->device;
+  return cudaSuccess;
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {

@@ -62,11 +62,12 @@ std::recursive_mutex& emulator_mutex() {
   return mutex;
 }
 
-cudaStream_t create_stream(bool blocking) {
+cudaStream_t create_stream(bool blocking, int device) {
   Streams& all = streams();
   auto* const stream = new CUstream_st;
   stream->id = all.next_id++;
   stream->blocking = blocking;
+  stream->device = device;
   all.by_id[stream->id] = stream;
   return stream;
 }
@@ -80,7 +81,7 @@ void destroy_stream(cudaStream_t stream) {
 cudaStream_t find_stream(cudaStream_t stream) {
   Streams& all = streams();
   if (stream == nullptr || stream == cudaStreamLegacy) {
-    if (all.null_stream == nullptr) all.null_stream = create_stream(true);
+    if (all.null_stream == nullptr) all.null_stream = create_stream(true, 0);
     return all.null_stream;
   }
   for (const auto& [id, known] : all.by_id) {

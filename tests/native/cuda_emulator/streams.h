@@ -75,7 +75,7 @@ struct CUevent_st {
 
 namespace emu {
 
-cudaStream_t create_stream(bool blocking);
+cudaStream_t create_stream(bool blocking, int device);
 void destroy_stream(cudaStream_t stream);
 /// Null stands for the default stream. A null result: no such stream.
 cudaStream_t find_stream(cudaStream_t stream);

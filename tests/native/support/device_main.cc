@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "base/error.h"
 #include "devices.h"
 
 namespace ata {
@@ -23,6 +24,12 @@ class DeviceOfIteration : public ::testing::EmptyTestEventListener {
 
 int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
+  try {
+    ata::test_devices();
+  } catch (const ata::Error& error) {
+    std::fprintf(stderr, "ATA_TEST_DEVICES: %s\n", error.what());
+    return 1;
+  }
   ::testing::UnitTest::GetInstance()->listeners().Append(new ata::DeviceOfIteration);
   ::testing::GTEST_FLAG(repeat) *= static_cast<int>(ata::test_devices().size());
   return RUN_ALL_TESTS();

@@ -1,5 +1,7 @@
 #include "devices.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <string>
 
@@ -31,13 +33,27 @@ constexpr DeviceTolerance kTolerances[] = {
     {"", DType::kBF16, {.value = 1e-2, .gradient = 2e-2}},
 };
 
+// Those of a list with commas, all of which must be there.
+std::vector<Device*> devices_of(const std::string& names) {
+  std::vector<Device*> found;
+  for (size_t begin = 0; begin <= names.size();) {
+    const size_t end = std::min(names.find(',', begin), names.size());
+    found.push_back(&device_by_name(names.substr(begin, end - begin)));
+    begin = end + 1;
+  }
+  return found;
+}
+
 }  // namespace
 
 const std::vector<Device*>& test_devices() {
   static const std::vector<Device*> devices = [] {
-    std::vector<Device*> found = {&cpu_device()};
 #if !defined(_WIN32)
     register_device(fenced_device());
+#endif
+    if (const char* const chosen = std::getenv("ATA_TEST_DEVICES")) return devices_of(chosen);
+    std::vector<Device*> found = {&cpu_device()};
+#if !defined(_WIN32)
     found.push_back(&fenced_device());
 #endif
     try {

@@ -10,8 +10,9 @@
 /// its tests, a device an iteration.
 namespace ata {
 
-/// The devices that this machine and this build have: "cpu", "fenced", and the first GPU. All go by
-/// their names (device_by_name()).
+/// The devices that this machine and this build have: "cpu", "fenced", and the first GPU; or those
+/// that the environment variable ATA_TEST_DEVICES names, with commas between. All go by their names
+/// (device_by_name(), which throws for one that is not there).
 const std::vector<Device*>& test_devices();
 
 /// The one that tests run on now.
