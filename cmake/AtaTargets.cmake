@@ -38,13 +38,14 @@ function(ata_add_module name)
   target_link_libraries(ata_${name} PUBLIC ata_compile_options ${arg_DEPENDS})
 endfunction()
 
-# ata_add_test(NAME [EACH_DEVICE [ON_EMULATED_GPU PLUGIN...]] SOURCES ... [DEPENDS ...])
-# A GoogleTest program, tests/native/<name>_test. With EACH_DEVICE it runs its tests once on every
+# ata_add_test(NAME [EACH_DEVICE [ON_EMULATED_GPU PLUGIN...]] SOURCES ... [DEPENDS ...]
+#              [PREFIX PREFIX])
+# A GoogleTest program, tests/native/<name>_test; ctest puts PREFIX before its tests' names. With EACH_DEVICE it runs its tests once on every
 # device (tests/native/support/devices.h). For each PLUGIN, "emulated" or "checked" (every access of
 # kernels to memory), with options of the emulated GPU behind a colon ("checked:order=random"), there
 # is one more test, which runs the whole program on it (tests/native/cuda_emulator/README.md).
 function(ata_add_test name)
-  cmake_parse_arguments(arg "EACH_DEVICE" "" "ON_EMULATED_GPU;SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "EACH_DEVICE" "PREFIX" "ON_EMULATED_GPU;SOURCES;DEPENDS" ${ARGN})
   add_executable(${name}_test ${arg_SOURCES})
   if(arg_EACH_DEVICE)
     set(main ata_test_devices)
@@ -55,7 +56,8 @@ function(ata_add_test name)
     ata_compile_options ata_test_support ${arg_DEPENDS} ${main})
   target_compile_definitions(${name}_test PRIVATE
     ATA_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
-  gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+  gtest_discover_tests(${name}_test TEST_PREFIX "${arg_PREFIX}" DISCOVERY_MODE PRE_TEST
+    PROPERTIES TIMEOUT 300)
   if(NOT TARGET ata_cuda_emulated)
     return()
   endif()

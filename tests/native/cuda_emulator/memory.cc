@@ -32,7 +32,7 @@ size_t round_up(size_t value, size_t multiple) {
 struct Memory {
   char* base = static_cast<char*>(reserve(kRange, false));
   ByteState* states = checked() ? static_cast<ByteState*>(reserve(kRange, true)) : nullptr;
-  size_t extent = 0;
+  size_t extent = kZone;
   size_t readable = 0;  // of the extent, while open
   int open = 0;
   // By offset, with sizes as asked for; and free ranges below `extent`, never neighbours.
@@ -48,7 +48,7 @@ Memory& memory() {
   return memory;
 }
 
-// Of an allocation with the zone behind it. The first one has none before it.
+// Of an allocation with the zone behind it.
 size_t span_of(size_t bytes) {
   return round_up(std::max<size_t>(bytes, 1) + kZone, kAlignment);
 }
