@@ -3,6 +3,8 @@ set(ATA_CUDA_HOST_SOURCES blas.cc device.cc linear.cc plugin.cc stream_state.cc 
 set(ATA_CUDA_KERNEL_SOURCES
   kernels/elementwise.cu
   kernels/embedding.cu
+  kernels/layer_norm.cu
+  kernels/layer_norm_gradient.cu
   kernels/rows.cu
   kernels/soft_alignment.cu
   kernels/training.cu)

@@ -164,3 +164,33 @@ void launch_kernel(const char* name, void (*kernel)(Parameters...), dim3 grid, d
 
 #define ATA_LAUNCH(kernel, grid, block, shared_bytes, stream, ...) \
   ::ata::cuda::launch_kernel(#kernel, kernel, grid, block, shared_bytes, stream, __VA_ARGS__)
+
+namespace ata::cuda {
+// What dialect.h writes as ldmatrix: every lane names a row and reads from those of others.
+template <bool kTransposed>
+void load_tiles_of(unsigned (&d)[4], const void* row, emu::Site site) {
+  emu::check_aligned(row, 16, site);
+  const int lane = static_cast<int>(
+      (threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) % warpSize);
+  for (int tile = 0; tile < 4; ++tile) {
+    const auto row_of = [&](int r) {
+      return reinterpret_cast<const unsigned short*>(
+          __shfl_sync(0xffffffffu, reinterpret_cast<uint64_t>(row), 8 * tile + r, 32, site.file,
+                      site.line));
+    };
+    if (kTransposed) {
+      const unsigned short* const first = row_of(lane % 4 * 2);
+      const unsigned short* const second = row_of(lane % 4 * 2 + 1);
+      d[tile] = first[lane / 4] | unsigned{second[lane / 4]} << 16;
+    } else {
+      d[tile] = *reinterpret_cast<const unsigned*>(row_of(lane / 4) + lane % 4 * 2);
+    }
+  }
+}
+EMU_FN void load_tiles(unsigned (&d)[4], const void* row, EMU_AT) {
+  load_tiles_of<false>(d, row, EMU_SITE);
+}
+EMU_FN void load_tiles_transposed(unsigned (&d)[4], const void* row, EMU_AT) {
+  load_tiles_of<true>(d, row, EMU_SITE);
+}
+}  // namespace ata::cuda
