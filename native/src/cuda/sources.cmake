@@ -5,6 +5,7 @@ set(ATA_CUDA_KERNEL_SOURCES
   kernels/embedding.cu
   kernels/layer_norm.cu
   kernels/layer_norm_gradient.cu
+  kernels/attention.cu
   kernels/rows.cu
   kernels/soft_alignment.cu
   kernels/training.cu)

@@ -47,6 +47,25 @@ TEST_P(Attention, AgreesWithTheOracleOverManyTiles) {
                             tolerance_of(GetParam()));
 }
 
+// Heads as tensor cores take them, of each width that a kernel is made for and between; wider than
+// any tile; and of odd widths; sequences that end at, before and after a tile's end.
+TEST_P(Attention, TakesHeadsOfAnyWidthAndSequencesOfAnyLength) {
+  struct Case {
+    ClipLayout layout;
+    int64_t width;
+    int heads;
+  };
+  for (const Case& c :
+       {Case{{2, 2, 196}, 64, 2}, Case{{1, 3, 30}, 64, 1}, Case{{1, 1, 31}, 32, 3},
+        Case{{2, 1, 32}, 24, 1}, Case{{1, 1, 63}, 80, 2}, Case{{1, 2, 64}, 88, 1},
+        Case{{1, 1, 70}, 128, 1}, Case{{1, 1, 40}, 136, 2}, Case{{1, 2, 66}, 65, 1}}) {
+    SCOPED_TRACE(concat(c.layout.clips, "x", c.layout.frames, "x", c.layout.patches, ", ", c.heads,
+                        " heads of ", c.width));
+    check_op_along_directions(attention_case(c.layout, c.width * c.heads, c.heads, GetParam()),
+                              tolerance_of(GetParam()));
+  }
+}
+
 std::string type_name(const ::testing::TestParamInfo<DType>& type) {
   return dtype_name(type.param);
 }

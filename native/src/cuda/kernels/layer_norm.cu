@@ -95,21 +95,21 @@ void layer_norm_to(Stream& stream, const Tensor& x, const Tensor& gamma, const T
   const int64_t rows = x.dim(0), columns = x.dim(1);
   const bool aligned = columns % 4 == 0 && is_aligned(x.address()) && is_aligned(y.address()) &&
                        is_aligned(gamma.address()) && is_aligned(beta.address());
-  const auto launch = [&](auto kernel) {
-    ATA_LAUNCH(kernel, dim3(blocks_for(rows, kWarps)), dim3(kWarps * 32), 0, queue(stream),
-               elements<float>(x), elements<float>(gamma), elements<float>(beta), rows, columns,
-               epsilon, elements<Out>(y), elements<float>(mean), elements<float>(rstd));
+  const auto launch = [&](const char* name, auto kernel) {
+    launch_kernel(name, kernel, dim3(blocks_for(rows, kWarps)), dim3(kWarps * 32), 0, queue(stream),
+                  elements<float>(x), elements<float>(gamma), elements<float>(beta), rows, columns,
+                  epsilon, elements<Out>(y), elements<float>(mean), elements<float>(rstd));
   };
   if (!aligned || columns > 12 * 128) {
-    launch(layer_norm_any<Out>);
+    launch("layer_norm_any", layer_norm_any<Out>);
   } else if (columns <= 3 * 128) {
-    launch(layer_norm_registers<Out, 3>);
+    launch("layer_norm_registers<3>", layer_norm_registers<Out, 3>);
   } else if (columns <= 6 * 128) {
-    launch(layer_norm_registers<Out, 6>);
+    launch("layer_norm_registers<6>", layer_norm_registers<Out, 6>);
   } else if (columns <= 8 * 128) {
-    launch(layer_norm_registers<Out, 8>);
+    launch("layer_norm_registers<8>", layer_norm_registers<Out, 8>);
   } else {
-    launch(layer_norm_registers<Out, 12>);
+    launch("layer_norm_registers<12>", layer_norm_registers<Out, 12>);
   }
 }
 

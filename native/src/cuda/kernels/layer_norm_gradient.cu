@@ -134,16 +134,16 @@ void layer_norm_gradient(Stream& stream, const Tensor& dy, const Tensor& x, cons
   if (dx) {
     const bool aligned = columns % 4 == 0 && is_aligned(dy.address()) && is_aligned(x.address()) &&
                          is_aligned(gamma.address()) && is_aligned(dx.address());
-    const auto launch = [&](auto kernel) {
-      ATA_LAUNCH(kernel, dim3(blocks_for(rows, kWarps)), threads, 0, queue(stream),
-                 elements<float>(dy), elements<float>(x), elements<float>(gamma),
-                 elements<float>(mean), elements<float>(rstd), rows, columns, accumulate,
-                 elements<float>(dx));
+    const auto launch = [&](const char* name, auto kernel) {
+      launch_kernel(name, kernel, dim3(blocks_for(rows, kWarps)), threads, 0, queue(stream),
+                    elements<float>(dy), elements<float>(x), elements<float>(gamma),
+                    elements<float>(mean), elements<float>(rstd), rows, columns, accumulate,
+                    elements<float>(dx));
     };
     if (aligned) {
-      launch(layer_norm_input_gradient<true>);
+      launch("layer_norm_input_gradient<aligned>", layer_norm_input_gradient<true>);
     } else {
-      launch(layer_norm_input_gradient<false>);
+      launch("layer_norm_input_gradient", layer_norm_input_gradient<false>);
     }
   }
   if (!dgamma && !dbeta) return;
