@@ -6,6 +6,8 @@ set(ATA_CUDA_KERNEL_SOURCES
   kernels/layer_norm.cu
   kernels/layer_norm_gradient.cu
   kernels/attention.cu
+  kernels/meeting_trajectories.cu
+  kernels/temporal_attention.cu
   kernels/rows.cu
   kernels/soft_alignment.cu
   kernels/training.cu)
