@@ -1,6 +1,6 @@
 #include "cuda/dialect.h"
 #include "cuda/kernels/meeting_trajectories.h"
-#include "cuda/kernels/vectors.h"
+#include "cuda/kernels/vectors.cuh"
 
 namespace ata::cuda {
 namespace {

@@ -1,10 +1,10 @@
 #include <cmath>
 
 #include "cuda/entries.h"
-#include "cuda/kernels/attention_forward.h"
-#include "cuda/kernels/attention_sequences.h"
+#include "cuda/kernels/attention_forward.cuh"
+#include "cuda/kernels/attention_sequences.cuh"
 #include "cuda/kernels/meeting_trajectories.h"
-#include "cuda/kernels/trajectory_warps.h"
+#include "cuda/kernels/trajectory_warps.cuh"
 
 namespace ata::cuda {
 namespace {

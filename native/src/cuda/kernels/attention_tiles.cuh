@@ -1,5 +1,5 @@
-#ifndef ATA_CUDA_KERNELS_ATTENTION_TILES_H_
-#define ATA_CUDA_KERNELS_ATTENTION_TILES_H_
+#ifndef ATA_CUDA_KERNELS_ATTENTION_TILES_CUH_
+#define ATA_CUDA_KERNELS_ATTENTION_TILES_CUH_
 
 #include "cuda/dialect.h"
 
@@ -121,4 +121,4 @@ __device__ __forceinline__ float tile_row_max(float value) {
 
 }  // namespace ata::cuda
 
-#endif  // ATA_CUDA_KERNELS_ATTENTION_TILES_H_
+#endif  // ATA_CUDA_KERNELS_ATTENTION_TILES_CUH_

@@ -1,14 +1,14 @@
-#ifndef ATA_CUDA_KERNELS_ATTENTION_FORWARD_H_
-#define ATA_CUDA_KERNELS_ATTENTION_FORWARD_H_
+#ifndef ATA_CUDA_KERNELS_ATTENTION_FORWARD_CUH_
+#define ATA_CUDA_KERNELS_ATTENTION_FORWARD_CUH_
 
 #include <cmath>
 
 #include "cuda/dialect.h"
-#include "cuda/kernels/attention_mma.h"
-#include "cuda/kernels/attention_tiles.h"
-#include "cuda/kernels/vectors.h"
+#include "cuda/kernels/attention_mma.cuh"
+#include "cuda/kernels/attention_tiles.cuh"
+#include "cuda/kernels/vectors.cuh"
 
-/// Attention within sequences (attention_sequences.h), tile of keys by tile of keys with a running
+/// Attention within sequences (attention_sequences.cuh), tile of keys by tile of keys with a running
 /// maximum and sum (Dao et al., FlashAttention, 2022), so that memory is linear in the tokens.
 namespace ata::cuda {
 
@@ -145,4 +145,4 @@ void attend(Stream& stream, const Tensor& qkv, const Sequences& sequences, int h
 
 }  // namespace ata::cuda
 
-#endif  // ATA_CUDA_KERNELS_ATTENTION_FORWARD_H_
+#endif  // ATA_CUDA_KERNELS_ATTENTION_FORWARD_CUH_

@@ -1,10 +1,10 @@
-#ifndef ATA_CUDA_KERNELS_ATTENTION_MMA_H_
-#define ATA_CUDA_KERNELS_ATTENTION_MMA_H_
+#ifndef ATA_CUDA_KERNELS_ATTENTION_MMA_CUH_
+#define ATA_CUDA_KERNELS_ATTENTION_MMA_CUH_
 
 #include <cmath>
 
 #include "cuda/dialect.h"
-#include "cuda/kernels/vectors.h"
+#include "cuda/kernels/vectors.cuh"
 
 /// Attention within sequences on tensor cores, in bf16: 64 queries a block, 16 a warp; keys and
 /// values come in tiles of 64, one computed with while the next is on its way; scores and
@@ -237,4 +237,4 @@ void attend_by_mma(Stream& stream, const BFloat16* qkv, const Sequences& sequenc
 
 }  // namespace ata::cuda
 
-#endif  // ATA_CUDA_KERNELS_ATTENTION_MMA_H_
+#endif  // ATA_CUDA_KERNELS_ATTENTION_MMA_CUH_

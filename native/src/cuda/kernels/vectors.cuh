@@ -1,5 +1,5 @@
-#ifndef ATA_CUDA_KERNELS_VECTORS_H_
-#define ATA_CUDA_KERNELS_VECTORS_H_
+#ifndef ATA_CUDA_KERNELS_VECTORS_CUH_
+#define ATA_CUDA_KERNELS_VECTORS_CUH_
 
 #include "cuda/dialect.h"
 
@@ -28,4 +28,4 @@ __device__ __forceinline__ float4 load_four(const BFloat16* from) {
 
 }  // namespace ata::cuda
 
-#endif  // ATA_CUDA_KERNELS_VECTORS_H_
+#endif  // ATA_CUDA_KERNELS_VECTORS_CUH_

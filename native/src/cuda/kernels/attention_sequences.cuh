@@ -1,5 +1,5 @@
-#ifndef ATA_CUDA_KERNELS_ATTENTION_SEQUENCES_H_
-#define ATA_CUDA_KERNELS_ATTENTION_SEQUENCES_H_
+#ifndef ATA_CUDA_KERNELS_ATTENTION_SEQUENCES_CUH_
+#define ATA_CUDA_KERNELS_ATTENTION_SEQUENCES_CUH_
 
 #include "cuda/dialect.h"
 #include "tensor/layout.h"
@@ -86,4 +86,4 @@ struct TrajectorySequences {
 
 }  // namespace ata::cuda
 
-#endif  // ATA_CUDA_KERNELS_ATTENTION_SEQUENCES_H_
+#endif  // ATA_CUDA_KERNELS_ATTENTION_SEQUENCES_CUH_

@@ -1,8 +1,8 @@
-#ifndef ATA_CUDA_KERNELS_TRAJECTORY_WARPS_H_
-#define ATA_CUDA_KERNELS_TRAJECTORY_WARPS_H_
+#ifndef ATA_CUDA_KERNELS_TRAJECTORY_WARPS_CUH_
+#define ATA_CUDA_KERNELS_TRAJECTORY_WARPS_CUH_
 
 #include "cuda/dialect.h"
-#include "cuda/kernels/vectors.h"
+#include "cuda/kernels/vectors.cuh"
 
 /// What the kernels for short clips share: a warp takes one head along one trajectory, whose rows
 /// it copies to shared memory, each element once. A row is spread over kLanes lanes, 8 columns
@@ -215,4 +215,4 @@ inline int short_warps(const Stream& stream, size_t bytes) {
 
 }  // namespace ata::cuda
 
-#endif  // ATA_CUDA_KERNELS_TRAJECTORY_WARPS_H_
+#endif  // ATA_CUDA_KERNELS_TRAJECTORY_WARPS_CUH_
