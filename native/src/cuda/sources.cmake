@@ -2,6 +2,7 @@
 set(ATA_CUDA_HOST_SOURCES blas.cc device.cc linear.cc plugin.cc stream_state.cc table.cc)
 set(ATA_CUDA_KERNEL_SOURCES
   kernels/attention.cu
+  kernels/attention_gradient.cu
   kernels/elementwise.cu
   kernels/embedding.cu
   kernels/layer_norm.cu
@@ -10,6 +11,7 @@ set(ATA_CUDA_KERNEL_SOURCES
   kernels/rows.cu
   kernels/soft_alignment.cu
   kernels/temporal_attention.cu
+  kernels/temporal_attention_gradient.cu
   kernels/training.cu)
 # In its place the emulated plugin has its stand-ins.
 set(ATA_CUDA_LIBRARIES_SOURCE "${CMAKE_CURRENT_LIST_DIR}/libraries.cc")

@@ -8,8 +8,9 @@
 #include "cuda/kernels/attention_tiles.cuh"
 #include "cuda/kernels/vectors.cuh"
 
-/// Attention within sequences (attention_sequences.cuh), tile of keys by tile of keys with a running
-/// maximum and sum (Dao et al., FlashAttention, 2022), so that memory is linear in the tokens.
+/// Attention within sequences (attention_sequences.cuh), tile of keys by tile of keys with a
+/// running maximum and sum (Dao et al., FlashAttention, 2022), so that memory is linear in the
+/// tokens.
 namespace ata::cuda {
 
 struct AttentionTiles {

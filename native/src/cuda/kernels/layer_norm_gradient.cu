@@ -1,5 +1,6 @@
 #include "cuda/dialect.h"
 #include "cuda/entries.h"
+#include "cuda/kernels/rows.h"
 #include "cuda/kernels/vectors.cuh"
 
 namespace ata::cuda {
@@ -75,11 +76,12 @@ __device__ __forceinline__ float sum_of_warps(const float (&sums)[kWarps][32], u
   return total;
 }
 
-// Sums of 32 columns over kRows rows, into `sums` [blocks of rows, 2, columns]: of dy * hat, then
-// of dy. Blocks lie in the order (rows, columns).
+// Sums of 32 columns over kRows rows, into `sums` [2, blocks of rows, columns]: of dy * hat, and of
+// dy. Blocks lie in the order (rows, columns).
 __global__ void __launch_bounds__(kWarps * 32)
     layer_norm_weight_sums(const float* dy, const float* x, const float* mean, const float* rstd,
-                           int64_t rows, int64_t columns, int64_t column_blocks, float* sums) {
+                           int64_t rows, int64_t columns, int64_t blocks, int64_t column_blocks,
+                           float* sums) {
   auto& shared = shared_memory<WarpSums>();
   const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int64_t block = blockIdx.x / column_blocks;
@@ -97,30 +99,8 @@ __global__ void __launch_bounds__(kWarps * 32)
   shared.beta[warp][lane] = beta_sum;
   __syncthreads();
   if (warp != 0 || column >= columns) return;
-  sums[block * 2 * columns + column] = sum_of_warps(shared.gamma, lane);
-  sums[(block * 2 + 1) * columns + column] = sum_of_warps(shared.beta, lane);
-}
-
-// dgamma and dbeta, where not null, += the sums of `blocks` blocks of rows.
-__global__ void __launch_bounds__(kWarps * 32)
-    layer_norm_add_sums(const float* sums, int64_t blocks, int64_t columns, float* dgamma,
-                        float* dbeta) {
-  auto& shared = shared_memory<WarpSums>();
-  const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  const int64_t column = int64_t{blockIdx.x} * 32 + lane;
-  float gamma_sum = 0.0f, beta_sum = 0.0f;
-  if (column < columns) {
-    for (int64_t block = warp; block < blocks; block += kWarps) {
-      gamma_sum += sums[block * 2 * columns + column];
-      beta_sum += sums[(block * 2 + 1) * columns + column];
-    }
-  }
-  shared.gamma[warp][lane] = gamma_sum;
-  shared.beta[warp][lane] = beta_sum;
-  __syncthreads();
-  if (warp != 0 || column >= columns) return;
-  if (dgamma != nullptr) dgamma[column] += sum_of_warps(shared.gamma, lane);
-  if (dbeta != nullptr) dbeta[column] += sum_of_warps(shared.beta, lane);
+  sums[block * columns + column] = sum_of_warps(shared.gamma, lane);
+  sums[(blocks + block) * columns + column] = sum_of_warps(shared.beta, lane);
 }
 
 }  // namespace
@@ -149,14 +129,18 @@ void layer_norm_gradient(Stream& stream, const Tensor& dy, const Tensor& x, cons
   if (!dgamma && !dbeta) return;
   const int64_t blocks = (rows + kRows - 1) / kRows;
   const int64_t column_blocks = (columns + 31) / 32;
-  Tensor sums({blocks, 2, columns}, DType::kF32, stream.allocator);
+  Tensor sums({2, blocks, columns}, DType::kF32, stream.allocator);
   ATA_LAUNCH(layer_norm_weight_sums, dim3(static_cast<unsigned>(blocks * column_blocks)), threads,
              sizeof(WarpSums), queue(stream), elements<float>(dy), elements<float>(x),
-             elements<float>(mean), elements<float>(rstd), rows, columns, column_blocks,
+             elements<float>(mean), elements<float>(rstd), rows, columns, blocks, column_blocks,
              elements<float>(sums));
-  ATA_LAUNCH(layer_norm_add_sums, dim3(static_cast<unsigned>(column_blocks)), threads,
-             sizeof(WarpSums), queue(stream), elements<float>(sums), blocks, columns,
-             elements<float>(dgamma), elements<float>(dbeta));
+  const auto add_sums = [&](Tensor& total, int64_t first) {
+    if (!total) return;
+    sum_columns(stream, elements<float>(sums) + first * blocks * columns, 1, blocks, columns, 1.0f,
+                /*accumulate=*/true, elements<float>(total));
+  };
+  add_sums(dgamma, 0);
+  add_sums(dbeta, 1);
 }
 
 }  // namespace ata::cuda

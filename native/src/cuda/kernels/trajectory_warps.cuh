@@ -85,6 +85,32 @@ __device__ __forceinline__ void copy_row(T* to, const T* from, int lane, int wid
   }
 }
 
+/// The same for an f32 row whose columns are to meet those of rows of type T in each lane.
+template <class T, int kLanes>
+__device__ __forceinline__ void copy_row_beside(float* to, const float* from, int lane, int width,
+                                                bool aligned) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    copy_row<kLanes>(to, from, lane, width, aligned);
+  } else if (aligned) {
+    // read_columns() finds a lane's second four kLanes * 4 after the first.
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      const int piece = i * kLanes + lane;
+      float* const place = to + piece % 2 * kLanes * 4 + piece / 2 * 4;
+      if (piece * 4 < width) {
+        copy_async_16(place, from + piece * 4);
+      } else {
+        store_vector(place, float4{0, 0, 0, 0});
+      }
+    }
+  } else {
+    for (int column = lane; column < kLanes * 8; column += kLanes) {
+      to[column / 4 % 2 * kLanes * 4 + column / 8 * 4 + column % 4] =
+          column < width ? from[column] : 0.0f;
+    }
+  }
+}
+
 /// Writes the columns that read_columns<T>() gives to a row of `width`; `aligned` as for
 /// copy_row().
 template <class T, int kLanes, class Out>
