@@ -68,6 +68,24 @@ TEST_P(TemporalAttention, AgreesWithTheOracle) {
   check_op(temporal_case(GetParam(), 1, 19, 3, 16, 1), tolerance);
 }
 
+// Heads of each width that a kernel is made for, between, and wider; clips on both sides of the
+// length where kernels change.
+TEST_P(TemporalAttention, TakesHeadsOfAnyWidthAndClipsOfAnyLength) {
+  struct Case {
+    int64_t frames, patches, width;
+    int heads;
+  };
+  for (const Case& c :
+       {Case{8, 31, 64, 2}, Case{2, 33, 32, 1}, Case{31, 3, 64, 1}, Case{32, 3, 40, 2},
+        Case{33, 3, 64, 1}, Case{65, 2, 80, 1}, Case{16, 3, 128, 1}, Case{4, 5, 8, 3},
+        Case{5, 4, 136, 1}, Case{9, 3, 97, 1}, Case{40, 2, 13, 2}}) {
+    SCOPED_TRACE(concat(c.frames, " frames of ", c.patches, ", ", c.heads, " heads of ", c.width));
+    check_op_along_directions(
+        temporal_case(GetParam(), 2, c.frames, c.patches, c.width * c.heads, c.heads),
+        tolerance_of(GetParam().dtype));
+  }
+}
+
 TEST_P(TemporalAttention, AgreesWithTheOracleForLongClips) {
   check_op_along_directions(temporal_case(GetParam(), 1, 96, 10, 24, 2),
                             tolerance_of(GetParam().dtype));
