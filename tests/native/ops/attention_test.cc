@@ -55,10 +55,9 @@ TEST_P(Attention, TakesHeadsOfAnyWidthAndSequencesOfAnyLength) {
     int64_t width;
     int heads;
   };
-  for (const Case& c :
-       {Case{{2, 2, 196}, 64, 2}, Case{{1, 3, 30}, 64, 1}, Case{{1, 1, 31}, 32, 3},
-        Case{{2, 1, 32}, 24, 1}, Case{{1, 1, 63}, 80, 2}, Case{{1, 2, 64}, 88, 1},
-        Case{{1, 1, 70}, 128, 1}, Case{{1, 1, 40}, 136, 2}, Case{{1, 2, 66}, 65, 1}}) {
+  for (const Case& c : {Case{{1, 1, 196}, 64, 1}, Case{{1, 3, 30}, 64, 2}, Case{{2, 1, 31}, 24, 1},
+                        Case{{1, 1, 32}, 80, 1}, Case{{1, 1, 63}, 88, 1}, Case{{1, 1, 64}, 128, 1},
+                        Case{{1, 1, 17}, 136, 2}, Case{{1, 1, 65}, 65, 1}}) {
     SCOPED_TRACE(concat(c.layout.clips, "x", c.layout.frames, "x", c.layout.patches, ", ", c.heads,
                         " heads of ", c.width));
     check_op_along_directions(attention_case(c.layout, c.width * c.heads, c.heads, GetParam()),

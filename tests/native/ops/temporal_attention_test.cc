@@ -76,12 +76,12 @@ TEST_P(TemporalAttention, TakesHeadsOfAnyWidthAndClipsOfAnyLength) {
     int heads;
   };
   for (const Case& c :
-       {Case{8, 31, 64, 2}, Case{2, 33, 32, 1}, Case{31, 3, 64, 1}, Case{32, 3, 40, 2},
-        Case{33, 3, 64, 1}, Case{65, 2, 80, 1}, Case{16, 3, 128, 1}, Case{4, 5, 8, 3},
-        Case{5, 4, 136, 1}, Case{9, 3, 97, 1}, Case{40, 2, 13, 2}}) {
+       {Case{8, 5, 64, 2}, Case{2, 31, 32, 1}, Case{31, 1, 64, 1}, Case{32, 2, 40, 1},
+        Case{33, 2, 64, 1}, Case{16, 1, 128, 1}, Case{4, 3, 8, 3}, Case{3, 2, 136, 1},
+        Case{9, 2, 97, 1}, Case{40, 1, 13, 2}}) {
     SCOPED_TRACE(concat(c.frames, " frames of ", c.patches, ", ", c.heads, " heads of ", c.width));
     check_op_along_directions(
-        temporal_case(GetParam(), 2, c.frames, c.patches, c.width * c.heads, c.heads),
+        temporal_case(GetParam(), 1, c.frames, c.patches, c.width * c.heads, c.heads),
         tolerance_of(GetParam().dtype));
   }
 }

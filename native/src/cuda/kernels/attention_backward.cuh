@@ -50,7 +50,7 @@ struct GradientTiles {
 /// (sequence, head, part of the columns, chunk of the tokens). Gradients of tokens with a row apart
 /// go to `apart`. `aligned`: dqkv and apart take 4 columns at once.
 template <class T, class Sequences, bool kOfKeys>
-__global__ void __launch_bounds__(kTileThreads)
+__global__ void __launch_bounds__(kTileThreads, 2)
     attend_gradient_tiles(const float* dy, const T* qkv, const float* log_sum,
                           const float* projections, Sequences sequences, int heads, int64_t width,
                           int64_t parts, int64_t chunks, float scale, bool aligned, float* dqkv,

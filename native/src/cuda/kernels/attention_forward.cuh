@@ -24,7 +24,7 @@ struct AttentionTiles {
 /// queries). Results of tokens with a row apart go to `apart`, in f32. log_sum `[sequences, heads,
 /// tokens]` may be null. `aligned`: y and apart take 4 columns at once.
 template <class T, class Sequences>
-__global__ void __launch_bounds__(kTileThreads)
+__global__ void __launch_bounds__(kTileThreads, 2)
     attend_tiles(const T* qkv, Sequences sequences, int heads, int64_t width, int64_t parts,
                  int64_t chunks, float scale, bool aligned, T* y, float* apart, float* log_sum) {
   auto& shared = shared_memory<AttentionTiles>();

@@ -47,7 +47,7 @@ __device__ __forceinline__ void copy_mma_tile(MmaTile<kWidth>& tile, const BFloa
 /// chunk of the queries). Results of tokens with a row apart go to `apart`, in f32. log_sum
 /// `[sequences, heads, tokens]` may be null.
 template <int kWidth, class Sequences>
-__global__ void __launch_bounds__(kMmaWarps * 32)
+__global__ void __launch_bounds__(kMmaWarps * 32, kWidth <= 64 ? 4 : 2)
     attend_mma(const BFloat16* qkv, Sequences sequences, int heads, int width, int64_t chunks,
                float scale, BFloat16* y, float* apart, float* log_sum) {
   constexpr int kSteps = kWidth / 16;

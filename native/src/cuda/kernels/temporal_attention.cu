@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "cuda/entries.h"
+#include "cuda/kernels/attend_along.h"
 #include "cuda/kernels/attention_forward.cuh"
 #include "cuda/kernels/attention_sequences.cuh"
 #include "cuda/kernels/meeting_trajectories.h"
@@ -19,7 +20,7 @@ size_t short_bytes(int frames) {
 // Clips of at most kShortFrames frames. Warps lie in the order (sequence, head), so that those of a
 // block read neighbouring columns.
 template <class T, int kLanes>
-__global__ void __launch_bounds__(kShortWarps * 32)
+__global__ void __launch_bounds__(kShortWarps * 32, kShortBlocks)
     attend_short(const T* qkv, TrajectorySequences sequences, int heads, int width, float scale,
                  bool aligned, T* y, float* apart) {
   using Row = ShortRow<kLanes>;
@@ -90,6 +91,19 @@ bool attend_short_clips(Stream& stream, const Tensor& qkv, const TrajectorySeque
   return launch("attend_short<16>", attend_short<T, 16>, short_bytes<T, 16>(frames));
 }
 
+}  // namespace
+
+void attend_along(Stream& stream, const Tensor& qkv, const TrajectorySequences& sequences,
+                  int heads, Tensor& y, float* apart, float* log_sum) {
+  if (qkv.dtype() == DType::kBF16) {
+    attend<BFloat16>(stream, qkv, sequences, heads, y, apart, log_sum);
+  } else {
+    attend<float>(stream, qkv, sequences, heads, y, apart, log_sum);
+  }
+}
+
+namespace {
+
 template <class T>
 void temporal_attention_of(Stream& stream, const Tensor& qkv, const ClipLayout& layout, int heads,
                            const Tensor& trajectories, const Tensor& visits, Tensor& y) {
@@ -98,7 +112,7 @@ void temporal_attention_of(Stream& stream, const Tensor& qkv, const ClipLayout& 
   // Results of trajectories that meet lie beside each other until they are averaged.
   Tensor apart = visits ? Tensor(y.shape(), DType::kF32, stream.allocator) : Tensor();
   if (!attend_short_clips<T>(stream, qkv, sequences, heads, y, elements<float>(apart))) {
-    attend<T>(stream, qkv, sequences, heads, y, elements<float>(apart), nullptr);
+    attend_along(stream, qkv, sequences, heads, y, elements<float>(apart), nullptr);
   }
   if (!visits) return;
   combine_meetings(stream, apart, layout, visits,

@@ -1,8 +1,8 @@
 #include <cmath>
 
 #include "cuda/entries.h"
+#include "cuda/kernels/attend_along.h"
 #include "cuda/kernels/attention_backward.cuh"
-#include "cuda/kernels/attention_forward.cuh"
 #include "cuda/kernels/attention_sequences.cuh"
 #include "cuda/kernels/meeting_trajectories.h"
 #include "cuda/kernels/trajectory_warps.cuh"
@@ -40,7 +40,7 @@ __device__ __forceinline__ void slopes_short(float* probabilities, float* slopes
 
 // Clips of at most kShortFrames frames, a warp for each (sequence, head).
 template <class T, int kLanes>
-__global__ void __launch_bounds__(kShortWarps * 32)
+__global__ void __launch_bounds__(kShortWarps * 32, kShortBlocks)
     attend_short_gradient(const float* dy, const T* qkv, TrajectorySequences sequences, int heads,
                           int width, float scale, bool aligned, float* dqkv, float* apart) {
   using Row = ShortRow<kLanes>;
@@ -147,7 +147,8 @@ void attend_long_clips_gradient(Stream& stream, const Tensor& dy, const Tensor& 
   Tensor y(dy.shape(), dtype_of<T>(), stream.allocator);
   Tensor apart_y = meet ? Tensor(dy.shape(), DType::kF32, stream.allocator) : Tensor();
   Tensor log_sum({sequences.count, heads, sequences.tokens}, DType::kF32, stream.allocator);
-  attend<T>(stream, qkv, sequences, heads, y, elements<float>(apart_y), elements<float>(log_sum));
+  attend_along(stream, qkv, sequences, heads, y, elements<float>(apart_y),
+               elements<float>(log_sum));
   attend_gradient<T>(stream, dy, qkv, y, elements<float>(apart_y), log_sum, sequences, heads, dqkv,
                      apart);
 }

@@ -13,6 +13,8 @@ namespace ata::cuda {
 constexpr int kShortFrames = 32;
 constexpr int kShortWidest = 128;
 constexpr int kShortWarps = 4;
+// Of a multiprocessor, at least: leaves a thread 80 registers, which spares it memory of its own.
+constexpr int kShortBlocks = 6;
 
 template <int kLanes>
 struct ShortRow {
