@@ -79,6 +79,11 @@ TEST(AttentionOp, SurvivesLargeScores) {
   EXPECT_LE(relative_error(doubles(y.value()), expected), 1e-3);
 }
 
+TEST(AttentionOp, TakesNoClips) {
+  const Variable qkv(random_tensor({0, 12}, 1));
+  EXPECT_EQ(attention(test_context(), qkv, {0, 2, 3}, 2).value().shape(), Shape({0, 4}));
+}
+
 TEST(AttentionOp, RejectsWhatDoesNotFit) {
   const Context context = test_context();
   const Variable qkv(random_tensor({9, 12}, 1));

@@ -125,6 +125,14 @@ TEST(TemporalAttentionOp, UnvisitedRowsAreZeroAndReported) {
   EXPECT_FALSE(visited_rows(context, {}));
 }
 
+TEST(TemporalAttentionOp, TakesNoClipsAndNoPatches) {
+  const Variable qkv(random_tensor({0, 12}, 1));
+  for (const ClipLayout& layout : {ClipLayout{0, 2, 3}, ClipLayout{2, 3, 0}}) {
+    const Variable y = temporal_attention(test_context(), qkv, layout, 2, {});
+    EXPECT_EQ(y.value().shape(), Shape({0, 4}));
+  }
+}
+
 TEST(TemporalAttentionOp, RejectsWhatDoesNotFit) {
   const Context context = test_context();
   const Variable qkv(random_tensor({6, 12}, 1));

@@ -67,15 +67,11 @@ __global__ void __launch_bounds__(kTileThreads, 2)
   const T* const k = q + dim;
   const T* const v = k + dim;
   const float* const up = dy + head * width;
-  const float* const sums_of = log_sum + of_head * tokens;
-  const float* const projection_of = projections + of_head * tokens;
   const int64_t first_own = chunk * kTile;
   const int own = tile_part(first_own, tokens);
   const int64_t first_column = part * kTileColumns;
   const int columns = tile_part(first_column, width);
   const auto row = [&](int64_t token) { return rows.row(token); };
-  const auto share = [&](int64_t token) { return rows.share(token); };
-  const auto whole = [](int64_t) { return 1.0f; };
 
   float slope_sums[4][4] = {};                   // of dq or dk
   [[maybe_unused]] float value_sums[4][4] = {};  // of dv
@@ -85,44 +81,51 @@ __global__ void __launch_bounds__(kTileThreads, 2)
     for (int64_t at = 0; at < width; at += kTileColumns) {
       const int depth = tile_part(at, width);
       __syncthreads();  // the tiles' last readers are done
-      load_transposed(shared.own, (kOfKeys ? k : q) + at, stride, row, whole, first_own, own,
-                      depth);
-      load_transposed(shared.other, (kOfKeys ? q : k) + at, stride, row, whole, first, others,
-                      depth);
+      load_transposed(shared.own, (kOfKeys ? k : q) + at, stride, row, first_own, own, depth);
+      load_transposed(shared.other, (kOfKeys ? q : k) + at, stride, row, first, others, depth);
       __syncthreads();
       multiply_scores(scores, shared.own, shared.other, depth);
       __syncthreads();
       if constexpr (kOfKeys) {
-        load_transposed(shared.own, v + at, stride, row, whole, first_own, own, depth);
-        load_transposed(shared.other, up + at, dim, row, share, first, others, depth);
+        load_transposed(shared.own, v + at, stride, row, first_own, own, depth);
+        load_transposed(shared.other, up + at, dim, row, first, others, depth);
       } else {
-        load_transposed(shared.own, up + at, dim, row, share, first_own, own, depth);
-        load_transposed(shared.other, v + at, stride, row, whole, first, others, depth);
+        load_transposed(shared.own, up + at, dim, row, first_own, own, depth);
+        load_transposed(shared.other, v + at, stride, row, first, others, depth);
       }
       __syncthreads();
       multiply_scores(slopes, shared.own, shared.other, depth);
+    }
+    // Of the queries, each a row of the thread's scores or, kOfKeys, a column.
+    float sum_of[4], projection_of[4], share_of[4];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const int64_t query = kOfKeys ? first + tile_lane() + 16 * i : first_own + tile_row() + i;
+      const bool is_there = query < tokens;
+      sum_of[i] = is_there ? log_sum[of_head * tokens + query] : INFINITY;
+      projection_of[i] = is_there ? projections[of_head * tokens + query] : 0.0f;
+      share_of[i] = is_there ? rows.share(query) : 0.0f;
     }
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
-        const int64_t query = kOfKeys ? first + tile_lane() + 16 * j : first_own + tile_row() + i;
-        if (query >= tokens) continue;  // multiplied by nothing, or kept nowhere
-        scores[i][j] = expf(scores[i][j] * scale - sums_of[query]);
-        slopes[i][j] = scores[i][j] * (slopes[i][j] - projection_of[query]) * scale;
+        const int query = kOfKeys ? j : i;
+        const float p = expf(scores[i][j] * scale - sum_of[query]);
+        slopes[i][j] = p * (slopes[i][j] * share_of[query] - projection_of[query]) * scale;
+        scores[i][j] = p * share_of[query];
       }
     }
     __syncthreads();
     if constexpr (kOfKeys) {
       store_scores(shared.own, scores);
-      load_rows(shared.rows, up + first_column, dim, row, share, first, others, columns);
+      load_rows(shared.rows, up + first_column, dim, row, first, others, columns);
       __syncthreads();
       multiply_values(value_sums, shared.own, shared.rows, others);
       __syncthreads();
     }
     store_scores(shared.own, slopes);
-    load_rows(shared.rows, (kOfKeys ? q : k) + first_column, stride, row, whole, first, others,
-              columns);
+    load_rows(shared.rows, (kOfKeys ? q : k) + first_column, stride, row, first, others, columns);
     __syncthreads();
     multiply_values(slope_sums, shared.own, shared.rows, others);
   }

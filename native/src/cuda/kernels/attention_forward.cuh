@@ -43,7 +43,6 @@ __global__ void __launch_bounds__(kTileThreads, 2)
   const int64_t first_column = part * kTileColumns;
   const int columns = tile_part(first_column, width);
   const auto row = [&](int64_t token) { return rows.row(token); };
-  const auto whole = [](int64_t) { return 1.0f; };
 
   float sums[4][4] = {}, largest[4], total[4] = {};
   for (float& m : largest) m = -INFINITY;
@@ -54,11 +53,11 @@ __global__ void __launch_bounds__(kTileThreads, 2)
       const int depth = tile_part(at, width);
       if (first_key > 0 || at > 0) __syncthreads();  // the tiles' last readers are done
       if (first_key == 0 || width > kTileColumns) {
-        load_transposed(shared.queries, q + at, stride, row, whole, first_query, queries, depth);
+        load_transposed(shared.queries, q + at, stride, row, first_query, queries, depth);
       }
-      load_transposed(shared.keys, k + at, stride, row, whole, first_key, keys, depth);
+      load_transposed(shared.keys, k + at, stride, row, first_key, keys, depth);
       if (at == 0) {
-        load_rows(shared.values, v + first_column, stride, row, whole, first_key, keys, columns);
+        load_rows(shared.values, v + first_column, stride, row, first_key, keys, columns);
       }
       __syncthreads();
       multiply_scores(scores, shared.queries, shared.keys, depth);

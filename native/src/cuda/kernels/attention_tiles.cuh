@@ -27,37 +27,38 @@ __device__ __forceinline__ int tile_part(int64_t first, int64_t count) {
   return static_cast<int>(count - first < kTile ? count - first : kTile);
 }
 
-/// tile[c][i] = columns [0, columns) of token first + i, times share(token); zero from `count` on.
+/// tile[c][i] = columns [0, columns) of token first + i; zero from `count` on.
 /// `from` is column 0 of row 0; row(token) its row.
-template <class T, class Row, class Share>
+template <class T, class Row>
 __device__ void load_transposed(Tile& tile, const T* from, int64_t stride, const Row& row,
-                                const Share& share, int64_t first, int count, int columns) {
+                                int64_t first, int count, int columns) {
   // A warp takes 8 columns of 4 tokens: whole sectors of f32, and 32 banks.
   const int lane = static_cast<int>(threadIdx.x % 32), warp = static_cast<int>(threadIdx.x / 32);
   const int groups = (columns + 7) / 8;
+#pragma unroll 2  // more at once would not fit the registers; so below
   for (int item = warp; item < 16 * groups; item += kTileThreads / 32) {
     const int token = item % 16 * 4 + lane / 8;
     const int column = item / 16 * 8 + lane % 8;
     float value = 0.0f;
     if (token < count && column < columns) {
-      value = widen(from[row(first + token) * stride + column]) * share(first + token);
+      value = widen(from[row(first + token) * stride + column]);
     }
     tile[column][token] = value;
   }
 }
 
-/// tile[i][c] = columns [0, columns) of token first + i, times share(token), then zeros, for the
+/// tile[i][c] = columns [0, columns) of token first + i, then zeros, for the
 /// tokens [0, count) only.
-template <class T, class Row, class Share>
-__device__ void load_rows(Tile& tile, const T* from, int64_t stride, const Row& row,
-                          const Share& share, int64_t first, int count, int columns) {
+template <class T, class Row>
+__device__ void load_rows(Tile& tile, const T* from, int64_t stride, const Row& row, int64_t first,
+                          int count, int columns) {
   const int lane = static_cast<int>(threadIdx.x % 32), warp = static_cast<int>(threadIdx.x / 32);
+#pragma unroll 1
   for (int item = warp; item < 2 * count; item += kTileThreads / 32) {
     const int token = item / 2;
     const int column = item % 2 * 32 + lane;
     tile[token][column] =
-        column < columns ? widen(from[row(first + token) * stride + column]) * share(first + token)
-                         : 0.0f;
+        column < columns ? widen(from[row(first + token) * stride + column]) : 0.0f;
   }
 }
 

@@ -18,13 +18,6 @@ __device__ __forceinline__ void store_four(float* to, float4 values) {
 __device__ __forceinline__ void store_four(BFloat16* to, float4 values) {
   store_vector(to, uint2{pack_bf16(values.x, values.y), pack_bf16(values.z, values.w)});
 }
-__device__ __forceinline__ float4 load_four(const float* from) {
-  return load_vector<float4>(from);
-}
-__device__ __forceinline__ float4 load_four(const BFloat16* from) {
-  const auto packed = load_vector<uint2>(from);
-  return {low_bf16(packed.x), high_bf16(packed.x), low_bf16(packed.y), high_bf16(packed.y)};
-}
 
 }  // namespace ata::cuda
 
