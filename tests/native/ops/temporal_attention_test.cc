@@ -133,6 +133,14 @@ TEST(TemporalAttentionOp, TakesNoClipsAndNoPatches) {
   }
 }
 
+// A grid is at most 65,535 high.
+TEST(TemporalAttentionOp, TakesMoreSequencesThanAGridIsHigh) {
+  const OpCase op_case = temporal_case({DType::kF32, Paths::kPermutation}, 1, 2, 65600, 2, 1);
+  const Variable y = op_case.op(test_context(), {Variable(op_case.inputs[0])});
+  EXPECT_LE(relative_error(doubles(y.value()), op_case.oracle({doubles(op_case.inputs[0])})),
+            tolerance_of(DType::kF32).value);
+}
+
 TEST(TemporalAttentionOp, RejectsWhatDoesNotFit) {
   const Context context = test_context();
   const Variable qkv(random_tensor({6, 12}, 1));
