@@ -258,7 +258,8 @@ sanitize() {
 
 native_sources() {
   find native tests -type d \( -name bin -o -name obj \) -prune -o -type f \
-    \( -name '*.h' -o -name '*.hpp' -o -name '*.cc' -o -name '*.c' -o -name '*.cu' \) -print
+    \( -name '*.h' -o -name '*.hpp' -o -name '*.cc' -o -name '*.c' -o -name '*.cu' \
+       -o -name '*.cuh' \) -print
 }
 
 format() {

@@ -85,6 +85,24 @@ __device__ __forceinline__ void wait_async() {
 #endif
 }
 
+/// Four 8 x 8 tiles of 16-bit elements from shared memory: lane 8 i + r names row r of tile i, 16
+/// bytes at a multiple of 16; d[i] is then tile i's elements (lane / 4, 2 (lane % 4)) and the next
+/// one, or, transposed, (2 (lane % 4), lane / 4) and the one below: what mma_16x8x16 takes.
+__device__ __forceinline__ void load_tiles(unsigned (&d)[4], const void* row) {
+  const auto address = static_cast<unsigned>(__cvta_generic_to_shared(row));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+               : "r"(address)
+               : "memory");
+}
+__device__ __forceinline__ void load_tiles_transposed(unsigned (&d)[4], const void* row) {
+  const auto address = static_cast<unsigned>(__cvta_generic_to_shared(row));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+               : "r"(address)
+               : "memory");
+}
+
 /// The least value among the lanes of `mask`.
 __device__ __forceinline__ int reduce_min(unsigned mask, int value) {
 #if __CUDA_ARCH__ >= 800
@@ -135,6 +153,24 @@ __device__ __forceinline__ BFloat16 narrow<BFloat16>(float value) {
   const auto bits = static_cast<unsigned>(__float_as_int(value));
   if (value != value) return {static_cast<unsigned short>((bits >> 16) | 0x40U)};
   return {static_cast<unsigned short>((bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16)};
+}
+
+/// Two values as bf16, the first in the lower half.
+__device__ __forceinline__ unsigned pack_bf16(float low, float high) {
+#if defined(__CUDACC__) && __CUDA_ARCH__ >= 800
+  unsigned packed;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(high), "f"(low));
+  return packed;
+#else
+  return unsigned{narrow<BFloat16>(low).bits} | unsigned{narrow<BFloat16>(high).bits} << 16;
+#endif
+}
+/// And back.
+__device__ __forceinline__ float low_bf16(unsigned packed) {
+  return __int_as_float(static_cast<int>(packed << 16));
+}
+__device__ __forceinline__ float high_bf16(unsigned packed) {
+  return __int_as_float(static_cast<int>(packed & 0xffff0000U));
 }
 
 /// The same in every lane.

@@ -1,10 +1,17 @@
 # What the CUDA plugin is made of, for its target and for those of tests/native/cuda_emulator.
 set(ATA_CUDA_HOST_SOURCES blas.cc device.cc linear.cc plugin.cc stream_state.cc table.cc)
 set(ATA_CUDA_KERNEL_SOURCES
+  kernels/attention.cu
+  kernels/attention_gradient.cu
   kernels/elementwise.cu
   kernels/embedding.cu
+  kernels/layer_norm.cu
+  kernels/layer_norm_gradient.cu
+  kernels/meeting_trajectories.cu
   kernels/rows.cu
   kernels/soft_alignment.cu
+  kernels/temporal_attention.cu
+  kernels/temporal_attention_gradient.cu
   kernels/training.cu)
 # In its place the emulated plugin has its stand-ins.
 set(ATA_CUDA_LIBRARIES_SOURCE "${CMAKE_CURRENT_LIST_DIR}/libraries.cc")

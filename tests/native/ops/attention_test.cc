@@ -47,6 +47,24 @@ TEST_P(Attention, AgreesWithTheOracleOverManyTiles) {
                             tolerance_of(GetParam()));
 }
 
+// Heads as tensor cores take them, of each width that a kernel is made for and between; wider than
+// any tile; and of odd widths; sequences that end at, before and after a tile's end.
+TEST_P(Attention, TakesHeadsOfAnyWidthAndSequencesOfAnyLength) {
+  struct Case {
+    ClipLayout layout;
+    int64_t width;
+    int heads;
+  };
+  for (const Case& c : {Case{{1, 1, 196}, 64, 1}, Case{{1, 3, 30}, 64, 2}, Case{{2, 1, 31}, 24, 1},
+                        Case{{1, 1, 32}, 80, 1}, Case{{1, 1, 63}, 88, 1}, Case{{1, 1, 64}, 128, 1},
+                        Case{{1, 1, 17}, 136, 2}, Case{{1, 1, 65}, 65, 1}}) {
+    SCOPED_TRACE(concat(c.layout.clips, "x", c.layout.frames, "x", c.layout.patches, ", ", c.heads,
+                        " heads of ", c.width));
+    check_op_along_directions(attention_case(c.layout, c.width * c.heads, c.heads, GetParam()),
+                              tolerance_of(GetParam()));
+  }
+}
+
 std::string type_name(const ::testing::TestParamInfo<DType>& type) {
   return dtype_name(type.param);
 }
@@ -59,6 +77,11 @@ TEST(AttentionOp, SurvivesLargeScores) {
   const Doubles expected = op_case.oracle({doubles(op_case.inputs[0])});
   // Scores of several thousand have an f32 spacing of 5e-4, which the softmax sees in full.
   EXPECT_LE(relative_error(doubles(y.value()), expected), 1e-3);
+}
+
+TEST(AttentionOp, TakesNoClips) {
+  const Variable qkv(random_tensor({0, 12}, 1));
+  EXPECT_EQ(attention(test_context(), qkv, {0, 2, 3}, 2).value().shape(), Shape({0, 4}));
 }
 
 TEST(AttentionOp, RejectsWhatDoesNotFit) {

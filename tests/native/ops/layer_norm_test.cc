@@ -33,6 +33,23 @@ TEST(LayerNorm, AgreesWithTheOracle) {
   }
 }
 
+// Rows as wide as registers hold, in one step less and one more, and wider.
+TEST(LayerNorm, TakesRowsOfAnyWidth) {
+  for (const int64_t columns : {384, 388, 768, 1020, 1536, 1540, 3073}) {
+    SCOPED_TRACE(columns);
+    check_op_along_directions(layer_norm_case(9, columns, DType::kF32), tolerance_of(DType::kF32));
+    check_op_along_directions(
+        layer_norm_case(9, columns, DType::kBF16),
+        {tolerance_of(DType::kBF16).value, tolerance_of(DType::kF32).gradient});
+  }
+}
+
+TEST(LayerNorm, TakesNoRows) {
+  const Variable gamma(random_tensor({4}, 2));
+  const Variable y = layer_norm(test_context(), Variable(random_tensor({0, 4}, 1)), gamma, gamma);
+  EXPECT_EQ(y.value().shape(), Shape({0, 4}));
+}
+
 TEST(LayerNorm, SumsManyRowsPrecisely) {
   check_op_along_directions(layer_norm_case(3001, 24, DType::kF32), tolerance_of(DType::kF32));
 }

@@ -68,6 +68,24 @@ TEST_P(TemporalAttention, AgreesWithTheOracle) {
   check_op(temporal_case(GetParam(), 1, 19, 3, 16, 1), tolerance);
 }
 
+// Heads of each width that a kernel is made for, between, and wider; clips on both sides of the
+// length where kernels change.
+TEST_P(TemporalAttention, TakesHeadsOfAnyWidthAndClipsOfAnyLength) {
+  struct Case {
+    int64_t frames, patches, width;
+    int heads;
+  };
+  for (const Case& c :
+       {Case{8, 5, 64, 2}, Case{2, 31, 32, 1}, Case{31, 1, 64, 1}, Case{32, 2, 40, 1},
+        Case{33, 2, 64, 1}, Case{16, 1, 128, 1}, Case{4, 3, 8, 3}, Case{3, 2, 136, 1},
+        Case{9, 2, 97, 1}, Case{40, 1, 13, 2}}) {
+    SCOPED_TRACE(concat(c.frames, " frames of ", c.patches, ", ", c.heads, " heads of ", c.width));
+    check_op_along_directions(
+        temporal_case(GetParam(), 1, c.frames, c.patches, c.width * c.heads, c.heads),
+        tolerance_of(GetParam().dtype));
+  }
+}
+
 TEST_P(TemporalAttention, AgreesWithTheOracleForLongClips) {
   check_op_along_directions(temporal_case(GetParam(), 1, 96, 10, 24, 2),
                             tolerance_of(GetParam().dtype));
@@ -105,6 +123,22 @@ TEST(TemporalAttentionOp, UnvisitedRowsAreZeroAndReported) {
   EXPECT_TRUE(same_bits(visited_rows(context, paths), tensor_of({6}, {1, 1, 1, 1, 1, 0})));
   EXPECT_FALSE(visited_rows(context, along({1, 2, 2}, {0, 1, 1, 0})));
   EXPECT_FALSE(visited_rows(context, {}));
+}
+
+TEST(TemporalAttentionOp, TakesNoClipsAndNoPatches) {
+  const Variable qkv(random_tensor({0, 12}, 1));
+  for (const ClipLayout& layout : {ClipLayout{0, 2, 3}, ClipLayout{2, 3, 0}}) {
+    const Variable y = temporal_attention(test_context(), qkv, layout, 2, {});
+    EXPECT_EQ(y.value().shape(), Shape({0, 4}));
+  }
+}
+
+// A grid is at most 65,535 high.
+TEST(TemporalAttentionOp, TakesMoreSequencesThanAGridIsHigh) {
+  const OpCase op_case = temporal_case({DType::kF32, Paths::kPermutation}, 1, 2, 65600, 2, 1);
+  const Variable y = op_case.op(test_context(), {Variable(op_case.inputs[0])});
+  EXPECT_LE(relative_error(doubles(y.value()), op_case.oracle({doubles(op_case.inputs[0])})),
+            tolerance_of(DType::kF32).value);
 }
 
 TEST(TemporalAttentionOp, RejectsWhatDoesNotFit) {

@@ -1,5 +1,6 @@
 #include "cuda/entries.h"
 #include "cuda/kernels/each.cuh"
+#include "cuda/kernels/rows.h"
 
 namespace ata::cuda {
 namespace {
@@ -123,7 +124,24 @@ __global__ void __launch_bounds__(kTile* kTileRows)
   out = accumulate ? out + factor * sum : factor * sum;
 }
 
-// y(group) (+)= factor * column sums of x(group) `[rows, columns]`.
+// A warp a row.
+__global__ void __launch_bounds__(kEachThreads)
+    negative_row_dots_kernel(const float* a, const float* b, const float* divisor, int64_t rows,
+                             int64_t columns, float* y) {
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  const int64_t row = int64_t{blockIdx.x} * (kEachThreads / 32) + threadIdx.x / 32;
+  if (row >= rows) return;
+  double sum = 0;
+  for (int64_t c = lane; c < columns; c += 32) {
+    sum += static_cast<double>(a[row * columns + c]) * b[row * columns + c];
+  }
+  for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(kAllLanes, sum, step);
+  if (lane > 0) return;
+  y[row] = divisor[row] == 0.0F ? 0.0F : static_cast<float>(-sum / divisor[row]);
+}
+
+}  // namespace
+
 void sum_columns(Stream& stream, const float* x, int64_t groups, int64_t rows, int64_t columns,
                  float factor, bool accumulate, float* y) {
   const int64_t chunks = (rows + kSumRows - 1) / kSumRows;
@@ -146,24 +164,6 @@ void sum_columns(Stream& stream, const float* x, int64_t groups, int64_t rows, i
     sum_columns(stream, elements<float>(partial), some, chunks, columns, factor, accumulate, to);
   }
 }
-
-// A warp a row.
-__global__ void __launch_bounds__(kEachThreads)
-    negative_row_dots_kernel(const float* a, const float* b, const float* divisor, int64_t rows,
-                             int64_t columns, float* y) {
-  const int lane = static_cast<int>(threadIdx.x) % 32;
-  const int64_t row = int64_t{blockIdx.x} * (kEachThreads / 32) + threadIdx.x / 32;
-  if (row >= rows) return;
-  double sum = 0;
-  for (int64_t c = lane; c < columns; c += 32) {
-    sum += static_cast<double>(a[row * columns + c]) * b[row * columns + c];
-  }
-  for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(kAllLanes, sum, step);
-  if (lane > 0) return;
-  y[row] = divisor[row] == 0.0F ? 0.0F : static_cast<float>(-sum / divisor[row]);
-}
-
-}  // namespace
 
 void scale_rows(Stream& stream, const Tensor& x, const Tensor& scale, const Tensor& residual,
                 Tensor& y) {
