@@ -1,5 +1,13 @@
 # What the CUDA plugin is made of, for its target and for those of tests/native/cuda_emulator.
-set(ATA_CUDA_HOST_SOURCES alignment.cc blas.cc device.cc linear.cc plugin.cc stream_state.cc table.cc)
+set(ATA_CUDA_HOST_SOURCES
+  alignment.cc
+  assignment.cc
+  blas.cc
+  device.cc
+  linear.cc
+  plugin.cc
+  stream_state.cc
+  table.cc)
 set(ATA_CUDA_KERNEL_SOURCES
   kernels/elementwise.cu
   kernels/embedding.cu

@@ -12,7 +12,7 @@ struct ValueRange {
   /// Of the finite values; 0 when there are none.
   float low;
   float high;
-  /// Whether a pair is forbidden; whether there is a value that no problem may have.
+  /// Whether a pair is forbidden; whether there is a value, or a dual, that no problem may have.
   int forbidden;
   int invalid;
 };

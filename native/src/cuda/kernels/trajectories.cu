@@ -88,6 +88,17 @@ template void keep_last_frames(Stream&, const double*, int64_t, int64_t, int64_t
 template void keep_last_frames(Stream&, const int32_t*, int64_t, int64_t, int64_t, const int*,
                                int32_t*);
 
+void invert_matchings(Stream& stream, const int32_t* matchings, const int32_t* unfinished,
+                      int64_t count, int64_t rows, int64_t columns, int32_t* inverse) {
+  for_each("clear_matchings", stream, count * columns,
+           [=] __device__(int64_t i) { inverse[i] = -1; });
+  for_each("invert_matchings", stream, count * rows, [=] __device__(int64_t i) {
+    const int64_t problem = i / rows;
+    if (unfinished[problem] != 0) return;
+    inverse[problem * columns + matchings[i]] = static_cast<int32_t>(i - problem * rows);
+  });
+}
+
 void count_visits(Stream& stream, const Tensor& trajectories, Tensor& visits) {
   if (trajectories.count() == 0) return;
   stream.device.fill(visits.address(), 0, visits.bytes(), stream);

@@ -41,6 +41,11 @@ template <class T>
 void keep_last_frames(Stream& stream, const T* from, int64_t clips, int64_t frames,
                       int64_t frame_size, const int* refused, T* to);
 
+/// i32 inverse `[count, columns]` of matchings i32 `[count, rows]`, with -1 for columns that have
+/// no row; of problems whose `unfinished` is 0.
+void invert_matchings(Stream& stream, const int32_t* matchings, const int32_t* unfinished,
+                      int64_t count, int64_t rows, int64_t columns, int32_t* inverse);
+
 }  // namespace ata::cuda
 
 #endif  // ATA_CUDA_KERNELS_TRAJECTORIES_H_

@@ -37,6 +37,13 @@ __global__ void __launch_bounds__(kThreads) ranges_kernel(Problems problems) {
       }
     }
   }
+  // Duals to start from are finite.
+  if (problems.warm) {
+    const double* duals = problems.column_duals + index * problems.columns;
+    for (int j = static_cast<int>(threadIdx.x); j < problems.columns; j += kThreads) {
+      if (!(fabs(duals[j]) < static_cast<double>(INFINITY))) any_invalid = true;
+    }
+  }
   for (int step = 16; step > 0; step /= 2) {
     low = fminf(low, __shfl_xor_sync(kAllLanes, low, step));
     high = fmaxf(high, __shfl_xor_sync(kAllLanes, high, step));
