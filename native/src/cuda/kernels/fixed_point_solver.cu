@@ -458,7 +458,7 @@ class FixedPointSolver {
 };
 
 template <int kWarps, int kColumns, bool kInShared>
-__global__ void __launch_bounds__(32 * kWarps) fixed_point_kernel(Problems problems) {
+__global__ void __launch_bounds__(32 * kWarps, 1) fixed_point_kernel(Problems problems) {
   using Solver = FixedPointSolver<kWarps, kColumns, kInShared>;
   auto& shared = shared_memory<typename Solver::Shared>();
   const int64_t index = blockIdx.x;

@@ -33,7 +33,6 @@ struct alignas(16) Float64Shared {
   short predecessor[kCapacity];  // by column; the best column of a row to begin with
   Slot slots[2][kWarps];
   int levels[(kLevels + 31) / 32];
-  int changed;
 };
 
 // The sum of two numbers, rounded, and the rounding error.
@@ -73,32 +72,39 @@ class Float64Solver {
     }
   }
 
-  // Returns whether the problem is solved as well as its options ask for.
+  // Returns whether the problem is solved as well as its options ask for. (Each of the parts is
+  // called in one place, so that the compiler expands it once.)
   __device__ __forceinline__ bool conclude() {
-    if (range_.forbidden != 0) return solve_with_forbidden_pairs();
-    const int32_t* matching = problems_.matching + index_ * rows_;
-    for (int i = thread_; i < rows_; i += kThreads) {
-      shared_.column_of_row[i] = static_cast<short>(matching[i]);
-    }
-    sync_group<kWarps>();
-    MatchedSum sum = sum_matched();
-    const Quantiser quantiser(range_, problems_.maximize);
-    // Of two matchings, the one found and the optimal one.
-    const double error = 2 * rows_ * quantiser.unit;
-    const double allowed = tolerance(sum);
-    const bool is_flat = range_.low == range_.high;
-    bool done = true;
-    if (!is_flat && (problems_.polish || problems_.certify || error > allowed)) {
-      load_duals();
-      if (problems_.polish || gap() > allowed) {
-        const double greatest_dual = refine(sum.magnitude);
-        done = ensure(greatest_dual);
-        sum = sum_matched();
+    const bool is_solved = range_.forbidden == 0;  // in integers
+    if (is_solved) load_solution();
+    double greatest_dual = 0;
+    bool keep_matching = false;
+    MatchedSum sum = {};
+    bool done = false;
+    for (int round = is_solved ? 0 : 1; round < 2 && !done; ++round) {
+      if (round == 1) {
+        greatest_dual = is_solved ? prepare_repair(sum.magnitude, &keep_matching) : clear_duals();
+        if (!solve_from_duals(keep_matching)) return false;
+      }
+      sum = sum_matched();
+      const double allowed = tolerance(sum);
+      bool needs_proof = false;
+      if (round == 0) {
+        // Of two matchings, the one found and the optimal one.
+        const double error = 2 * rows_ * Quantiser(range_, problems_.maximize).unit;
+        const bool is_flat = range_.low == range_.high;
+        needs_proof = !is_flat && !problems_.polish && (problems_.certify || error > allowed);
+        done = is_flat || (!problems_.polish && !needs_proof);
+      } else {
+        needs_proof = problems_.unfinished != nullptr && may_be_rounded(greatest_dual);
+        done = !needs_proof;
         write();
       }
+      if (needs_proof) done = gap() <= allowed;
     }
-    write_total(sum);
-    return done && (sum.is_exact || problems_.totals == nullptr);
+    if (problems_.totals == nullptr) return done;
+    if (thread_ == 0) problems_.totals[index_] = sum.total;
+    return done && sum.is_exact;
   }
 
  private:
@@ -242,12 +248,17 @@ class Float64Solver {
     return AssignmentOptions::kTolerance * scale;
   }
 
-  __device__ __forceinline__ void load_duals() {
+  __device__ __forceinline__ void load_solution() {
+    const int32_t* matching = problems_.matching + index_ * rows_;
+    for (int i = thread_; i < rows_; i += kThreads) {
+      shared_.column_of_row[i] = static_cast<short>(matching[i]);
+    }
     const double* prices = problems_.column_duals + index_ * columns_;
 #pragma unroll
     for (int k = 0; k < kColumns; ++k) {
       dual_[k] = is_open(padding_, k) ? sign_ * prices[column(k)] : 0;
     }
+    sync_group<kWarps>();
   }
 
   // The least reduced cost in a row.
@@ -311,59 +322,42 @@ class Float64Solver {
   }
 
   // As exact_quantum() in assignment/float64_solver.h.
-  __device__ __forceinline__ double quantum(double greatest_dual, bool has_forbidden_pairs) const {
-    const double path = has_forbidden_pairs ? rows_ + 1 : 1;
+  __device__ __forceinline__ double quantum(double greatest_dual) const {
+    const double path = range_.forbidden != 0 ? rows_ + 1 : 1;
     const double bound = 16 * (path * static_cast<double>(greatest_) + greatest_dual);
     return bound > 0 ? ldexp(1.0, ilogb(bound) + 1 - 53) : 0;
   }
 
-  __device__ __forceinline__ double greatest_dual() {
+  // Leaves the duals that the repair of the integer solution begins with, and whether also its
+  // matching helps. Returns the greatest magnitude of these duals.
+  __device__ __forceinline__ double prepare_repair(double magnitude, bool* keep_matching) {
+    // Duals of costs far beyond the values matched (1e9 for "rather not") have lost the digits that
+    // matter, and columns that must stay free need a dual of 0.
+    const double spread = static_cast<double>(range_.high) - range_.low;
+    if (rows_ != columns_ || spread * rows_ > 1e9 * magnitude) return clear_duals();
     double greatest = 0;
 #pragma unroll
     for (int k = 0; k < kColumns; ++k) {
       if (is_open(padding_, k)) greatest = fmax(greatest, fabs(dual_[k]));
     }
-    return -choose(-greatest, 0).value;
-  }
-
-  // Repairs the integer solution. Returns the greatest magnitude of the duals it began with.
-  __device__ __forceinline__ double refine(double magnitude) {
-    // Duals of costs far beyond the values matched (1e9 for "rather not") have lost the digits that
-    // matter, and columns that must stay free need a dual of 0.
-    const double spread = static_cast<double>(range_.high) - range_.low;
-    if (rows_ != columns_ || spread * rows_ > 1e9 * magnitude) {
-      clear_duals();
-      solve_from_duals(false);
-      return 0;
-    }
-    const double greatest = greatest_dual();
+    greatest = -choose(-greatest, 0).value;
     // A sum with this has no room for less than a quantum.
-    const double anchor = 0x1.8p+52 * quantum(greatest, false);
+    const double anchor = 0x1.8p+52 * quantum(greatest);
 #pragma unroll
     for (int k = 0; k < kColumns; ++k) dual_[k] = (dual_[k] + anchor) - anchor;
-    solve_from_duals(true);
+    *keep_matching = true;
     return greatest;
   }
 
-  __device__ __forceinline__ bool solve_with_forbidden_pairs() {
-    clear_duals();
-    if (!solve_from_duals(false)) return false;
-    bool done = true;
-    if (problems_.unfinished != nullptr) {
-      has_forbidden_pairs_ = true;
-      done = ensure(0);
-    }
-    const MatchedSum sum = sum_matched();
-    write();
-    write_total(sum);
-    return done && (sum.is_exact || problems_.totals == nullptr);
+  __device__ __forceinline__ double clear_duals() {
+#pragma unroll
+    for (int k = 0; k < kColumns; ++k) dual_[k] = 0;
+    return 0;
   }
 
-  // Whether the solution that float64 arithmetic found from duals of up to that magnitude is as
-  // near to the optimum as it has to be.
-  __device__ __forceinline__ bool ensure(double greatest_dual) {
-    if (problems_.unfinished == nullptr) return true;
-    const double anchor = 0x1.8p+52 * quantum(greatest_dual, has_forbidden_pairs_);
+  // Whether float64 arithmetic may have rounded a number, from duals of up to that magnitude.
+  __device__ __forceinline__ bool may_be_rounded(double greatest_dual) {
+    const double anchor = 0x1.8p+52 * quantum(greatest_dual);
     int finer = -1;
     for (int i = 0; i < rows_; ++i) {
 #pragma unroll
@@ -373,13 +367,7 @@ class Float64Solver {
         if (fabs(x) < kInfinity && (x + anchor) - anchor != x) finer = 0;
       }
     }
-    if (choose(0, finer).column < 0) return true;
-    return gap() <= tolerance(sum_matched());
-  }
-
-  __device__ __forceinline__ void clear_duals() {
-#pragma unroll
-    for (int k = 0; k < kColumns; ++k) dual_[k] = 0;
+    return choose(0, finer).column >= 0;
   }
 
   // Finds the matching of least total cost by shortest augmenting paths, from the duals and, with
@@ -493,10 +481,6 @@ class Float64Solver {
     }
   }
 
-  __device__ __forceinline__ void write_total(const MatchedSum& sum) const {
-    if (problems_.totals != nullptr && thread_ == 0) problems_.totals[index_] = sum.total;
-  }
-
   const Problems& problems_;
   const int64_t index_;
   Shared& shared_;
@@ -508,9 +492,8 @@ class Float64Solver {
   const float greatest_;  // magnitude of a finite value
   const float* values_;
   unsigned padding_;  // places that lie beyond the last column
-  bool has_forbidden_pairs_ = false;
   int turn_ = 0;
-  double dual_[kColumns];
+  double dual_[kColumns] = {};
 };
 
 template <int kWarps, int kColumns>
