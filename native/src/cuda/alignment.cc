@@ -77,7 +77,12 @@ void match_group(const Alignment& alignment, int64_t begin, int64_t count) {
   }
   Tensor matrices({count, patches, stride}, DType::kF32, stream.allocator);
   float* values = elements<float>(matrices);
-  multiply_frames(stream, alignment.pairs, begin, count, window, values);
+  if (options.product == SimilarityProduct::kFastest && window.radius < 0 &&
+      properties(stream).architecture >= 80) {
+    multiply_split_frames(stream, alignment.pairs, begin, count, values);
+  } else {
+    multiply_frames(stream, alignment.pairs, begin, count, window, values);
+  }
   switch (options.method) {
     case AlignmentMethod::kNearest:
       find_greatest(stream, values, count * patches, patches, stride,

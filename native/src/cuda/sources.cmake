@@ -16,6 +16,7 @@ set(ATA_CUDA_KERNEL_SOURCES
   kernels/rows.cu
   kernels/similarity.cu
   kernels/soft_alignment.cu
+  kernels/split_similarity.cu
   kernels/training.cu
   kernels/trajectories.cu
   kernels/transport.cu

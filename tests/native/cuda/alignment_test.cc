@@ -144,6 +144,35 @@ TEST(CudaAlign, OfMorePatchesThanAWarpTakes) {
   }
 }
 
+// By tensor cores: other last bits.
+TEST(CudaAlign, ByTheFastestProductIsNearThatOfTheCpu) {
+  const Context context = make_context(cuda_device());
+  for (const auto& [layout, channels, width] : kSizes) {
+    SCOPED_TRACE(layout.patches);
+    const Tensor features = moving_frames(layout, channels, 5);
+    for (const AlignmentMethod method : {AlignmentMethod::kExact, AlignmentMethod::kNearest}) {
+      AlignmentState state;
+      const Aligned expected = on_cpu(features, layout, {.method = method});
+      const Aligned actual =
+          on_gpu(context, features, layout,
+                 {.method = method, .product = SimilarityProduct::kFastest}, state);
+      EXPECT_NEAR(sum_of(actual.similarities), sum_of(expected.similarities),
+                  1e-5 * static_cast<double>(expected.similarities.size()));
+      if (method != AlignmentMethod::kNearest) continue;
+      // The greatest similarity of a patch is what it is, whichever patch has it.
+      const ClipLayout pair = {1, 2, layout.patches};
+      const Tensor two = features.slice(0, pair.patch_rows());
+      const Aligned first = on_cpu(two, pair, {.method = method});
+      AlignmentState of_pair;
+      const Aligned second = on_gpu(
+          context, two, pair, {.method = method, .product = SimilarityProduct::kFastest}, of_pair);
+      for (size_t k = 0; k < first.similarities.size(); ++k) {
+        ASSERT_NEAR(first.similarities[k], second.similarities[k], 1.6e-5);
+      }
+    }
+  }
+}
+
 // No pair outside the window, although those are the best.
 TEST(CudaAlign, StaysInsideTheWindow) {
   const Context context = make_context(cuda_device());

@@ -497,7 +497,7 @@ class Float64Solver {
 };
 
 template <int kWarps, int kColumns>
-__global__ void __launch_bounds__(32 * kWarps) float64_kernel(Problems problems) {
+__global__ void __launch_bounds__(32 * kWarps, 1) float64_kernel(Problems problems) {
   using Solver = Float64Solver<kWarps, kColumns>;
   auto& shared = shared_memory<typename Solver::Shared>();
   const int64_t index = blockIdx.x;

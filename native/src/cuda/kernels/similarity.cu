@@ -1,20 +1,10 @@
 #include <cmath>
 
-#include "cuda/dialect.h"
+#include "cuda/kernels/patch_scaler.cuh"
 #include "cuda/kernels/similarity.h"
 
 namespace ata::cuda {
 namespace {
-
-// One of four neighbouring channels from `k`, 0 past the end. `kVector`: rows are whole vectors.
-template <bool kVector>
-__device__ __forceinline__ float4 load_channels(const float* row, int64_t k, int64_t channels) {
-  if (kVector) {
-    return k < channels ? load_vector<float4>(row + k) : float4{0, 0, 0, 0};
-  }
-  return {k < channels ? row[k] : 0, k + 1 < channels ? row[k + 1] : 0,
-          k + 2 < channels ? row[k + 2] : 0, k + 3 < channels ? row[k + 3] : 0};
-}
 
 __device__ double warp_sum(double value) {
   for (int step = 16; step > 0; step /= 2) value += __shfl_xor_sync(kAllLanes, value, step);
@@ -55,28 +45,6 @@ __global__ void __launch_bounds__(32 * kScaleWarps)
     atomicOr(refused, 1);
   }
 }
-
-// Scales a patch's features. In float32 where the factor and its products are in the range of that.
-class Scaler {
- public:
-  __device__ explicit Scaler(const double* scale)
-      : scale_(scale), factor_(is_usual(*scale) ? static_cast<float>(*scale) : 0) {}
-  __device__ float operator()(float x) const {
-    if (factor_ != 0) return x * factor_;
-    const double scale = *scale_;
-    return scale != 0 ? static_cast<float>(x * scale) : 0;
-  }
-  __device__ float4 operator()(float4 x) const {
-    if (factor_ != 0) return {x.x * factor_, x.y * factor_, x.z * factor_, x.w * factor_};
-    return {(*this)(x.x), (*this)(x.y), (*this)(x.z), (*this)(x.w)};
-  }
-
- private:
-  __device__ static bool is_usual(double scale) { return scale > 1e-15 && scale < 1e15; }
-
-  const double* scale_;
-  float factor_;
-};
 
 // A block of 64 threads computes a tile of 64 x 64 similarities, 8 x 8 a thread: rows ty * 4 and
 // 32 + ty * 4 on, columns tx * 4 and 32 + tx * 4 on, so that neighbours read neighbouring vectors
@@ -238,12 +206,6 @@ __global__ void __launch_bounds__(32 * kScaleWarps)
   if (lane == 0) similarities[index] = sum;
 }
 
-// Whether every patch begins at a whole vector.
-bool is_vector(const FramePairs& pairs) {
-  const auto fits = [](const float* x) { return reinterpret_cast<uintptr_t>(x) % 16 == 0; };
-  return pairs.channels % 4 == 0 && fits(pairs.frames.features) && fits(pairs.before.features);
-}
-
 }  // namespace
 
 void find_scales(const Stream& stream, const float* features, int64_t rows, int64_t channels,
@@ -257,14 +219,14 @@ void find_scales(const Stream& stream, const float* features, int64_t rows, int6
 void multiply_frames(const Stream& stream, const FramePairs& pairs, int64_t begin, int64_t count,
                      const Window& window, float* similarities) {
   const int tiles = static_cast<int>((pairs.patches + kTile - 1) / kTile);
-  ATA_LAUNCH(is_vector(pairs) ? product_kernel<true> : product_kernel<false>,
+  ATA_LAUNCH(pairs.has_whole_vectors() ? product_kernel<true> : product_kernel<false>,
              dim3(static_cast<unsigned>(count * tiles * tiles)), dim3(kProductThreads),
              sizeof(ProductTiles), queue(stream), pairs, begin, window, tiles,
              similarity_stride(pairs.patches), similarities);
 }
 
 void multiply_in_place(const Stream& stream, const FramePairs& pairs, float* similarities) {
-  ATA_LAUNCH(is_vector(pairs) ? in_place_kernel<true> : in_place_kernel<false>,
+  ATA_LAUNCH(pairs.has_whole_vectors() ? in_place_kernel<true> : in_place_kernel<false>,
              dim3(blocks_for(pairs.count() * pairs.patches, kScaleWarps)), dim3(32 * kScaleWarps),
              0, queue(stream), pairs, similarities);
 }

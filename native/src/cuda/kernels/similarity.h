@@ -37,6 +37,11 @@ struct FramePairs {
     return frames_per_clip - (before.features != nullptr ? 0 : 1);
   }
   __host__ __device__ int64_t count() const { return clips * per_clip(); }
+  /// Whether every patch begins at a whole vector of 16 bytes.
+  bool has_whole_vectors() const {
+    const auto fits = [](const float* x) { return reinterpret_cast<uintptr_t>(x) % 16 == 0; };
+    return channels % 4 == 0 && fits(frames.features) && fits(before.features);
+  }
   __device__ Frame second(int64_t pair) const {
     const int64_t clip = pair / per_clip();
     return frame(clip, pair - clip * per_clip() + frames_per_clip - per_clip());
@@ -77,6 +82,11 @@ void find_scales(const Stream& stream, const float* features, int64_t rows, int6
 /// depend on what else is computed.
 void multiply_frames(const Stream& stream, const FramePairs& pairs, int64_t begin, int64_t count,
                      const Window& window, float* similarities);
+
+/// The same of all pairs of patches by tensor cores, each feature being split into the sum of two
+/// bf16, as in alignment/split_product.h; from compute capability 8.0.
+void multiply_split_frames(const Stream& stream, const FramePairs& pairs, int64_t begin,
+                           int64_t count, float* similarities);
 
 /// f32 `[count, patches]`: the similarity of each patch with the one in its place in the next
 /// frame.
