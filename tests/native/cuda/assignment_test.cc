@@ -14,14 +14,15 @@
 #include "support/errors.h"
 #include "support/matrices.h"
 
-// Exact assignment on the GPU against the CPU's solver, whose own tests compare that with
-// textbooks.
+// Exact assignment on the GPU against the CPU's solver, whose own tests compare
+// that with textbooks.
 namespace ata {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-// Similarities of patches as alignment meets them, and what is hostile to solvers.
+// Similarities of patches as alignment meets them, and what is hostile to
+// solvers.
 enum class Case {
   kUniform,
   kShifted,    // blurred features and their shift by one patch, with noise of 0.5
@@ -40,36 +41,52 @@ enum class Case {
   kLast = kWideRange
 };
 
-Matrix similarities_of(int n, int rank, float mean, float noise, std::mt19937& random) {
+// Features of two frames: a common mean, factors of low rank of which each
+// frame has its own share, and noise.
+Matrix factors(int n, int rank, float mean, float own, float noise, std::mt19937& random) {
   constexpr int kChannels = 48;
   std::normal_distribution<float> normal;
   const std::vector<float> base = random_features(rank, kChannels, random);
   const std::vector<float> offset = random_features(1, kChannels, random);
-  const std::vector<float> weights = random_features(n, rank, random);
+  const std::vector<float> shared = random_features(n, rank, random);
   const auto features = [&](int shift) {
     std::vector<float> out(static_cast<size_t>(n) * kChannels);
     for (int i = 0; i < n; ++i) {
+      float* const row = out.data() + static_cast<size_t>(i) * kChannels;
       for (int c = 0; c < kChannels; ++c) {
-        float x = mean * offset[static_cast<size_t>(c)] + noise * normal(random);
-        for (int r = 0; r < rank; ++r) {
-          x += weights[static_cast<size_t>((i + shift) % n * rank + r)] *
-               base[static_cast<size_t>(r * kChannels + c)];
+        row[c] = mean * offset[static_cast<size_t>(c)] + noise * normal(random);
+      }
+      for (int r = 0; r < rank; ++r) {
+        const float weight =
+            shared[static_cast<size_t>((i + shift) % n * rank + r)] + own * normal(random);
+        for (int c = 0; c < kChannels; ++c) {
+          row[c] += weight * base[static_cast<size_t>(r * kChannels + c)];
         }
-        out[static_cast<size_t>(i * kChannels + c)] = x;
       }
     }
     return out;
   };
-  return cosines(features(0), features(1), kChannels);
+  const std::vector<float> a = features(0);
+  return cosines(a, features(1), kChannels);
 }
 
+// Features that are means of nine neighbours in a grid, and their shift.
 Matrix blurred_shift(int n, std::mt19937& random) {
-  constexpr int kChannels = 32;
+  constexpr int kChannels = 24;
   std::normal_distribution<float> normal;
+  const int width = static_cast<int>(std::ceil(std::sqrt(n)));
   const std::vector<float> sharp = random_features(n, kChannels, random);
   std::vector<float> a(sharp.size()), b(sharp.size());
-  for (size_t k = 0; k < sharp.size(); ++k) {
-    a[k] = sharp[k] + sharp[(k + kChannels) % sharp.size()];
+  for (int i = 0; i < n; ++i) {
+    for (int c = 0; c < kChannels; ++c) {
+      float sum = 0;
+      for (const int by : {0, 1, width, width + 1, width - 1}) {
+        for (const int at : {i + by, i - by}) {
+          sum += sharp[static_cast<size_t>((at + 2 * n) % n * kChannels + c)];
+        }
+      }
+      a[static_cast<size_t>(i * kChannels + c)] = sum / 9;
+    }
   }
   for (size_t k = 0; k < sharp.size(); ++k) {
     b[k] = a[(k + kChannels) % sharp.size()] + 0.5F * normal(random);
@@ -103,11 +120,11 @@ Matrix make_case(Case which, int rows, int columns, std::mt19937& random) {
     case Case::kShifted:
       return is_square ? blurred_shift(rows, random) : plain(Kind::kShifted);
     case Case::kLowRank:
-      return is_square ? similarities_of(rows, 4, 0, 0.01F, random) : plain(Kind::kLowRank);
+      return is_square ? factors(rows, 4, 0, 1, 0.01F, random) : plain(Kind::kLowRank);
     case Case::kClusters:
       return is_square ? clusters(rows, random) : plain(Kind::kClustered);
     case Case::kVit:
-      return is_square ? similarities_of(rows, 32, 5, 0.5F, random) : plain(Kind::kShifted);
+      return is_square ? factors(rows, 32, 3, 0.5F, 0.5F, random) : plain(Kind::kShifted);
     case Case::kIntegers:
       return plain(Kind::kIntegers);
     case Case::kConstant:
@@ -155,7 +172,8 @@ Batch make_batch(Case which, int count, int rows, int columns, std::mt19937& ran
   return batch;
 }
 
-// The sum of the absolute values matched, of those below the first leap; see AssignmentOptions.
+// The sum of the absolute values matched, of those below the first leap; see
+// AssignmentOptions.
 double sum_below_leap(const Matrix& matrix, const int32_t* matching) {
   std::vector<double> sizes;
   for (int i = 0; i < matrix.rows; ++i) {
@@ -187,9 +205,10 @@ void expect_complete(const Matrix& matrix, const int32_t* matching, double total
   EXPECT_NEAR(total, sum, 1e-12 * std::fabs(sum) + 1e-14 * magnitude);
 }
 
-// In integers: what the solver takes for the costs, and the duals in its unit. Whether each row's
-// reduced cost is least where it is matched; false when the duals are no multiples of the unit, as
-// where float64 had to repair the solution.
+// In integers: what the solver takes for the costs, and the duals in its unit.
+// Whether each row's reduced cost is least where it is matched; false when the
+// duals are no multiples of the unit, as where float64 had to repair the
+// solution.
 bool expect_integer_certificate(const Matrix& matrix, bool maximize, const int32_t* matching,
                                 const double* duals) {
   const auto [low, high] = std::minmax_element(matrix.values.begin(), matrix.values.end());
@@ -256,7 +275,8 @@ Solved solve(const Batch& batch, const AssignmentOptions& options, bool with_dua
   return solved;
 }
 
-// Solves a batch and checks all there is to check. Returns how many had the integer certificate.
+// Solves a batch and checks all there is to check. Returns how many had the
+// integer certificate.
 int check(const Batch& batch, const AssignmentOptions& options) {
   const int64_t rows = batch.values.dim(1), columns = batch.values.dim(2);
   const bool with_duals = rows == columns;
@@ -305,7 +325,8 @@ TEST_P(CudaAssignment, IsOptimal) {
   std::uniform_real_distribution<double> uniform(0, 1);
   int certified = 0, solved = 0;
   for (int done = 0; done < problem_count(); done += kTogether) {
-    // 1 to 300, small ones more often than great ones; the ends of the solver's shapes first.
+    // 1 to 300, small ones more often than great ones; the ends of the solver's
+    // shapes first.
     constexpr int kEnds[] = {1, 2, 31, 32, 33, 49, 64, 65, 196, 225};
     const double u = uniform(random_);
     if (which() == Case::kMonge && problem_count() < 2000 && done / kTogether > 7) break;

@@ -74,13 +74,12 @@ class FixedPointSolver {
   __device__ __forceinline__ void solve() {
     if (rows_ == columns_ && !(problems_.warm && set_initial_duals())) {
       reduce_columns();
-      mark_places();
     } else {
       if (rows_ != columns_) clear_duals();
       mark_places();
       take_best_columns();
+      list_free_rows();
     }
-    list_free_rows();
     if (free_count_ > rows_ / 5) reduce_rows();
     find_row_duals();
     for (int f = 0; f < free_count_; ++f) augment(shared_.free_rows[f]);
@@ -138,9 +137,7 @@ class FixedPointSolver {
   }
 
   // Each column's dual becomes its least cost and the column takes the (first) row that has it;
-  // rows wanted by several take the first. Rows wanted once then pass on their slack: the dual of
-  // their column falls until the row's second best ties, which makes the column available to others
-  // at its true price.
+  // rows wanted by several take the first.
   __device__ __forceinline__ void reduce_columns() {
     int row_of[kColumns];
 #pragma unroll
@@ -186,7 +183,14 @@ class FixedPointSolver {
       shared_.row_of_column[column(k)] = static_cast<short>(row_of[k]);
     }
     sync_group<kWarps>();
-    if (columns_ == 1) return;
+    list_free_rows();
+    if (free_count_ > 0) pass_on_slack(row_of, once);
+    mark_places();
+  }
+
+  // Rows wanted by one column alone pass on their slack: the dual of that column falls until the
+  // row's second best ties, which makes the column available to others at its true price.
+  __device__ __forceinline__ void pass_on_slack(const int (&row_of)[kColumns], unsigned once) {
     // Applied at the end, so that all rows see the same duals.
     int* slack = shared_.row_dual;
     for (int i = 0; i < rows_; ++i) {
