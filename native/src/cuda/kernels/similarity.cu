@@ -64,7 +64,7 @@ struct alignas(16) ProductTiles {
 template <bool kVector>
 class TileLoader {
  public:
-  __device__ TileLoader(const Frame& frame, int64_t first, int64_t patches, int64_t channels)
+  __device__ TileLoader(const Frames& frame, int64_t first, int64_t patches, int64_t channels)
       : frame_(frame), first_(first), patches_(patches), channels_(channels) {}
 
   __device__ __forceinline__ void load(int64_t depth) {
@@ -103,7 +103,7 @@ class TileLoader {
     tile[k + 3][row(load)] = x.w;
   }
 
-  const Frame frame_;
+  const Frames frame_;
   const int64_t first_;
   const int64_t patches_;
   const int64_t channels_;
@@ -193,7 +193,7 @@ __global__ void __launch_bounds__(32 * kScaleWarps)
   const int64_t index = int64_t{blockIdx.x} * kScaleWarps + threadIdx.x / 32;
   if (index >= pairs.count() * pairs.patches) return;
   const int64_t pair = index / pairs.patches, patch = index - pair * pairs.patches;
-  const Frame first = pairs.first(pair), second = pairs.second(pair);
+  const Frames first = pairs.first(pair), second = pairs.second(pair);
   const Scaler scale_a(first.scales + patch), scale_b(second.scales + patch);
   float sum = 0;
   for (int64_t k = 4 * lane; k < pairs.channels; k += 128) {

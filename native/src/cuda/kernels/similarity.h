@@ -15,12 +15,6 @@ struct Frames {
   const double* scales = nullptr;
 };
 
-/// One of them.
-struct Frame {
-  const float* features;
-  const double* scales;
-};
-
 /// The pairs of neighbouring frames of clips, clip after clip.
 struct FramePairs {
   /// `[clips, frames]`.
@@ -42,18 +36,18 @@ struct FramePairs {
     const auto fits = [](const float* x) { return reinterpret_cast<uintptr_t>(x) % 16 == 0; };
     return channels % 4 == 0 && fits(frames.features) && fits(before.features);
   }
-  __device__ Frame second(int64_t pair) const {
+  __device__ Frames second(int64_t pair) const {
     const int64_t clip = pair / per_clip();
     return frame(clip, pair - clip * per_clip() + frames_per_clip - per_clip());
   }
-  __device__ Frame first(int64_t pair) const {
+  __device__ Frames first(int64_t pair) const {
     const int64_t clip = pair / per_clip();
     return frame(clip, pair - clip * per_clip() + frames_per_clip - per_clip() - 1);
   }
 
  private:
   // -1: that of the part before.
-  __device__ Frame frame(int64_t clip, int64_t frame) const {
+  __device__ Frames frame(int64_t clip, int64_t frame) const {
     const Frames& from = frame < 0 ? before : frames;
     const int64_t row = (frame < 0 ? clip : clip * frames_per_clip + frame) * patches;
     return {from.features + row * channels, from.scales + row};

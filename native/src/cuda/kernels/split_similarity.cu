@@ -40,7 +40,7 @@ __device__ __forceinline__ Split split(float x, float y) {
 template <bool kVector>
 class SplitLoader {
  public:
-  __device__ SplitLoader(const Frame& frame, int64_t first, int64_t patches, int64_t channels)
+  __device__ SplitLoader(const Frames& frame, int64_t first, int64_t patches, int64_t channels)
       : frame_(frame), first_(first), patches_(patches), channels_(channels) {}
 
   __device__ __forceinline__ void load(int64_t depth) {
@@ -72,7 +72,7 @@ class SplitLoader {
     return static_cast<int>(threadIdx.x) % kVectors;
   }
 
-  const Frame frame_;
+  const Frames frame_;
   const int64_t first_;
   const int64_t patches_;
   const int64_t channels_;
