@@ -2,26 +2,12 @@
 
 #include <utility>
 
-#include "base/error.h"
 #include "cuda/current_device.h"
 #include "cuda/entries.h"
 #include "cuda/stream_state.h"
 
 namespace ata::cuda {
 namespace {
-
-// Stands where an entry is still to come.
-template <auto Member>
-struct Absent;
-template <typename Result, typename... Parameters,
-          Result (*Kernels::*Member)(Stream&, Parameters...)>
-struct Absent<Member> {
-  static Result run(Stream&, Parameters...) {
-    fail(ATA_UNSUPPORTED, "device 'cuda' cannot train yet; train on device 'cpu'");
-  }
-};
-template <auto Member>
-constexpr auto absent = Absent<Member>::run;
 
 // An entry, on its stream's GPU.
 template <auto Entry>
@@ -59,12 +45,12 @@ constexpr Kernels kTable = {
     .layer_norm_gradient = on_device<layer_norm_gradient>,
     .attention = on_device<attention>,
     .attention_gradient = on_device<attention_gradient>,
-    .count_visits = absent<&Kernels::count_visits>,
-    .visited_rows = absent<&Kernels::visited_rows>,
+    .count_visits = on_device<count_visits>,
+    .visited_rows = on_device<visited_rows>,
     .temporal_attention = on_device<temporal_attention>,
     .temporal_attention_gradient = on_device<temporal_attention_gradient>,
-    .align = absent<&Kernels::align>,
-    .assign = absent<&Kernels::assign>,
+    .align = on_device<align>,
+    .assign = on_device<assign>,
     .soft_weights = on_device<soft_weights>,
     .soft_weights_gradient = on_device<soft_weights_gradient>,
     .divide = on_device<divide>,

@@ -33,7 +33,7 @@ Tensor Context::upload(const Tensor& tensor) const {
 }
 
 Tensor Context::download(const Tensor& tensor, bool may_share) const {
-  if (may_share && tensor.device() == nullptr) return tensor;
+  if (tensor.device() == nullptr) return may_share ? tensor : tensor.clone();
   Tensor result(tensor.shape(), tensor.dtype());
   stream->device.copy_out(result.address(), tensor.address(), tensor.bytes(), *stream);
   return result;
