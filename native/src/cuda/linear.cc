@@ -1,5 +1,6 @@
 #include "cuda/blas.h"
 #include "cuda/entries.h"
+#include "cuda/kernels/linear_end.h"
 
 namespace ata::cuda {
 namespace {
@@ -33,13 +34,22 @@ void linear(Stream& stream, const Tensor& x, const Tensor& weight, const PackedM
             const Tensor& bias, Activation activation, bool accumulate, Tensor& y) {
   const Tensor w = packed ? static_cast<const PackedLinear*>(packed)->weight()
                           : converted(stream, weight, x.dtype());
-  // cuBLASLt gives products of f32 in f32 alone.
-  const bool narrow = x.dtype() == DType::kF32 && y.dtype() == DType::kBF16;
-  Tensor result = narrow ? Tensor(y.shape(), DType::kF32, stream.allocator) : y;
-  multiply(stream, {x}, {w, true}, converted(stream, bias, result.dtype()), accumulate, result);
-  // cuBLASLt's GELU is the tanh form.
-  if (activation != Activation::kNone) activate(stream, result, activation, result);
-  if (narrow) convert(stream, result, y);
+  const bool in_f32 = x.dtype() == DType::kF32;
+  if (y.dtype() == DType::kF32) {
+    // cuBLASLt's GELU is the tanh form.
+    multiply(stream, {x}, {w, true}, bias, accumulate, y);
+    if (activation != Activation::kNone) activate(stream, y, activation, y);
+    return;
+  }
+  // Products of f32 are f32. A bias of a bf16 result it would round to bf16, and that alone can
+  // double the error of a model's logits: the end is ours, with the bias in f32 on the f32 product,
+  // or before an activation on the bf16 one, which is half the memory to read and as good there.
+  const bool wide = in_f32 || (bias && activation == Activation::kNone);
+  Tensor product = wide ? Tensor(y.shape(), DType::kF32, stream.allocator) : y;
+  multiply(stream, {x}, {w, true}, {}, false, product);
+  if (wide || bias || activation != Activation::kNone) {
+    add_bias_and_activate(stream, product, bias, activation, y);
+  }
 }
 
 void linear_input_gradient(Stream& stream, const Tensor& dy, const Tensor& weight, Tensor& dx) {

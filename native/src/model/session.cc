@@ -58,12 +58,20 @@ Context Session::make_context(ShapeState& state, Tape* tape, const std::atomic<b
 
 Session::Results Session::compute(const Context& context, AlignmentState& alignment,
                                   const Tensor& clip) const {
+  Results results;
+  if (clip.device() != nullptr) {
+    results.clip_squares = context.empty({1}, DType::kF64);
+    context.run(&Kernels::sums_of_squares, std::span(&clip, 1), results.clip_squares);
+  }
   Forward pass(context, model_->network(), model_->config(), model_->precision(), alignment);
   Variable tokens = pass.embed(Variable(clip));
   const int64_t last = model_->config().depth() - 1;
   for (int64_t block = 0; block < last; ++block) tokens = pass.block(tokens, block);
   const Variable token = pass.class_token(std::exchange(tokens, Variable()));
-  return {pass.head(token).value(), token.value(), pass.trajectories()};
+  results.logits = pass.head(token).value();
+  results.class_token = token.value();
+  results.trajectories = pass.trajectories();
+  return results;
 }
 
 // Whether there is a recorded pass, which is made now if it can be.
@@ -77,9 +85,6 @@ bool Session::has_recorded(ShapeState& state) {
   const Context context = {.stream = stream_};
   pass->clip = context.empty(state.shape);
   pass->work = model_->device().record(*stream_, [&] {
-    pass->clip_squares = context.empty({1}, DType::kF64);
-    context.run(&Kernels::sums_of_squares, std::span<const Tensor>(&pass->clip, 1),
-                pass->clip_squares);
     pass->results = compute(context, pass->alignment, pass->clip);
   });
   if (!pass->work) {
@@ -96,20 +101,14 @@ Session::Outputs Session::classify(ShapeState& state, const Tensor& clip, const 
   const bool on_host = clip.device() == nullptr;
   trajectories_.clear();
   Results results;
-  Tensor squares;
   if (has_recorded(state)) {
     const Context context = {.stream = stream_, .cancelled = cancelled};
     context.check_cancelled();
     context.assign(state.recorded->clip, clip);
     state.recorded->work->replay();
     results = state.recorded->results;
-    squares = state.recorded->clip_squares;
   } else {
     const Context context = make_context(state, nullptr, cancelled);
-    if (!on_host) {
-      squares = context.empty({1}, DType::kF64);
-      context.run(&Kernels::sums_of_squares, std::span(&clip, 1), squares);
-    }
     results = compute(context, state.alignment, context.upload(clip));
     state.has_run = true;
   }
@@ -118,7 +117,7 @@ Session::Outputs Session::classify(ShapeState& state, const Tensor& clip, const 
   if (request.class_token) outputs.class_token = context.download(results.class_token);
   if (request.logits) outputs.logits = context.download(results.logits);
   // What is wrong with a clip of the host was seen before.
-  if (!on_host) require_finite_clip(std::isfinite(*context.download(squares).data<double>()));
+  if (!on_host) require_finite_clip(std::isfinite(*context.download(results.clip_squares).data<double>()));
   context.check_status("forward");
   trajectories_ = std::move(results.trajectories);
   return outputs;

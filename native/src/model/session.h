@@ -82,6 +82,8 @@ class Session {
  private:
   // What a pass computes, in the device's memory.
   struct Results {
+    /// f64 `[1]`: the sum of the clip's squares; empty where the clip is checked on the host.
+    Tensor clip_squares;
     Tensor logits;
     Tensor class_token;
     std::vector<Trajectories> trajectories;
@@ -91,7 +93,6 @@ class Session {
     std::shared_ptr<Allocator> workspace;
     AlignmentState alignment;
     Tensor clip;
-    Tensor clip_squares;
     Results results;
     std::unique_ptr<Recording> work;
   };

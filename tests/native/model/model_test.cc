@@ -182,8 +182,8 @@ TEST_F(ModelTest, RejectsImpossibleOptions) {
   options = {};
   ata_model_options asked = {};
   asked.temporal = asked.alignment = asked.window_radius = -1;
-  asked.device = "cuda:0";
-  // Without a GPU or its plugin; never the CPU instead.
+  asked.device = "cuda:63";
+  // A GPU that is not there; never the CPU instead.
   error_of(ATA_DEVICE_UNAVAILABLE, [&] { ModelOptions::from_c(asked); });
   asked.device = "tpu";
   EXPECT_MENTIONS(error_of(ATA_DEVICE_UNAVAILABLE, [&] { ModelOptions::from_c(asked); }), "'tpu'");

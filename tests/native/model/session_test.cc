@@ -120,6 +120,7 @@ void expect_gradients_match_differences(const ModelConfig& config, uint64_t seed
     for (int64_t k = 0; k < moved.count(); ++k) moved.data<float>()[k] += initial.data<float>()[k];
     device.assign(parameters.tensor(i), moved);
   }
+  device.synchronize();
   const Tensor clip = random_clip(config, 2, seed);
   Tensor labels({2}, DType::kI64);
   labels.data<int64_t>()[0] = 1;
@@ -168,8 +169,10 @@ void expect_gradients_match_differences(const ModelConfig& config, uint64_t seed
             static_cast<float>(original.data<float>()[k] + step * direction.data<float>()[k]);
       }
       device.assign(tensor, moved_weights);
+      device.synchronize();
       const double loss = session.gradients(clip, labels).loss;
       device.assign(tensor, original);
+      device.synchronize();
       const std::vector<Tensor> moved = trajectories();
       for (size_t k = 0; k < index.size(); ++k) jumped |= !same_bits(moved[k], index[k]);
       return loss;

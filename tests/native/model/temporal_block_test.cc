@@ -56,7 +56,7 @@ void wake(TemporalBlock& block) {
   for (const char* name : {"temporal_fc.weight", "temporal_fc.bias", "temporal_attn.qkv.bias"}) {
     Tensor parameter = block.parameters().tensor(name);
     const Tensor values = random_tensor(parameter.shape(), 12);
-    test_context().assign(parameter, values);
+    write_values(parameter, values);
   }
 }
 
@@ -207,9 +207,9 @@ TEST(TemporalBlock, GradientsAreThoseOfTheForward) {
       Tensor parameter = block.parameters().tensor(i);
       const Tensor original = on_host(parameter);
       check(original, block.gradient(name), name, [&](const Tensor& changed) {
-        test_context().assign(parameter, changed);
+        write_values(parameter, changed);
         const Tensor result = block.forward(features, false);
-        test_context().assign(parameter, original);
+        write_values(parameter, original);
         return result;
       });
     }

@@ -94,6 +94,12 @@ Tensor on_host(const Tensor& tensor) {
   return make_context(test_device()).download(tensor);
 }
 
+void write_values(Tensor& to, const Tensor& host) {
+  const Context context = make_context(test_device());
+  context.assign(to, host);
+  context.synchronize();
+}
+
 Tolerance tolerance_of(DType dtype) {
   const std::string device = test_device().info().name;
   for (const DeviceTolerance& row : kTolerances) {

@@ -26,6 +26,9 @@ Context test_context(Tape* tape = nullptr);
 Tensor on_device(const Tensor& host);
 Tensor on_host(const Tensor& tensor);
 
+/// Replaces the values of a tensor in its memory; they are there for every stream.
+void write_values(Tensor& to, const Tensor& host);
+
 /// Largest accepted |difference| / |reference| (Euclidean norms) of a result and of a gradient, of
 /// products in `dtype` on the device that tests run on.
 struct Tolerance {

@@ -230,10 +230,10 @@ TEST_F(TrainerTest, ALossThatIsNotFiniteIsSaidAndNothingIsAccumulated) {
     const Tensor before = test_context().download(weight);
     Tensor damaged = before.clone();
     damaged.data<float>()[0] = std::numeric_limits<float>::quiet_NaN();
-    test_context().assign(weight, damaged);
+    write_values(weight, damaged);
     error_of(ATA_NOT_FINITE,
              [&] { trainer.accumulate(fixture.get("clip"), fixture.get("labels"), 1.0f); });
-    test_context().assign(weight, before);
+    write_values(weight, before);
     error_of(ATA_INVALID_STATE, [&] { trainer.update(1e-3); });
   }
 }

@@ -1,5 +1,6 @@
 #include "cuda/entries.h"
 #include "cuda/kernels/each.cuh"
+#include "cuda/kernels/linear_end.h"
 
 namespace ata::cuda {
 namespace {
@@ -41,6 +42,11 @@ struct Divide {
     const float under = divisor[i];
     y[i] = under == 0.0F ? 0.0F : (dividend != nullptr ? dividend[i] : 1.0F) / under;
   }
+};
+
+struct Unchanged {
+  static __device__ float value(float x) { return x; }
+  static __device__ float slope(float) { return 1; }
 };
 
 // An activation at x, f(x), and its slope there, f'(x).
@@ -90,6 +96,19 @@ struct Activate {
 };
 
 template <class Function, class T>
+struct AddBiasAndActivate {
+  const T* x;
+  const float* bias;
+  int64_t columns;
+  BFloat16* y;
+  __device__ void operator()(int64_t row, int column) const {
+    const int64_t i = row * columns + column;
+    const float value = bias != nullptr ? widen(x[i]) + bias[column] : widen(x[i]);
+    y[i] = narrow<BFloat16>(Function::value(value));
+  }
+};
+
+template <class Function, class T>
 struct ActivateGradient {
   const T* x;
   const float* dy;
@@ -109,7 +128,7 @@ void with_activation(Activation activation, DType dtype, const Body& body) {
   };
   switch (activation) {
     case Activation::kNone:
-      return;
+      return with_type(Unchanged{});
     case Activation::kGelu:
       return with_type(Gelu{});
     case Activation::kQuickGelu:
@@ -157,6 +176,17 @@ void activate(Stream& stream, const Tensor& x, Activation activation, Tensor& y)
     for_each("activate", stream, x.count(),
              Activate<decltype(function), T>{elements<T>(x), elements<T>(y)});
   });
+}
+
+void add_bias_and_activate(Stream& stream, const Tensor& x, const Tensor& bias,
+                           Activation activation, Tensor& y) {
+  const auto run = [&](auto function, auto type) {
+    using T = decltype(type);
+    for_each_in_rows("add_bias_and_activate", stream, x.dim(0), x.dim(1),
+                     AddBiasAndActivate<decltype(function), T>{
+                         elements<T>(x), elements<float>(bias), x.dim(1), elements<BFloat16>(y)});
+  };
+  with_activation(activation, x.dtype(), run);
 }
 
 void activate_gradient(Stream& stream, const Tensor& x, Activation activation, const Tensor& dy,
