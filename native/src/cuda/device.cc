@@ -157,7 +157,7 @@ class CudaDevice : public Device {
  private:
   std::shared_ptr<Stream> stream_over(std::shared_ptr<Allocator> allocator, cudaStream_t given) {
     const CurrentDevice current(ordinal_);
-    auto state = std::make_shared<StreamState>(streams_, ordinal_, properties_, memory(), given);
+    auto state = std::make_shared<StreamState>(streams_, ordinal_, properties_, given);
     auto* const stream =
         new Stream{*this, std::move(allocator), Tensor({1}, DType::kI32, memory()), state.get()};
     std::shared_ptr<Stream> result(stream, [state](Stream* last) { delete last; });

@@ -22,11 +22,10 @@ void StreamList::hold_back(cudaStream_t later, cudaEvent_t event) {
 }
 
 StreamState::StreamState(StreamList& list, int ordinal, const Properties& properties,
-                         std::shared_ptr<Allocator> memory, cudaStream_t given)
+                         cudaStream_t given)
     : list_(list),
       ordinal_(ordinal),
       properties_(properties),
-      memory_(std::move(memory)),
       handle_(given),
       owned_(given == nullptr) {
   if (owned_) {
@@ -48,6 +47,7 @@ StreamState::~StreamState() {
     if (half.data) cudaFreeHost(half.data);
     if (half.sent) cudaEventDestroy(half.sent);
   }
+  if (blas_workspace_) cudaFree(blas_workspace_);
   cudaEventDestroy(before_recording_);
   if (owned_) cudaStreamDestroy(handle_);
 }
@@ -112,9 +112,9 @@ void StreamState::synchronize() {
 
 void* StreamState::blas_workspace() {
   if (!blas_workspace_) {
-    blas_workspace_ = Tensor({static_cast<int64_t>(kBlasWorkspace)}, DType::kU8, memory_);
+    check(cudaMalloc(&blas_workspace_, kBlasWorkspace), "allocating scratch memory of products");
   }
-  return blas_workspace_.address();
+  return blas_workspace_;
 }
 
 void StreamState::make_staging() {

@@ -5,12 +5,10 @@
 
 #include <cstddef>
 #include <functional>
-#include <memory>
 #include <mutex>
 #include <vector>
 
 #include "cuda/launch.h"
-#include "tensor/tensor.h"
 
 namespace ata::cuda {
 
@@ -38,8 +36,7 @@ class StreamList {
 class StreamState {
  public:
   /// `given`: the caller's stream; null: a new one.
-  StreamState(StreamList& list, int ordinal, const Properties& properties,
-              std::shared_ptr<Allocator> memory, cudaStream_t given);
+  StreamState(StreamList& list, int ordinal, const Properties& properties, cudaStream_t given);
   ~StreamState();
   StreamState(const StreamState&) = delete;
   StreamState& operator=(const StreamState&) = delete;
@@ -86,13 +83,12 @@ class StreamState {
   StreamList& list_;
   const int ordinal_;
   const Properties& properties_;
-  const std::shared_ptr<Allocator> memory_;
   cudaStream_t handle_ = nullptr;
   bool owned_ = true;
   // While work is recorded the stream itself has none: this event is behind what it had.
   bool recording_ = false;
   cudaEvent_t before_recording_ = nullptr;
-  Tensor blas_workspace_;
+  void* blas_workspace_ = nullptr;
   Half halves_[2];
   int current_ = 0;
 };

@@ -71,10 +71,10 @@ Device& cuda_device(int32_t index) {
   std::string others;
   for (Device* device : cuda.devices) {
     if (device->info().name == name) return *device;
-    others += concat(", '", device->info().name, "'");
+    others += concat(" or '", device->info().name, "'");
   }
   fail(ATA_DEVICE_UNAVAILABLE, "device '", name,
-       "' does not exist or cannot be used; this machine has 'cpu'", others);
+       "' does not exist or cannot be used; use device 'cpu'", others);
 }
 
 struct Registry {

@@ -30,7 +30,11 @@ std::span<const int32_t> OnlineAligner::push(const Tensor& frame) {
   Tensor none;
   context_.run(&Kernels::align, context_.upload(frame), layout_, options_, part, scratch_, none,
                patches_, frame_count_ > 0 ? similarities_ : none);
-  context_.check_status("online alignment", ATA_INVALID_ARGUMENT);
+  try {
+    context_.check_status("online alignment", ATA_INVALID_ARGUMENT);
+  } catch (const Error& error) {
+    fail(error.status(), error.what(), " (frame ", frame_count_, ")");
+  }
   host_patches_ = context_.download(patches_, /*may_share=*/true);
   if (frame_count_ > 0) {
     host_similarities_ = context_.download(similarities_, /*may_share=*/true);
