@@ -113,7 +113,7 @@ say_without_dotnet() {
 
 build_native() { # [PRESET [TARGET]]
   local preset="${1:-release}" launcher=()
-  if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
+  if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_CUDA_COMPILER_LAUNCHER=ccache); fi
   say "native: configure and build ($preset, $jobs jobs)"
   cmake --preset "$preset" "${launcher[@]}" -Wno-dev >out/configure.log 2>&1 ||
     { cat out/configure.log >&2 && die "CMake could not configure; see above"; }
