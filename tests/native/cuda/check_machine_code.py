@@ -36,9 +36,17 @@ EXPECTED = [
     (r"attend_short_gradient<", 80, r"LDGSTS\.E.*\.128", "16-byte copies in the background"),
     (r"attend_short_gradient<", 75, r"STG\.E\.128", "16-byte stores"),
     (r"attend_tiles<", 75, r"LDS(\.U)?\.128", "16-byte reads of shared memory"),
+    (r"fixed_point_kernel<", 80, r"REDUX", "minima of a warp in one instruction"),
+    (r"split_product_kernel", 80, r"HMMA\.16816\.F32\.BF16", "products on tensor cores"),
     (r"layer_norm_registers<", 75, r"LDG\.E.*\.128", "16-byte loads"),
     (r"layer_norm_registers<float,", 75, r"STG\.E\.128", "16-byte stores"),
     (r"layer_norm_input_gradient<true>", 75, r"LDG\.E.*\.128", "16-byte loads"),
+]
+
+# Kernels that may save a few registers around a subroutine, which is no spill of a loop.
+SUBROUTINES = [
+    (r"cross_entropy_kernel", 8, "exp and log of float64"),
+    (r"for_each_kernel<follow", 8, "division of 64-bit integers"),
 ]
 
 
@@ -135,7 +143,8 @@ def main():
               f"{kernel.shared:>13}  {kernel.warps():>18}  {kernel.own_memory():>10}")
         if not kernel.instructions:
             faults.append(f"{kernel.name}, sm_{kernel.architecture}: no instructions were read")
-        if kernel.own_memory() > 0:
+        allowed = [most for name, most, _ in SUBROUTINES if re.search(name, kernel.name)]
+        if kernel.own_memory() > max(allowed, default=0):
             faults.append(f"{kernel.name}, sm_{kernel.architecture}: {kernel.own_memory()} "
                           "instructions reach memory of a thread's own")
     for pattern, first, instruction, why in EXPECTED:
