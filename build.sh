@@ -117,6 +117,7 @@ build_native() { # [PRESET [TARGET]]
   say "native: configure and build ($preset, $jobs jobs)"
   cmake --preset "$preset" "${launcher[@]}" -Wno-dev >out/configure.log 2>&1 ||
     { cat out/configure.log >&2 && die "CMake could not configure; see above"; }
+  sed -n 's/^-- \(.* left out: .*\)/\1/p' out/configure.log
   cmake --build --preset "$preset" -j "$jobs"
 }
 
