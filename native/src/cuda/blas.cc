@@ -4,6 +4,7 @@
 #include <bit>
 #include <compare>
 #include <map>
+#include <memory>
 #include <mutex>
 
 #include "base/error.h"
@@ -16,8 +17,15 @@ namespace {
 
 void check(cublasStatus_t status, const char* what) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
-  fail(status == CUBLAS_STATUS_ALLOC_FAILED ? ATA_OUT_OF_MEMORY : ATA_DEVICE_UNAVAILABLE,
-       "cuBLASLt: ", what, " failed: ", blas_lt().get_status_string(status));
+  // The runtime may remember the cause, which the next launch would take for its own.
+  const cudaError_t cause = cudaGetLastError();
+  if (status == CUBLAS_STATUS_ALLOC_FAILED) {
+    fail(ATA_OUT_OF_MEMORY, "cuBLASLt: ", what,
+         " failed: it has no memory; use smaller batches, fewer frames, or bf16");
+  }
+  if (cause != cudaSuccess) ata::cuda::check(cause, concat("cuBLASLt: ", what).c_str());
+  fail(ATA_DEVICE_UNAVAILABLE, "cuBLASLt: ", what,
+       " failed: ", blas_lt().get_status_string(status));
 }
 
 cudaDataType_t type_of(DType dtype) {
@@ -54,11 +62,17 @@ struct Problem {
   auto operator<=>(const Problem&) const = default;
 };
 
+// What cuBLASLt made, which is its own to destroy.
+template <typename Opaque>
+using Owned = std::unique_ptr<Opaque, cublasStatus_t (*)(Opaque*)>;
+
 class MatmulDesc {
  public:
   MatmulDesc(const Problem& problem, const void* bias) {
-    const BlasLt& lt = blas_lt();
-    check(lt.matmul_desc_create(&desc_, CUBLAS_COMPUTE_32F, CUDA_R_32F), "describing a product");
+    cublasLtMatmulDesc_t desc = nullptr;
+    check(blas_lt().matmul_desc_create(&desc, CUBLAS_COMPUTE_32F, CUDA_R_32F),
+          "describing a product");
+    desc_.reset(desc);
     const cublasOperation_t a = problem.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N;
     const cublasOperation_t b = problem.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
     set(CUBLASLT_MATMUL_DESC_TRANSA, a);
@@ -69,68 +83,63 @@ class MatmulDesc {
       set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
     }
   }
-  ~MatmulDesc() { blas_lt().matmul_desc_destroy(desc_); }
-  MatmulDesc(const MatmulDesc&) = delete;
-  MatmulDesc& operator=(const MatmulDesc&) = delete;
-  cublasLtMatmulDesc_t get() const { return desc_; }
+  cublasLtMatmulDesc_t get() const { return desc_.get(); }
 
  private:
   template <typename T>
   void set(cublasLtMatmulDescAttributes_t attribute, const T& value) {
-    check(blas_lt().matmul_desc_set_attribute(desc_, attribute, &value, sizeof(value)),
+    check(blas_lt().matmul_desc_set_attribute(desc_.get(), attribute, &value, sizeof(value)),
           "describing a product");
   }
-  cublasLtMatmulDesc_t desc_ = nullptr;
+  Owned<cublasLtMatmulDescOpaque_t> desc_{nullptr, blas_lt().matmul_desc_destroy};
 };
 
 class MatrixLayout {
  public:
   MatrixLayout(const Layout& layout, int64_t batch) {
     const BlasLt& lt = blas_lt();
-    check(
-        lt.matrix_layout_create(&layout_, type_of(layout.dtype), static_cast<uint64_t>(layout.rows),
-                                static_cast<uint64_t>(layout.columns), layout.rows),
-        "describing a matrix");
+    cublasLtMatrixLayout_t made = nullptr;
+    check(lt.matrix_layout_create(&made, type_of(layout.dtype), static_cast<uint64_t>(layout.rows),
+                                  static_cast<uint64_t>(layout.columns), layout.rows),
+          "describing a matrix");
+    layout_.reset(made);
     if (batch == 1) return;
     set(CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, static_cast<int32_t>(batch));
     set(CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, layout.stride);
   }
-  ~MatrixLayout() { blas_lt().matrix_layout_destroy(layout_); }
-  MatrixLayout(const MatrixLayout&) = delete;
-  MatrixLayout& operator=(const MatrixLayout&) = delete;
-  cublasLtMatrixLayout_t get() const { return layout_; }
+  cublasLtMatrixLayout_t get() const { return layout_.get(); }
 
  private:
   template <typename T>
   void set(cublasLtMatrixLayoutAttribute_t attribute, const T& value) {
-    check(blas_lt().matrix_layout_set_attribute(layout_, attribute, &value, sizeof(value)),
+    check(blas_lt().matrix_layout_set_attribute(layout_.get(), attribute, &value, sizeof(value)),
           "describing a matrix");
   }
-  cublasLtMatrixLayout_t layout_ = nullptr;
+  Owned<cublasLtMatrixLayoutOpaque_t> layout_{nullptr, blas_lt().matrix_layout_destroy};
 };
 
 class Preference {
  public:
   explicit Preference(const Problem& problem) {
-    check(blas_lt().matmul_preference_create(&preference_), "asking for an algorithm");
+    cublasLtMatmulPreference_t made = nullptr;
+    check(blas_lt().matmul_preference_create(&made), "asking for an algorithm");
+    preference_.reset(made);
     set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, StreamState::kBlasWorkspace);
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, static_cast<uint32_t>(problem.a.alignment));
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, static_cast<uint32_t>(problem.b.alignment));
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, static_cast<uint32_t>(problem.c.alignment));
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, static_cast<uint32_t>(problem.c.alignment));
   }
-  ~Preference() { blas_lt().matmul_preference_destroy(preference_); }
-  Preference(const Preference&) = delete;
-  Preference& operator=(const Preference&) = delete;
-  cublasLtMatmulPreference_t get() const { return preference_; }
+  cublasLtMatmulPreference_t get() const { return preference_.get(); }
 
  private:
   template <typename T>
   void set(cublasLtMatmulPreferenceAttributes_t attribute, const T& value) {
-    check(blas_lt().matmul_preference_set_attribute(preference_, attribute, &value, sizeof(value)),
+    check(blas_lt().matmul_preference_set_attribute(preference_.get(), attribute, &value,
+                                                    sizeof(value)),
           "asking for an algorithm");
   }
-  cublasLtMatmulPreference_t preference_ = nullptr;
+  Owned<cublasLtMatmulPreferenceOpaque_t> preference_{nullptr, blas_lt().matmul_preference_destroy};
 };
 
 // cuBLASLt on one GPU: its handle, and the algorithm of each problem that was seen.

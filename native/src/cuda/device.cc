@@ -189,7 +189,10 @@ PoolMemory::PoolMemory(CudaDevice& device) : device_(device) {
 
 cudaError_t PoolMemory::try_allocate(void** block, size_t bytes) {
   const cudaError_t error = cudaMallocFromPoolAsync(block, bytes, pool_, stream_);
-  return error != cudaSuccess ? error : cudaStreamSynchronize(stream_);
+  if (error != cudaSuccess) return error;
+  const cudaError_t waited = cudaStreamSynchronize(stream_);
+  if (waited != cudaSuccess) cudaFreeAsync(*block, stream_);
+  return waited;
 }
 
 void* PoolMemory::allocate(size_t bytes) {
@@ -209,20 +212,23 @@ void* PoolMemory::allocate(size_t bytes) {
          bytes, " bytes, while tensors hold ", live_,
          " bytes; use smaller batches, fewer frames, or bf16");
   }
-  check(error, "allocating memory");
+  check(error, concat("allocating ", bytes, " bytes").c_str());
   live_ += static_cast<int64_t>(bytes);
   peak_ = std::max(peak_, live_);
   return block;
 }
 
 void PoolMemory::release(void* block, size_t bytes) noexcept {
+  std::lock_guard lock(mutex_);
+  live_ -= static_cast<int64_t>(bytes);
   try {
     const CurrentDevice current(device_.ordinal());
-    std::lock_guard lock(mutex_);
-    live_ -= static_cast<int64_t>(bytes);
     device_.streams().hold_back(stream_, event_);
-    cudaFreeAsync(block, stream_);
+    check(cudaFreeAsync(block, stream_), "releasing memory");
   } catch (...) {
+    // Without events: once nothing runs that may use it.
+    if (cudaDeviceSynchronize() == cudaSuccess && cudaFree(block) == cudaSuccess) return;
+    cudaGetLastError();
     log(ATA_LOG_ERROR, "memory of a GPU could not be released");
   }
 }
@@ -367,8 +373,7 @@ void check(cudaError_t error, const char* what) {
   cudaGetLastError();
   if (error == cudaErrorMemoryAllocation) {
     fail(ATA_OUT_OF_MEMORY, what,
-         " failed: the GPU is out of memory; use smaller batches, fewer "
-         "frames, or bf16");
+         " failed: the GPU is out of memory; use smaller batches, fewer frames, or bf16");
   }
   fail(ATA_DEVICE_UNAVAILABLE, what, " failed: ", cudaGetErrorString(error), " (",
        cudaGetErrorName(error), ")",

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <utility>
+
+#include "base/error.h"
 
 namespace ata::cuda {
 
@@ -61,12 +64,18 @@ void StreamState::hold_back(cudaStream_t later, cudaEvent_t event) const {
   check(cudaStreamWaitEvent(later, event, 0), "waiting for an event");
 }
 
-void StreamState::begin_recording() {
+bool StreamState::begin_recording() {
   const std::lock_guard lock(list_.mutex());
   check(cudaEventRecord(before_recording_, handle_), "recording an event");
   // Relaxed: other threads go on with their own streams.
-  check(cudaStreamBeginCapture(handle_, cudaStreamCaptureModeRelaxed), "recording work");
+  const cudaError_t error = cudaStreamBeginCapture(handle_, cudaStreamCaptureModeRelaxed);
+  if (error == cudaErrorStreamCaptureUnsupported) {
+    cudaGetLastError();
+    return false;
+  }
+  check(error, "recording work");
   recording_ = true;
+  return true;
 }
 
 cudaGraph_t StreamState::end_recording(bool keep) {
@@ -87,7 +96,7 @@ cudaGraph_t StreamState::end_recording(bool keep) {
 cudaGraphExec_t StreamState::record(const std::function<void()>& work) {
   // So that nothing that the first launch makes falls into the recording.
   blas_workspace();
-  begin_recording();
+  if (!begin_recording()) return nullptr;
   try {
     work();
   } catch (const CannotRecord&) {
@@ -112,18 +121,28 @@ void StreamState::synchronize() {
 
 void* StreamState::blas_workspace() {
   if (!blas_workspace_) {
-    check(cudaMalloc(&blas_workspace_, kBlasWorkspace), "allocating scratch memory of products");
+    check(cudaMalloc(&blas_workspace_, kBlasWorkspace),
+          concat("allocating ", kBlasWorkspace, " bytes of scratch memory for products").c_str());
   }
   return blas_workspace_;
 }
 
 void StreamState::make_staging() {
   for (Half& half : halves_) {
+    if (!half.sent) {
+      check(cudaEventCreateWithFlags(&half.sent, cudaEventDisableTiming), "making an event");
+    }
     if (half.data) continue;
     void* data = nullptr;
-    check(cudaMallocHost(&data, kHalf), "allocating pinned memory");
+    const cudaError_t error = cudaMallocHost(&data, kHalf);
+    if (error == cudaErrorMemoryAllocation) {
+      cudaGetLastError();
+      fail(ATA_OUT_OF_MEMORY, "the host has no ", kHalf,
+           " bytes of memory that can be pinned, through which values pass to the GPU; use fewer "
+           "sessions, or raise the limit of locked memory (ulimit -l)");
+    }
+    check(error, "allocating pinned memory");
     half.data = static_cast<char*>(data);
-    check(cudaEventCreateWithFlags(&half.sent, cudaEventDisableTiming), "making an event");
   }
 }
 

@@ -76,7 +76,8 @@ class StreamState {
   // Room for some of `bytes`, and at least one.
   char* stage(size_t bytes, size_t* room);
 
-  void begin_recording();
+  // False where the stream is one that cannot be: a caller's, the default stream.
+  bool begin_recording();
   // Whatever has been recorded is dropped where `keep` is false.
   cudaGraph_t end_recording(bool keep);
 

@@ -53,7 +53,9 @@ Context Session::make_context(ShapeState& state, Tape* tape, const std::atomic<b
   trajectories_.clear();
   if (!state.workspace) state.workspace = make_workspace(model_->device().memory());
   stream_->allocator = state.workspace;
-  return {.stream = stream_, .tape = tape, .cancelled = cancelled};
+  const Context context = {.stream = stream_, .tape = tape, .cancelled = cancelled};
+  context.clear_status();
+  return context;
 }
 
 Session::Results Session::compute(const Context& context, AlignmentState& alignment,
@@ -78,20 +80,22 @@ Session::Results Session::compute(const Context& context, AlignmentState& alignm
 bool Session::has_recorded(ShapeState& state) {
   if (state.recorded) return true;
   if (!state.has_run || state.unrecordable) return false;
+  // Until it is recorded the workspace is the state's: recording may fail.
   auto pass = std::make_unique<RecordedPass>();
-  pass->workspace = std::exchange(state.workspace, nullptr);
+  pass->workspace = state.workspace;
   pass->alignment = std::exchange(state.alignment, {});
   stream_->allocator = pass->workspace;
   const Context context = {.stream = stream_};
   pass->clip = context.empty(state.shape);
   pass->work = model_->device().record(*stream_, [&] {
+    context.clear_status();
     pass->results = compute(context, pass->alignment, pass->clip);
   });
   if (!pass->work) {
     state.unrecordable = true;
-    state.workspace = pass->workspace;
     return false;
   }
+  state.workspace = nullptr;
   state.recorded = std::move(pass);
   return true;
 }

@@ -133,6 +133,7 @@ Tensor TemporalBlock::run(const Tensor& features, const Tensor& trajectories, bo
   fit_workspace(*stream_, features.shape(), shape_);
 
   const Context pass = context(for_backward ? &tape_ : nullptr);
+  pass.clear_status();
   const Variable rows(to_rows(pass, features), for_backward);
   TemporalStage stage(options, alignment_);
   if (given) stage.follow(*given);

@@ -39,10 +39,14 @@ Tensor Context::download(const Tensor& tensor, bool may_share) const {
   return result;
 }
 
+void Context::clear_status() const {
+  stream->device.fill(stream->status.address(), 0, stream->status.bytes(), *stream);
+}
+
 void Context::check_status(const char* pass, ata_status not_finite) const {
   const int32_t status = *download(stream->status, /*may_share=*/true).data<int32_t>();
   if (status == 0) return;
-  stream->device.fill(stream->status.address(), 0, stream->status.bytes(), *stream);
+  clear_status();
   require(!(status & kClassOutOfRange), pass, ": a class index lies outside the classes");
   require(!(status & kPatchOutOfRange), pass, ": trajectories hold an index outside the patches");
   fail(not_finite, pass, ": features that were to be aligned are not finite");

@@ -43,6 +43,9 @@ struct Context {
   /// ATA_INVALID_ARGUMENT. Once a pass, with its results: it waits for the device.
   void check_status(const char* pass, ata_status not_finite = ATA_NOT_FINITE) const;
 
+  /// Forgets what the device saw in a pass that ended by another error: a pass begins with it.
+  void clear_status() const;
+
   /// Waits for all that was queued, before other streams read it.
   void synchronize() const { stream->device.synchronize(*stream); }
 

@@ -28,6 +28,7 @@ std::span<const int32_t> OnlineAligner::push(const Tensor& frame) {
   }
   const ClipPart part = {.frames_before = frame_count_, .continues = true};
   Tensor none;
+  context_.clear_status();
   context_.run(&Kernels::align, context_.upload(frame), layout_, options_, part, scratch_, none,
                patches_, frame_count_ > 0 ? similarities_ : none);
   try {

@@ -98,6 +98,7 @@ Trainer::Batch Trainer::run(const Tensor& clips, const Tensor& targets, Tensor& 
   }
   Tape tape;
   const Context context = {.stream = stream_, .tape = &tape, .cancelled = cancelled};
+  context.clear_status();
   Forward forward(context, *network_, model_->config(), options_.precision, alignment_,
                   {.drop_path_rate = options_.stochastic_depth,
                    .dropout_rate = options_.dropout,

@@ -1,14 +1,14 @@
 #include "cuda_device.h"
 
-#include <cstdlib>
-
+#include "base/error.h"
+#include "emulated_gpu.h"
 #include "ops/devices.h"
 
 namespace ata {
 
-Device& cuda_device() {
-  setenv(kCudaPluginVariable, ATA_EMULATED_PLUGIN, /*overwrite=*/0);
-  return device_by_name("cuda");
+Device& cuda_device(int index) {
+  emulated_gpu::use();
+  return device_by_name(concat("cuda:", index));
 }
 
 }  // namespace ata

@@ -5,8 +5,8 @@
 
 namespace ata {
 
-/// The device of the plugin that ATA_CUDA_PLUGIN names: where it is not set, the emulated one.
-Device& cuda_device();
+/// A device of the plugin that ATA_CUDA_PLUGIN names: where it is not set, the emulated one.
+Device& cuda_device(int index = 0);
 
 }  // namespace ata
 

@@ -1,5 +1,6 @@
 #include "control.h"
 
+#include <cstring>
 #include <mutex>
 #include <set>
 #include <string>
@@ -7,6 +8,7 @@
 #include "access_counts.h"
 #include "cudart.h"
 #include "defects.h"
+#include "memory.h"
 #include "options.h"
 
 extern "C" {
@@ -19,6 +21,33 @@ void ata_emulator_fail_nth(const char* function, int n, int error) {
 void ata_emulator_fail_none() {
   const std::lock_guard lock(emu::emulator_mutex());
   emu::fail_none();
+}
+
+long long ata_emulator_calls(const char* function) {
+  const std::lock_guard lock(emu::emulator_mutex());
+  return emu::calls_of(function);
+}
+
+long long ata_emulator_live_blocks() {
+  const std::lock_guard lock(emu::emulator_mutex());
+  emu::run_all();
+  return emu::live_blocks();
+}
+
+void* ata_emulator_function(const char* name) {
+#define EMU_FUNCTION(function) \
+  if (std::strcmp(name, #function) == 0) return reinterpret_cast<void*>(function)
+  EMU_FUNCTION(cudaFree);
+  EMU_FUNCTION(cudaMalloc);
+  EMU_FUNCTION(cudaMallocManaged);
+  EMU_FUNCTION(cudaMemcpyAsync);
+  EMU_FUNCTION(cudaSetDevice);
+  EMU_FUNCTION(cudaStreamCreateWithFlags);
+  EMU_FUNCTION(cudaStreamDestroy);
+  EMU_FUNCTION(cudaStreamQuery);
+  EMU_FUNCTION(cudaStreamSynchronize);
+#undef EMU_FUNCTION
+  return nullptr;
 }
 
 void ata_emulator_set_options(const char* options) {

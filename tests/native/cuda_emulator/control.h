@@ -16,6 +16,15 @@ ATA_EMULATOR_EXPORT void ata_emulator_fail_nth(const char* function, int n, int 
 /// Forgets the failures that are still to come.
 ATA_EMULATOR_EXPORT void ata_emulator_fail_none(void);
 
+/// How often a function was called since the process began; named as for failures. What a graph
+/// repeats is no call.
+ATA_EMULATOR_EXPORT long long ata_emulator_calls(const char* function);
+/// Blocks of the GPU's memory that are allocated, after all that is queued.
+ATA_EMULATOR_EXPORT long long ata_emulator_live_blocks(void);
+/// The stand-in for a function of the runtime that programs call which use the GPU beside the
+/// plugin (control.cc lists them); null for another.
+ATA_EMULATOR_EXPORT void* ata_emulator_function(const char* name);
+
 /// Sets options, as the environment variable ATA_CUDA_EMULATOR does (README.md).
 ATA_EMULATOR_EXPORT void ata_emulator_set_options(const char* options);
 

@@ -21,6 +21,9 @@ cudaError_t found_defect();
 /// Throws away what is remembered of errors of the calling thread.
 void forget_errors();
 
+/// The GPU that the calling thread chose.
+int thread_device();
+
 /// Looks at a stream that a call got: replaces null by the default stream; an error if there is no
 /// such stream, or if its capture was broken.
 cudaError_t check_stream(cudaStream_t& stream);

@@ -153,6 +153,10 @@ void forget_errors() {
   last_error = detailed_error = cudaSuccess;
 }
 
+int thread_device() {
+  return current_device;
+}
+
 cudaError_t check_stream(cudaStream_t& stream) {
   cudaStream_t const found = find_stream(stream);
   if (found == nullptr) return failed(cudaErrorInvalidResourceHandle, "no such stream");

@@ -10,6 +10,7 @@
 
 // What a pool has handed out, and what it keeps for later besides.
 struct CUmemPoolHandle_st {
+  int device = 0;
   uint64_t threshold = 0;
   uint64_t used = 0, used_high = 0;
   uint64_t reserved = 0, reserved_high = 0;
@@ -33,6 +34,8 @@ struct Pools {
   struct Owner {
     cudaMemPool_t pool;  // null for cudaMalloc
     size_t bytes;
+    int device;
+    bool managed = false;
     bool freeing = false;  // its turn is still to come
   };
   std::map<void*, Owner> owners;
@@ -70,7 +73,7 @@ cudaError_t allocate(void** pointer, size_t bytes, cudaMemPool_t pool) {
   if (!fits(pool, bytes)) run_all();
   void* const block = fits(pool, bytes) ? device_malloc(bytes) : nullptr;
   if (block == nullptr) return failed(cudaErrorMemoryAllocation);
-  pools().owners[block] = {pool, bytes};
+  pools().owners[block] = {pool, bytes, pool != nullptr ? pool->device : thread_device()};
   if (pool != nullptr) {
     pool->take(bytes);
   } else {
@@ -82,7 +85,8 @@ cudaError_t allocate(void** pointer, size_t bytes, cudaMemPool_t pool) {
 
 void release(void* pointer) {
   const auto found = pools().owners.find(pointer);
-  const auto [pool, bytes, freeing] = found->second;
+  const cudaMemPool_t pool = found->second.pool;
+  const size_t bytes = found->second.bytes;
   pools().owners.erase(found);
   device_free(pointer);
   if (pool == nullptr) {
@@ -164,7 +168,7 @@ cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps* prope
       properties->location.type != cudaMemLocationTypeDevice) {
     return emu::failed(cudaErrorInvalidValue, "a pool of other than a device's memory");
   }
-  *pool = new CUmemPoolHandle_st;
+  *pool = new CUmemPoolHandle_st{.device = properties->location.id};
   emu::pools().all.push_back(*pool);
   return cudaSuccess;
 }
@@ -284,6 +288,14 @@ cudaError_t cudaMalloc(void** pointer, size_t bytes) {
   return emu::allocate(pointer, bytes, nullptr);
 }
 
+cudaError_t cudaMallocManaged(void** pointer, size_t bytes, unsigned) {
+  EMU_CALL(cudaErrorMemoryAllocation);
+  EMU_WAITS();
+  const cudaError_t error = emu::allocate(pointer, bytes, nullptr);
+  if (error == cudaSuccess) emu::pools().owners[*pointer].managed = true;
+  return error;
+}
+
 cudaError_t cudaFree(void* pointer) {
   EMU_CALL(cudaErrorUnknown);
   EMU_WAITS();
@@ -319,9 +331,10 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const vo
   *attributes = {};
   attributes->device = -1;
   attributes->type = cudaMemoryTypeUnregistered;
-  if (emu::block_at(pointer).base != nullptr) {
-    attributes->type = cudaMemoryTypeDevice;
-    attributes->device = 0;
+  if (const emu::DeviceBlock block = emu::block_at(pointer); block.base != nullptr) {
+    const auto& owner = emu::pools().owners.at(block.base);
+    attributes->type = owner.managed ? cudaMemoryTypeManaged : cudaMemoryTypeDevice;
+    attributes->device = owner.device;
     attributes->devicePointer = const_cast<void*>(pointer);
   } else if (emu::host_block_at(pointer).base != nullptr) {
     attributes->type = cudaMemoryTypeHost;

@@ -45,9 +45,7 @@ extern "C" {
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   EMU_CALL(cudaErrorMemoryAllocation);
   if (flags > cudaStreamNonBlocking) return emu::failed(cudaErrorInvalidValue);
-  int device = 0;
-  cudaGetDevice(&device);
-  *stream = emu::create_stream(flags != cudaStreamNonBlocking, device);
+  *stream = emu::create_stream(flags != cudaStreamNonBlocking, emu::thread_device());
   return cudaSuccess;
 }
 

@@ -186,6 +186,10 @@ bool is_device_address(const void* address) {
   return reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(memory().base) < kRange;
 }
 
+long long live_blocks() {
+  return static_cast<long long>(memory().live.size());
+}
+
 char* device_base() {
   return memory().base;
 }

@@ -30,6 +30,8 @@ struct DeviceBlock {
 DeviceBlock block_at(const void* address);
 /// Whether an address is the GPU's at all.
 bool is_device_address(const void* address);
+/// How many allocations there are.
+long long live_blocks();
 /// The range of addresses in use so far.
 char* device_base();
 size_t device_extent();

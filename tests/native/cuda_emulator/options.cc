@@ -21,6 +21,11 @@ std::map<std::string, Failure, std::less<>>& failures() {
   return map;
 }
 
+std::map<std::string, int64_t, std::less<>>& calls() {
+  static auto& map = *new std::map<std::string, int64_t, std::less<>>;
+  return map;
+}
+
 // A misspelt option would test something else than was meant.
 [[noreturn]] void refuse(std::string_view item) {
   std::fprintf(
@@ -126,7 +131,10 @@ void set_checked() {
 
 int injected_failure(const char* function, int usual_error) {
   options();  // may plan failures
-  const auto found = failures().find(std::string_view(function));
+  const std::string_view name = function;
+  const auto counted = calls().find(name);
+  ++(counted != calls().end() ? counted : calls().try_emplace(function, 0).first)->second;
+  const auto found = failures().find(name);
   if (found == failures().end()) return 0;
   Failure& failure = found->second;
   if (!failure.always && --failure.calls_until > 0) return 0;
@@ -141,6 +149,11 @@ void fail_nth(const char* function, int n, int error) {
 
 void fail_none() {
   failures().clear();
+}
+
+int64_t calls_of(const char* function) {
+  const auto found = calls().find(std::string_view(function));
+  return found != calls().end() ? found->second : 0;
 }
 
 }  // namespace emu

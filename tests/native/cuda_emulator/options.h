@@ -45,6 +45,8 @@ int injected_failure(const char* function, int usual_error);
 /// Makes the n-th call from now fail, or every one for 0. `error` 0 is the usual one of the call.
 void fail_nth(const char* function, int n, int error);
 void fail_none();
+/// How often `function` was called since the process began.
+int64_t calls_of(const char* function);
 
 }  // namespace emu
 

@@ -209,6 +209,7 @@ cudaError_t cudaMalloc(void**, size_t);
 cudaError_t cudaMallocAsync(void**, size_t, cudaStream_t);
 cudaError_t cudaMallocFromPoolAsync(void**, size_t, cudaMemPool_t, cudaStream_t);
 cudaError_t cudaMallocHost(void**, size_t);
+cudaError_t cudaMallocManaged(void**, size_t, unsigned);
 cudaError_t cudaMemGetInfo(size_t*, size_t*);
 cudaError_t cudaMemPoolCreate(cudaMemPool_t*, const cudaMemPoolProps*);
 cudaError_t cudaMemPoolDestroy(cudaMemPool_t);

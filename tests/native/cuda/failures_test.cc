@@ -1,0 +1,313 @@
+// Calls of the runtime and of cuBLASLt that fail, one after the other, in everything that uses a
+// GPU.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "cuda_device.h"
+#include "emulated_gpu.h"
+#include "model/session.h"
+#include "ops/alignment.h"
+#include "ops/assigner.h"
+#include "small_model.h"
+#include "support/errors.h"
+
+namespace ata {
+namespace {
+
+// Passes by the thousand.
+constexpr SmallModel kTiny = {.pixels = 16};
+
+int64_t calls_of(const std::string& function) {
+  return ON_EMULATOR(ata_emulator_calls)(function.c_str());
+}
+int64_t live_blocks() {
+  return ON_EMULATOR(ata_emulator_live_blocks)();
+}
+void set_options(const std::string& options) {
+  ON_EMULATOR(ata_emulator_set_options)(options.c_str());
+}
+
+// Ends every failure that a test asked for.
+class FailuresTest : public ::testing::Test {
+ protected:
+  void TearDown() override { ON_EMULATOR(ata_emulator_fail_none)(); }
+};
+
+// What everything does.
+const std::vector<std::string> kCommon = {"cudaGetDevice",
+                                          "cudaStreamCreateWithFlags",
+                                          "cudaEventCreateWithFlags",
+                                          "cudaEventRecord",
+                                          "cudaStreamWaitEvent",
+                                          "cudaMallocHost",
+                                          "cudaMallocFromPoolAsync",
+                                          "cudaFreeAsync",
+                                          "cudaMemcpyAsync",
+                                          "cudaMemsetAsync",
+                                          "cudaStreamSynchronize",
+                                          "cudaLaunchKernel"};
+const std::vector<std::string> kOfPasses = {"cudaMalloc",
+                                            "cudaStreamBeginCapture",
+                                            "cudaStreamEndCapture",
+                                            "cudaGraphInstantiate",
+                                            "cudaGraphLaunch",
+                                            "cublasLtMatmulDescCreate",
+                                            "cublasLtMatmulDescSetAttribute",
+                                            "cublasLtMatrixLayoutCreate",
+                                            "cublasLtMatmul"};
+// What is asked for once for each shape.
+const std::vector<std::string> kOfShapes = {"cublasLtMatmulPreferenceCreate",
+                                            "cublasLtMatmulPreferenceSetAttribute",
+                                            "cublasLtMatmulAlgoGetHeuristic"};
+
+// One error, in one line, that says what was tried.
+void expect_clear(const Error& error) {
+  const std::string message = error.what();
+  SCOPED_TRACE(message);
+  EXPECT_EQ(message.find('\n'), std::string::npos);
+  if (error.status() == ATA_OUT_OF_MEMORY) {
+    EXPECT_MENTIONS(message, "memory");
+    EXPECT_MENTIONS(message, "; use ");
+    return;
+  }
+  EXPECT_EQ(error.status(), ATA_DEVICE_UNAVAILABLE);
+  EXPECT_MENTIONS(message, " failed: ");
+}
+
+// Makes the n-th call fail for n = 1, 1 + step, ... until `work` makes fewer: it throws a clear
+// error or does what it shall all the same, then `check` shows that everything works, and memory is
+// as it was.
+void fail_each_call(const std::string& function, int step, const std::function<void(int)>& work,
+                    const std::function<void()>& check) {
+  SCOPED_TRACE(function);
+  check();
+  int errors = 0;
+  for (int n = 1;; n += step) {
+    SCOPED_TRACE(n);
+    const int64_t blocks = live_blocks(), before = calls_of(function);
+    ON_EMULATOR(ata_emulator_fail_nth)(function.c_str(), n, 0);
+    try {
+      work(n);
+    } catch (const Error& error) {
+      expect_clear(error);
+      ++errors;
+    }
+    const bool reached = calls_of(function) - before >= n;
+    ON_EMULATOR(ata_emulator_fail_none)();
+    EXPECT_EQ(live_blocks(), blocks);
+    check();
+    if (!reached) {
+      EXPECT_GT(n, 1) << "never called";
+      break;
+    }
+    if (::testing::Test::HasFailure()) return;
+  }
+  // Memory is released all the same.
+  if (function != "cudaFreeAsync" && function != "cudaStreamWaitEvent") {
+    EXPECT_GT(errors, 0);
+  }
+}
+
+int step_of(const std::string& function) {
+  // Hundreds of calls, alike.
+  if (function == "cudaGetDevice") return 41;
+  return function == "cudaLaunchKernel" || function.starts_with("cublasLt") ? 7 : 3;
+}
+
+TEST_F(FailuresTest, OfPassesTheirRecordingAndTheirRepetition) {
+  const auto model = load_small(kTiny, cuda_device());
+  const Tensor clip = small_clip(1, 1, kTiny.pixels);
+  const Tensor expected = Session(model).forward(clip);
+  std::vector<std::string> functions = kCommon;
+  functions.insert(functions.end(), kOfPasses.begin(), kOfPasses.end());
+  for (const std::string& function : functions) {
+    // The session that saw the failure goes on.
+    std::optional<Session> session;
+    fail_each_call(
+        function, step_of(function),
+        [&](int) {
+          session.reset();
+          Session fresh(model);
+          std::exception_ptr failure;
+          for (int pass = 0; pass < 3; ++pass) {
+            try {
+              EXPECT_TRUE(same_bits(fresh.forward(clip), expected));
+            } catch (const Error&) {
+              EXPECT_FALSE(failure) << "more than one error";
+              failure = std::current_exception();
+            }
+          }
+          for (int pass = 0; pass < 3; ++pass) {
+            EXPECT_TRUE(same_bits(fresh.forward(clip), expected));
+          }
+          if (failure) std::rethrow_exception(failure);
+        },
+        [&] { EXPECT_TRUE(same_bits(Session(model).forward(clip), expected)); });
+  }
+}
+
+TEST_F(FailuresTest, OfChoosingAlgorithms) {
+  const auto model = load_small(kTiny, cuda_device());
+  int64_t batch = 1;
+  for (const std::string& function : kOfShapes) {
+    fail_each_call(
+        function, 5,
+        [&](int) {
+          // Of a shape that was not seen yet.
+          const Tensor clip = small_clip(++batch, 1, kTiny.pixels);
+          Session session(model);
+          try {
+            session.forward(clip);
+          } catch (const Error&) {
+            session.forward(clip);
+            throw;
+          }
+        },
+        [] {});
+  }
+}
+
+TEST_F(FailuresTest, OfStartingTheLibrary) {
+  // Which happens once for each GPU, here at the latest.
+  const auto model = load_small(kTiny, cuda_device(1));
+  const Tensor clip = small_clip(1, 1, kTiny.pixels);
+  Session session(model);
+  const int64_t before = calls_of("cublasLtCreate");
+  ON_EMULATOR(ata_emulator_fail_nth)("cublasLtCreate", 1, 0);
+  try {
+    session.forward(clip);
+  } catch (const Error& error) {
+    expect_clear(error);
+    EXPECT_MENTIONS(error.what(), "cuBLASLt: starting failed");
+  }
+  ON_EMULATOR(ata_emulator_fail_none)();
+  session.forward(clip);
+  const int64_t started = calls_of("cublasLtCreate") - before;
+  EXPECT_TRUE(started == 0 || started == 2) << started;
+}
+
+TEST_F(FailuresTest, OfAlignments) {
+  Device& device = cuda_device();
+  constexpr ClipLayout kLayout = {2, 3, 16};
+  Tensor features({kLayout.patch_rows(), 8}, DType::kF32);
+  const Tensor values = small_clip(1, 3);
+  std::copy_n(values.data<float>(), features.count(), features.data<float>());
+  const auto run = [&] {
+    const Context context = make_context(device);
+    AlignmentState state;
+    Tensor similarities;
+    const Trajectories found =
+        align(context, context.upload(features), kLayout, {}, state, &similarities);
+    const Tensor index = context.download(found.index);
+    context.check_status("align");
+    return index;
+  };
+  const Tensor expected = run();
+  for (const std::string& function : kCommon) {
+    fail_each_call(
+        function, 1, [&](int) { EXPECT_TRUE(same_bits(run(), expected)); },
+        [&] { EXPECT_TRUE(same_bits(run(), expected)); });
+  }
+}
+
+TEST_F(FailuresTest, OfAssignments) {
+  Device& device = cuda_device();
+  // Wide ones are solved as they are, tall ones as their transposes.
+  Tensor values({3, 20, 11}, DType::kF32);
+  const Tensor numbers = small_clip(1, 4);
+  std::copy_n(numbers.data<float>(), values.count(), values.data<float>());
+  const auto solve = [&](Assigner& assigner) {
+    Tensor matching({3, 20}, DType::kI32);
+    assigner.solve(values, matching.data<int32_t>(), nullptr, nullptr);
+    return matching;
+  };
+  Assigner first(device, {});
+  const Tensor expected = solve(first);
+  for (const std::string& function : kCommon) {
+    if (function == "cudaMemsetAsync") continue;  // its stream alone is filled: tested with others
+    fail_each_call(
+        function, 1,
+        [&](int) {
+          Assigner assigner(device, {});
+          try {
+            EXPECT_TRUE(same_bits(solve(assigner), expected));
+          } catch (const Error&) {
+            EXPECT_TRUE(same_bits(solve(assigner), expected));
+            throw;
+          }
+        },
+        [&] { EXPECT_TRUE(same_bits(solve(first), expected)); });
+  }
+}
+
+TEST_F(FailuresTest, ErrorsSayWhatWasTried) {
+  const auto model = load_small(kTiny, cuda_device());
+  const Tensor clip = small_clip(1, 1, kTiny.pixels);
+  const struct {
+    const char* call;
+    ata_status status;
+    const char* what;
+  } cases[] = {
+      {"cudaMemcpyAsync", ATA_DEVICE_UNAVAILABLE, "an upload failed: "},
+      {"cudaStreamSynchronize", ATA_DEVICE_UNAVAILABLE, " failed: unknown error"},
+      {"cudaLaunchKernel", ATA_DEVICE_UNAVAILABLE, "kernel "},
+      {"extract_patches", ATA_DEVICE_UNAVAILABLE, "kernel extract_patches failed: "},
+      {"cublasLtMatmul", ATA_DEVICE_UNAVAILABLE, "cuBLASLt: a product failed: "},
+      {"cudaMalloc", ATA_OUT_OF_MEMORY, "33554432 bytes"},
+      {"cudaMallocHost", ATA_OUT_OF_MEMORY, "2097152 bytes"},
+      {"cudaStreamBeginCapture", ATA_DEVICE_UNAVAILABLE, "recording work failed: "},
+      {"cudaGraphInstantiate", ATA_OUT_OF_MEMORY, "preparing recorded work failed: "},
+      {"cudaGraphLaunch", ATA_DEVICE_UNAVAILABLE, "repeating recorded work failed: "},
+  };
+  for (const auto& row : cases) {
+    SCOPED_TRACE(row.call);
+    Session session(model);
+    ON_EMULATOR(ata_emulator_fail_nth)(row.call, 1, 0);
+    EXPECT_MENTIONS(error_of(row.status,
+                             [&] {
+                               for (int pass = 0; pass < 3; ++pass) session.forward(clip);
+                             }),
+                    row.what);
+    ON_EMULATOR(ata_emulator_fail_none)();
+  }
+}
+
+TEST_F(FailuresTest, OutOfMemoryNamesTheSizeAndARemedy) {
+  const auto model = load_small(kTiny, cuda_device());
+  Session session(model);
+  const Tensor expected = session.forward(small_clip(1, 1, kTiny.pixels));
+  const int64_t blocks = live_blocks();
+  const DeviceCapacity capacity = cuda_device().capacity();
+  set_options(concat("memory=", capacity.total_bytes - capacity.free_bytes + (1 << 20)));
+  const std::string message =
+      error_of(ATA_OUT_OF_MEMORY, [&] { session.forward(small_clip(64, 1, kTiny.pixels)); });
+  EXPECT_MENTIONS(message, "device 'cuda:0'");
+  EXPECT_MENTIONS(message, " bytes, while tensors hold ");
+  EXPECT_MENTIONS(message, "use smaller batches, fewer frames, or bf16");
+  set_options(concat("memory=", capacity.total_bytes));
+  EXPECT_TRUE(same_bits(session.forward(small_clip(1, 1, kTiny.pixels)), expected));
+  session.forward(small_clip(64, 1, kTiny.pixels));
+  static_cast<void>(blocks);
+}
+
+TEST_F(FailuresTest, AGpuThatIsLostIsSaidToBe) {
+  const auto model = load_small(kTiny, cuda_device());
+  Session session(model);
+  const Tensor clip = small_clip(1, 1, kTiny.pixels), expected = session.forward(clip);
+  for (const int error : {700, 719, 716, 214}) {  // illegal address, launch, misaligned, ECC
+    SCOPED_TRACE(error);
+    ON_EMULATOR(ata_emulator_fail_nth)("cudaStreamSynchronize", 0, error);
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_MENTIONS(error_of(ATA_DEVICE_UNAVAILABLE, [&] { session.forward(clip); }),
+                      "this process can use the GPU no more: start it anew");
+    }
+    ON_EMULATOR(ata_emulator_fail_none)();
+    EXPECT_TRUE(same_bits(session.forward(clip), expected));
+  }
+}
+
+}  // namespace
+}  // namespace ata
