@@ -2,8 +2,8 @@
 // GPU.
 #include <gtest/gtest.h>
 
+#include <exception>
 #include <functional>
-#include <optional>
 #include <vector>
 
 #include "cuda_device.h"
@@ -77,20 +77,32 @@ void expect_clear(const Error& error) {
   EXPECT_MENTIONS(message, " failed: ");
 }
 
+// What releasing memory calls: it has no error, and succeeds in another way.
+bool belongs_to_release(const std::string& function) {
+  return function == "cudaFreeAsync" || function == "cudaStreamWaitEvent" ||
+         function == "cudaEventRecord";
+}
+
+// The error that a call fails with; 0 for the usual one.
+int error_of_call(const std::string& function) {
+  // The usual ones are no failures: memory that ran out is looked for again, and a library may have
+  // no algorithm for a product.
+  if (function == "cudaMallocFromPoolAsync") return 999;        // cudaErrorUnknown
+  if (function == "cublasLtMatmulAlgoGetHeuristic") return 14;  // CUBLAS_STATUS_INTERNAL_ERROR
+  return 0;
+}
+
 // Makes the n-th call fail for n = 1, 1 + step, ... until `work` makes fewer: it throws a clear
-// error or does what it shall all the same, then `check` shows that everything works, and memory is
-// as it was.
-void fail_each_call(const std::string& function, int step, const std::function<void(int)>& work,
-                    const std::function<void()>& check) {
+// error or does what it shall all the same, and memory is as it was.
+void fail_each_call(const std::string& function, int step, const std::function<void()>& work) {
   SCOPED_TRACE(function);
-  check();
   int errors = 0;
   for (int n = 1;; n += step) {
     SCOPED_TRACE(n);
     const int64_t blocks = live_blocks(), before = calls_of(function);
-    ON_EMULATOR(ata_emulator_fail_nth)(function.c_str(), n, 0);
+    ON_EMULATOR(ata_emulator_fail_nth)(function.c_str(), n, error_of_call(function));
     try {
-      work(n);
+      work();
     } catch (const Error& error) {
       expect_clear(error);
       ++errors;
@@ -98,23 +110,36 @@ void fail_each_call(const std::string& function, int step, const std::function<v
     const bool reached = calls_of(function) - before >= n;
     ON_EMULATOR(ata_emulator_fail_none)();
     EXPECT_EQ(live_blocks(), blocks);
-    check();
     if (!reached) {
       EXPECT_GT(n, 1) << "never called";
       break;
     }
     if (::testing::Test::HasFailure()) return;
   }
-  // Memory is released all the same.
-  if (function != "cudaFreeAsync" && function != "cudaStreamWaitEvent") {
+  if (!belongs_to_release(function)) {
     EXPECT_GT(errors, 0);
   }
+}
+
+// Runs it until one run succeeds after an error, of which there may be one, and passes that on.
+void run_to_the_end(int times, const std::function<void()>& run) {
+  std::exception_ptr failure;
+  for (int i = 0; i < times; ++i) {
+    try {
+      run();
+    } catch (const Error&) {
+      EXPECT_FALSE(failure) << "more than one error";
+      failure = std::current_exception();
+    }
+  }
+  run();
+  if (failure) std::rethrow_exception(failure);
 }
 
 int step_of(const std::string& function) {
   // Hundreds of calls, alike.
   if (function == "cudaGetDevice") return 41;
-  return function == "cudaLaunchKernel" || function.starts_with("cublasLt") ? 7 : 3;
+  return function == "cudaLaunchKernel" || function.starts_with("cublasLt") ? 11 : 3;
 }
 
 TEST_F(FailuresTest, OfPassesTheirRecordingAndTheirRepetition) {
@@ -124,28 +149,11 @@ TEST_F(FailuresTest, OfPassesTheirRecordingAndTheirRepetition) {
   std::vector<std::string> functions = kCommon;
   functions.insert(functions.end(), kOfPasses.begin(), kOfPasses.end());
   for (const std::string& function : functions) {
-    // The session that saw the failure goes on.
-    std::optional<Session> session;
-    fail_each_call(
-        function, step_of(function),
-        [&](int) {
-          session.reset();
-          Session fresh(model);
-          std::exception_ptr failure;
-          for (int pass = 0; pass < 3; ++pass) {
-            try {
-              EXPECT_TRUE(same_bits(fresh.forward(clip), expected));
-            } catch (const Error&) {
-              EXPECT_FALSE(failure) << "more than one error";
-              failure = std::current_exception();
-            }
-          }
-          for (int pass = 0; pass < 3; ++pass) {
-            EXPECT_TRUE(same_bits(fresh.forward(clip), expected));
-          }
-          if (failure) std::rethrow_exception(failure);
-        },
-        [&] { EXPECT_TRUE(same_bits(Session(model).forward(clip), expected)); });
+    fail_each_call(function, step_of(function), [&] {
+      // The session that saw the failure goes on.
+      Session session(model);
+      run_to_the_end(3, [&] { EXPECT_TRUE(same_bits(session.forward(clip), expected)); });
+    });
   }
 }
 
@@ -153,20 +161,12 @@ TEST_F(FailuresTest, OfChoosingAlgorithms) {
   const auto model = load_small(kTiny, cuda_device());
   int64_t batch = 1;
   for (const std::string& function : kOfShapes) {
-    fail_each_call(
-        function, 5,
-        [&](int) {
-          // Of a shape that was not seen yet.
-          const Tensor clip = small_clip(++batch, 1, kTiny.pixels);
-          Session session(model);
-          try {
-            session.forward(clip);
-          } catch (const Error&) {
-            session.forward(clip);
-            throw;
-          }
-        },
-        [] {});
+    fail_each_call(function, 5, [&] {
+      // Of a shape that was not seen yet.
+      const Tensor clip = small_clip(++batch, 1, kTiny.pixels);
+      Session session(model);
+      run_to_the_end(1, [&] { session.forward(clip); });
+    });
   }
 }
 
@@ -207,9 +207,8 @@ TEST_F(FailuresTest, OfAlignments) {
   };
   const Tensor expected = run();
   for (const std::string& function : kCommon) {
-    fail_each_call(
-        function, 1, [&](int) { EXPECT_TRUE(same_bits(run(), expected)); },
-        [&] { EXPECT_TRUE(same_bits(run(), expected)); });
+    fail_each_call(function, 1,
+                   [&] { run_to_the_end(1, [&] { EXPECT_TRUE(same_bits(run(), expected)); }); });
   }
 }
 
@@ -227,19 +226,10 @@ TEST_F(FailuresTest, OfAssignments) {
   Assigner first(device, {});
   const Tensor expected = solve(first);
   for (const std::string& function : kCommon) {
-    if (function == "cudaMemsetAsync") continue;  // its stream alone is filled: tested with others
-    fail_each_call(
-        function, 1,
-        [&](int) {
-          Assigner assigner(device, {});
-          try {
-            EXPECT_TRUE(same_bits(solve(assigner), expected));
-          } catch (const Error&) {
-            EXPECT_TRUE(same_bits(solve(assigner), expected));
-            throw;
-          }
-        },
-        [&] { EXPECT_TRUE(same_bits(solve(first), expected)); });
+    fail_each_call(function, 1, [&] {
+      Assigner assigner(device, {});
+      run_to_the_end(1, [&] { EXPECT_TRUE(same_bits(solve(assigner), expected)); });
+    });
   }
 }
 
@@ -279,7 +269,6 @@ TEST_F(FailuresTest, OutOfMemoryNamesTheSizeAndARemedy) {
   const auto model = load_small(kTiny, cuda_device());
   Session session(model);
   const Tensor expected = session.forward(small_clip(1, 1, kTiny.pixels));
-  const int64_t blocks = live_blocks();
   const DeviceCapacity capacity = cuda_device().capacity();
   set_options(concat("memory=", capacity.total_bytes - capacity.free_bytes + (1 << 20)));
   const std::string message =
@@ -290,7 +279,6 @@ TEST_F(FailuresTest, OutOfMemoryNamesTheSizeAndARemedy) {
   set_options(concat("memory=", capacity.total_bytes));
   EXPECT_TRUE(same_bits(session.forward(small_clip(1, 1, kTiny.pixels)), expected));
   session.forward(small_clip(64, 1, kTiny.pixels));
-  static_cast<void>(blocks);
 }
 
 TEST_F(FailuresTest, AGpuThatIsLostIsSaidToBe) {
