@@ -38,14 +38,11 @@ function(ata_add_module name)
   target_link_libraries(ata_${name} PUBLIC ata_compile_options ${arg_DEPENDS})
 endfunction()
 
-# ata_add_test(NAME [EACH_DEVICE [ON_EMULATED_GPU PLUGIN...]] SOURCES ... [DEPENDS ...]
-#              [PREFIX PREFIX])
-# A GoogleTest program, tests/native/<name>_test; ctest puts PREFIX before its tests' names. With EACH_DEVICE it runs its tests once on every
-# device (tests/native/support/devices.h). For each PLUGIN, "emulated" or "checked" (every access of
-# kernels to memory), with options of the emulated GPU behind a colon ("checked:order=random"), there
-# is one more test, which runs the whole program on it (tests/native/cuda_emulator/README.md).
+# ata_add_test(NAME [EACH_DEVICE] SOURCES ... [DEPENDS ...] [PREFIX PREFIX])
+# A GoogleTest program, tests/native/<name>_test; ctest puts PREFIX before its tests' names. With
+# EACH_DEVICE it runs its tests once on every device (tests/native/support/devices.h).
 function(ata_add_test name)
-  cmake_parse_arguments(arg "EACH_DEVICE" "PREFIX" "ON_EMULATED_GPU;SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "EACH_DEVICE" "PREFIX" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${name}_test ${arg_SOURCES})
   if(arg_EACH_DEVICE)
     set(main ata_test_devices)
@@ -58,17 +55,26 @@ function(ata_add_test name)
     ATA_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
   gtest_discover_tests(${name}_test TEST_PREFIX "${arg_PREFIX}" DISCOVERY_MODE PRE_TEST
     PROPERTIES TIMEOUT 300)
+endfunction()
+
+# ata_run_on_emulated_gpu(NAME PLUGIN [OPTIONS OPTIONS] [ONLY TEST...] [WITHOUT TEST...])
+# One more test of ctest: a program whose tests run on each device, on the emulated GPU
+# (tests/native/cuda_emulator/README.md). PLUGIN is "emulated", or "checked" for every access of
+# kernels to memory; OPTIONS are those of ATA_CUDA_EMULATOR. TESTs are patterns of GoogleTest.
+function(ata_run_on_emulated_gpu name plugin)
   if(NOT TARGET ata_cuda_emulated)
     return()
   endif()
-  foreach(plugin ${arg_ON_EMULATED_GPU})
-    string(REGEX REPLACE ":.*" "" kind "${plugin}")
-    string(REGEX REPLACE "^[^:]*:?" "" options "${plugin}")
-    string(MAKE_C_IDENTIFIER "${name}_on_${plugin}_gpu" test)
-    add_test(NAME ${test} COMMAND ${name}_test --gtest_brief=1)
-    set_tests_properties(${test} PROPERTIES TIMEOUT 1200 ENVIRONMENT
-      "ATA_CUDA_PLUGIN=$<TARGET_FILE:ata_cuda_${kind}>;ATA_TEST_DEVICES=cuda;ATA_CUDA_EMULATOR=${options}")
-  endforeach()
+  cmake_parse_arguments(arg "" "OPTIONS" "ONLY;WITHOUT" ${ARGN})
+  string(REPLACE ";" ":" only "${arg_ONLY}")
+  string(REPLACE ";" ":" without "${arg_WITHOUT}")
+  string(MAKE_C_IDENTIFIER "${name}_on_${plugin}_gpu_${arg_OPTIONS}" test)
+  string(REGEX REPLACE "_$" "" test "${test}")
+  add_test(NAME ${test}
+    COMMAND ${name}_test --gtest_brief=1 "--gtest_filter=${only}-${without}")
+  # The longest tests of all begin first.
+  set_tests_properties(${test} PROPERTIES TIMEOUT 900 COST 1000 ENVIRONMENT
+    "ATA_CUDA_PLUGIN=$<TARGET_FILE:ata_cuda_${plugin}>;ATA_TEST_DEVICES=cuda;ATA_CUDA_EMULATOR=${arg_OPTIONS}")
 endfunction()
 
 # ata_look_beside(TARGET)
