@@ -10,7 +10,7 @@
 #include "base/random.h"
 #include "cuda_device.h"
 #include "emulated_gpu.h"
-#include "ops/context.h"
+#include "ops/alignment.h"
 
 namespace ata {
 namespace {
@@ -111,6 +111,22 @@ TEST_F(AccessCounts, TemporalAttention) {
     Tensor y = context_.empty({kLayout.patch_rows(), kWidth}, dtype);
     expect_good(dtype == DType::kF32 ? "temporal_attention f32" : "temporal_attention bf16", [&] {
       context_.run(&Kernels::temporal_attention, qkv, kLayout, 12, trajectories, none_, y);
+    });
+  }
+}
+
+// Scales, products of frames, and the greatest of each row. Rows of similarities begin wherever
+// they do, 16 bytes aligned, and the tensor cores' layout stores 32 bytes of each at a time, which
+// straddle two sectors then (66 % used, put together again by the cache): little beside reading
+// real features.
+TEST_F(AccessCounts, Similarity) {
+  constexpr ClipLayout kLayout = {1, 2, 98};
+  const Tensor features = random({kLayout.patch_rows(), 256});
+  for (const SimilarityProduct product : {SimilarityProduct::kF32, SimilarityProduct::kFastest}) {
+    const AlignmentOptions options = {.method = AlignmentMethod::kNearest, .product = product};
+    expect_good(product == SimilarityProduct::kF32 ? "similarity f32" : "similarity split", [&] {
+      AlignmentState state;
+      align(context_, features, kLayout, options, state);
     });
   }
 }
