@@ -29,8 +29,7 @@ void* find_symbol(void* library, const char* name) {
 constexpr char kBlasFile[] = "libcublasLt.so.13";
 constexpr char kBlasPackage[] =
     "NVIDIA's cuBLAS 13 (package libcublas-13-0 or newer, or the CUDA toolkit 13), where the "
-    "loader "
-    "finds it (ldconfig or LD_LIBRARY_PATH)";
+    "loader finds it (ldconfig or LD_LIBRARY_PATH)";
 
 void* open_library(const char* name, std::string& error) {
   void* library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
