@@ -316,8 +316,8 @@ void find_gpus(const std::string& libraries, Devices& found) {
     // One that is broken, or belongs to another process alone, keeps nobody from the others.
     try {
       device = make_device(i, driver, libraries, reason);
-    } catch (const Error& error) {
-      reason = concat("GPU ", i, ": ", error.what());
+    } catch (const Error& failure) {
+      reason = concat("GPU ", i, ": ", failure.what());
     }
     if (device) {
       found.devices.push_back(device);

@@ -36,6 +36,9 @@ void* open_library(const char* name, std::string& error) {
   if (!library) {
     const char* text = dlerror();
     error = text ? text : "unknown reason";
+    // The loader may begin with the name, which the message has.
+    const std::string named = concat(name, ": ");
+    if (error.starts_with(named)) error.erase(0, named.size());
   }
   return library;
 }

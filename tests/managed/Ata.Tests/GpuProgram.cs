@@ -169,7 +169,8 @@ internal static class GpuProgram
 
         using AtaTensor features = Random(0, 1, 4, 9, 8);
         using AtaTensor expected = cpu.Forward(features, forBackward: true);
-        using AtaTensor output = gpu.Forward(features, forBackward: true);
+        using AtaTensor there = features.CopyTo(Gpu);
+        using AtaTensor output = gpu.Forward(there, forBackward: true);
         Assert.Equal("cuda:0", output.Device);
         AssertSame(expected, output);
         using Trajectories trajectories = cpu.GetTrajectories();
