@@ -115,10 +115,10 @@ public sealed class GpuTests(CliFiles files) : IClassFixture<CliFiles>
         ProgramResult resumed = OnGpu("train", "--resume", run, "--device", "cuda");
         Assert.True(resumed.Code == 0, resumed.Error);
 
-        // Away from its run, whose settings it would be sampled by, and that would be said.
-        File.Move(model, files.In("trained.safetensors"));
-        model = files.In("trained.safetensors");
-        (JsonElement cpu, JsonElement gpu) = OnBoth(["eval", .. data, "--split", "test", "--model", model, "--stride", "1", "--json"]);
+        JsonElement Evaluated(string device) => Parsed(
+            OnGpu(["eval", .. data, "--split", "test", "--model", model, "--stride", "1", "--device", device, "--json"]).Output);
+        JsonElement cpu = Evaluated("cpu");
+        JsonElement gpu = Evaluated("cuda");
         AssertClose(cpu, gpu, "loss");
         Assert.Equal(cpu.GetProperty("correct").GetInt32(), gpu.GetProperty("correct").GetInt32());
 
@@ -216,11 +216,16 @@ public sealed class GpuTests(CliFiles files) : IClassFixture<CliFiles>
         {
             ProgramResult result = OnGpu([.. arguments, "--device", device]);
             Assert.Equal((0, string.Empty), (result.Code, result.Error));
-            using JsonDocument document = JsonDocument.Parse(result.Output);
-            return document.RootElement.Clone();
+            return Parsed(result.Output);
         }
 
         return (On("cpu"), On("cuda"));
+    }
+
+    private static JsonElement Parsed(string json)
+    {
+        using JsonDocument document = JsonDocument.Parse(json);
+        return document.RootElement.Clone();
     }
 
     private static ProgramResult OnGpu(params string[] arguments) => AtaProgram.Run([(EmulatedGpu.Variable, EmulatedGpu.Plugin)], arguments);
