@@ -185,7 +185,7 @@ public sealed class GpuTests(CliFiles files) : IClassFixture<CliFiles>
             ("libata_cuda.so", "it must be an absolute path"),
             (files.In("text.so"), "this file cannot be loaded"),
             (files.Folder, "this file cannot be loaded"),
-            (Path.Combine(AppContext.BaseDirectory, "libata_video.so.0"), "does not export"),
+            (NativeFile("libata_video.so.*")!, "does not export"),
         })
         {
             ProgramResult result = AtaProgram.Run([(EmulatedGpu.Variable, plugin)], "bench", "--model", files.Model, "--device", "cuda");
@@ -208,6 +208,47 @@ public sealed class GpuTests(CliFiles files) : IClassFixture<CliFiles>
         string reason = devices.EnumerateArray().Last().GetProperty("reason").GetString()!;
         Assert.Contains("device 'cpu'", reason);
         AssertFailed(AtaProgram.Run("predict", files.Clip, "--model", files.Model, "--stride", "1", "--device", "cuda"), reason);
+    }
+
+    /// <summary>What lies in cuBLASLt's place, and what is said of it.</summary>
+    public static TheoryData<string, string> Libraries => new()
+    {
+        { "text", "libcublasLt.so.13 cannot be used: " },
+        { "another library", "libcublasLt.so.13 cannot be used: it has no cublasLtCreate()" },
+    };
+
+    [CudaPluginTheory]
+    [MemberData(nameof(Libraries))]
+    public void LibraryThatIsNone_IsNamedWithItsPackage(string content, string problem)
+    {
+        string folder = files.In(content);
+        files.Write($"{content}/libcublasLt.so.13", "This is not a library.");
+        if (content != "text")
+        {
+            File.Copy(NativeFile("libata_video.so.*")!, Path.Combine(folder, "libcublasLt.so.13"), overwrite: true);
+        }
+
+        (string, string)[] environment = [("LD_LIBRARY_PATH", folder), (EmulatedGpu.Variable, string.Empty)];
+        ProgramResult result = AtaProgram.Run(environment, "predict", files.Clip, "--model", files.Model, "--stride", "1", "--device", "cuda");
+
+        AssertFailed(result, problem);
+        Assert.Contains("install NVIDIA's cuBLAS 13 (package libcublas-13-0", result.Error);
+        Assert.Contains("device 'cpu'", result.Error);
+        ProgramResult info = AtaProgram.Run(environment, "info");
+        Assert.Equal(0, info.Code);
+        Assert.Contains(problem, info.Output);
+    }
+
+    private static string? NativeFile(string pattern) => Directory.GetFiles(AppContext.BaseDirectory, pattern).SingleOrDefault();
+
+    /// <summary>A test of the plugin for real GPUs, on a machine with one or without; reported as skipped where it was not
+    /// built.</summary>
+    [AttributeUsage(AttributeTargets.Method)]
+    private sealed class CudaPluginTheoryAttribute : TheoryAttribute
+    {
+        public CudaPluginTheoryAttribute() => Skip = NativeFile("libata_cuda.so.*") is null
+            ? "The CUDA plugin was not built (CMake's output says why)."
+            : null;
     }
 
     private static (JsonElement Cpu, JsonElement Gpu) OnBoth(string[] arguments)
