@@ -115,7 +115,8 @@ build_native() { # [PRESET [TARGET]]
   local preset="${1:-release}" launcher=()
   if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_CUDA_COMPILER_LAUNCHER=ccache); fi
   say "native: configure and build ($preset, $jobs jobs)"
-  cmake --preset "$preset" "${launcher[@]}" -Wno-dev >out/configure.log 2>&1 ||
+  cmake --preset "$preset" "${launcher[@]}" -DATA_CUDA_ARCHITECTURES="${cuda_architectures:-TESTS}" \
+    -Wno-dev >out/configure.log 2>&1 ||
     { cat out/configure.log >&2 && die "CMake could not configure; see above"; }
   sed -n 's/^-- \(.* left out: .*\)/\1/p' out/configure.log
   cmake --build --preset "$preset" -j "$jobs"
@@ -301,7 +302,7 @@ bench() {
 }
 
 pack() {
-  build
+  cuda_architectures=RELEASE build # of every GPU; otherwise of two, which is sooner done
   local target
   target="ata-$VERSION-$(uname -s | tr '[:upper:]' '[:lower:]')-$(uname -m)"
   rm -rf artifacts

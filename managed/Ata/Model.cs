@@ -181,7 +181,7 @@ public sealed unsafe class Model : IDisposable
     /// is queued there.</summary>
     /// <param name="stream">A <c>cudaStream_t</c>, which the caller keeps until the session is disposed.</param>
     /// <exception cref="ArgumentException">It is no stream of the model's device.</exception>
-    /// <exception cref="AtaException">The device has no queues: the CPU (<see cref="AtaStatus.Unsupported"/>).</exception>
+    /// <exception cref="NotSupportedException">The device has no queues: the CPU.</exception>
     public Session CreateSession(nint stream)
     {
         ArgumentOutOfRangeException.ThrowIfZero(stream);

@@ -15,7 +15,7 @@ public static unsafe partial class NativeMethods
     /// Version of the binary interface. It changes when a struct or a function changes incompatibly; not when a
     /// function is added, or a field at the end of a struct.
     /// </summary>
-    public const int ATA_ABI_VERSION = 4;
+    public const int ATA_ABI_VERSION = 5;
 
     /// <summary>Largest number of threads that one operation, or one video reader, can be given.</summary>
     public const int ATA_MAX_THREADS = 1024;
@@ -188,10 +188,15 @@ public static unsafe partial class NativeMethods
     public static extern ata_status ata_tensor_wrap(ata_tensor_info* info, delegate* unmanaged[Cdecl]<void*, void> release, void* user_data, ata_tensor** tensor);
 
     /// <summary>
-    /// Makes a tensor over the memory of another framework's, without copying. Memory of another device than the
-    /// CPU, gaps between elements (strides that are not row-major) and element types other than
-    /// <see cref="ata_dtype"/>'s are <see cref="ata_status.ATA_UNSUPPORTED"/>. A read-only one stays so.
+    /// Makes a tensor over the memory of another framework's, without copying: of the CPU or of a GPU that Ata
+    /// can use, "cuda:N". Other devices, gaps between elements (strides that are not row-major) and element types
+    /// other than <see cref="ata_dtype"/>'s are <see cref="ata_status.ATA_UNSUPPORTED"/>. A read-only one stays
+    /// so.
     /// </summary>
+    /// <remarks>
+    /// What writes a GPU's values is done before they are used, or is queued on the stream that the session which
+    /// reads them was given (ata_session_options<c>stream</c>): no other stream is waited for.
+    /// </remarks>
     /// <param name="managed">
     /// The other tensor (the content of a Python capsule "dltensor_versioned"). On success it belongs to the
     /// library, which calls its deleter when nothing refers to the memory any more; on failure it is still the
@@ -202,8 +207,8 @@ public static unsafe partial class NativeMethods
     public static extern ata_status ata_tensor_from_dlpack(DLManagedTensorVersioned* managed, ata_tensor** tensor);
 
     /// <summary>
-    /// Lends a tensor's memory to another framework, without copying. That of another device than the CPU is
-    /// <see cref="ata_status.ATA_UNSUPPORTED"/>.
+    /// Lends a tensor's memory to another framework, without copying. The values are there, whatever stream reads
+    /// them. Of the CPU or of a GPU; that of another device is <see cref="ata_status.ATA_UNSUPPORTED"/>.
     /// </summary>
     /// <param name="tensor">The tensor; its handle may be released at any time.</param>
     /// <param name="managed">
@@ -638,11 +643,18 @@ public static unsafe partial class NativeMethods
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_model_get_device(ata_model* model, byte** device);
 
+    /// <summary>Fills in the defaults: a queue of its own.</summary>
+    /// <param name="options">Receives them.</param>
+    /// <param name="struct_size">sizeof(ata_session_options).</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_session_options_init(ata_session_options* options, nuint struct_size);
+
     /// <summary>Creates a session. It keeps the model's weights alive.</summary>
     /// <param name="model">The model.</param>
+    /// <param name="options">Options; NULL for the defaults.</param>
     /// <param name="session">Receives the handle.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern ata_status ata_session_create(ata_model* model, ata_session** session);
+    public static extern ata_status ata_session_create(ata_model* model, ata_session_options* options, ata_session** session);
 
     /// <summary>Releases a handle.</summary>
     /// <param name="session">May be NULL.</param>

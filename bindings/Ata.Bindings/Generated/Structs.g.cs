@@ -155,6 +155,12 @@ public unsafe partial struct ata_device_info
 
     /// <summary>0.</summary>
     public int reserved;
+
+    /// <summary>
+    /// Versions of the libraries that it computes with; NULL where that is no question of the machine, or if it
+    /// cannot be used.
+    /// </summary>
+    public byte* libraries;
 }
 
 /// <summary>
@@ -512,6 +518,21 @@ public unsafe partial struct ata_import_options
     /// are converted on the CPU.
     /// </summary>
     public byte* device;
+}
+
+/// <summary>Options of a session.</summary>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe partial struct ata_session_options
+{
+    /// <summary>sizeof(ata_session_options).</summary>
+    public nuint struct_size;
+
+    /// <summary>
+    /// A queue of the model's device on which the session does its work, in order with the caller's: a
+    /// cudaStream_t. The caller keeps it until the session is released. NULL: the session has one of its own. A
+    /// stream that is no stream of the device is <see cref="ata_status.ATA_INVALID_ARGUMENT"/>; the CPU has none.
+    /// </summary>
+    public void* stream;
 }
 
 /// <summary>

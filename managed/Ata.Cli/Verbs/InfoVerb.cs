@@ -29,6 +29,7 @@ internal sealed class InfoVerb : Verb<InfoVerb.Arguments>
             Print(report);
         }
 
+        WarnOfEmulation(report);
         if (report.Problem is null)
         {
             return 0;
@@ -67,6 +68,16 @@ internal sealed class InfoVerb : Verb<InfoVerb.Arguments>
         }
 
         Terminal.Write(table);
+    }
+
+    // Nobody may take its results for a GPU's, or its times for anything.
+    private static void WarnOfEmulation(RuntimeReport report)
+    {
+        string? plugin = Environment.GetEnvironmentVariable("ATA_CUDA_PLUGIN");
+        foreach (DeviceReport device in report.Devices.Where(d => d.Description?.StartsWith("emulated", StringComparison.Ordinal) == true))
+        {
+            Terminal.WriteWarning($"device {device.Name} is emulated on the CPU, for tests of the library and not for use: ATA_CUDA_PLUGIN is '{plugin}'.");
+        }
     }
 
     private static string Describe(DeviceReport device)

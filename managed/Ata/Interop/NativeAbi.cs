@@ -59,6 +59,7 @@ internal static unsafe class NativeAbi
         ?? Difference<ata_model_dimensions>(layout)
         ?? Difference<ata_model_options>(layout)
         ?? Difference<ata_import_options>(layout)
+        ?? Difference<ata_session_options>(layout)
         ?? Difference<ata_session_outputs>(layout)
         ?? Difference<ata_temporal_block_options>(layout)
         ?? Difference<ata_train_options>(layout)

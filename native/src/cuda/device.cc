@@ -268,7 +268,7 @@ std::string cuda_version(int version) {
   return concat(version / 1000, ".", version % 1000 / 10);
 }
 
-// Null, with the reason, for a GPU that is too old.
+// Null, with the reason, for a GPU that cannot be used.
 Device* make_device(int ordinal, const std::string& driver, const std::string& libraries,
                     std::string& reason) {
   cudaDeviceProp prop;
@@ -315,12 +315,27 @@ void find_gpus(const std::string& libraries, Devices& found) {
   }
   check(error, "looking for GPUs");
   const std::string driver = concat("CUDA ", cuda_version(version));
+  std::vector<std::string> unusable;
   for (int i = 0; i < count; ++i) {
-    Device* const device = make_device(i, driver, libraries, found.reason);
+    std::string reason;
+    Device* device = nullptr;
+    // One that is broken, or belongs to another process alone, keeps nobody from the others.
+    try {
+      device = make_device(i, driver, libraries, reason);
+    } catch (const Error& failure) {
+      reason = concat("GPU ", i, ": ", failure.what());
+    }
     if (device) {
       found.devices.push_back(device);
     } else {
-      log(ATA_LOG_WARNING, found.reason);
+      unusable.push_back(reason);
+    }
+  }
+  for (const std::string& reason : unusable) {
+    if (!found.devices.empty()) {
+      log(ATA_LOG_WARNING, reason);
+    } else {
+      found.reason += concat(found.reason.empty() ? "" : "; ", reason);
     }
   }
 }

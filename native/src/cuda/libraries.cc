@@ -29,14 +29,16 @@ void* find_symbol(void* library, const char* name) {
 constexpr char kBlasFile[] = "libcublasLt.so.13";
 constexpr char kBlasPackage[] =
     "NVIDIA's cuBLAS 13 (package libcublas-13-0 or newer, or the CUDA toolkit 13), where the "
-    "loader "
-    "finds it (ldconfig or LD_LIBRARY_PATH)";
+    "loader finds it (ldconfig or LD_LIBRARY_PATH)";
 
 void* open_library(const char* name, std::string& error) {
   void* library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     const char* text = dlerror();
     error = text ? text : "unknown reason";
+    // The loader may begin with the name, which the message has.
+    const std::string named = concat(name, ": ");
+    if (error.starts_with(named)) error.erase(0, named.size());
   }
   return library;
 }

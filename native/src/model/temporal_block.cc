@@ -96,6 +96,8 @@ TemporalBlock::TemporalBlock(const TemporalBlockOptions& options)
   for (const ParameterInfo& info : std::move(walk).list()) {
     parameters_.add(info.name, context().upload(initial_parameter(info, options_.seed)));
   }
+  // Whoever opens a parameter writes to it on another stream.
+  context().synchronize();
 }
 
 Tensor TemporalBlock::forward(const Tensor& features, bool for_backward) {

@@ -21,30 +21,35 @@ struct CudaDevices {
   std::string reason;
 };
 
-// The plugin that ATA_CUDA_PLUGIN names, or the one that is installed.
-PluginLoad load_cuda_plugin() {
+// The plugin that ATA_CUDA_PLUGIN names, or the one that is installed; without its table the
+// reason.
+PluginLoad load_cuda_plugin(std::string& reason) {
   const char* const chosen = std::getenv(kCudaPluginVariable);
   if (chosen == nullptr || *chosen == '\0') {
-    return load_plugin(kCudaPlugin, kCudaPluginEntry, kKernelsVersion);
+    PluginLoad load = load_plugin(kCudaPlugin, kCudaPluginEntry, kKernelsVersion);
+    reason = concat("device 'cuda' needs ", plugin_file_name(kCudaPlugin),
+                    ", which cannot be loaded: ", load.reason(),
+                    "; use device 'cpu', or install the plugin beside libata (a build of Ata with "
+                    "CUDA's nvcc has it, and the NuGet package Ata.Native.Cuda)");
+    return load;
   }
-  if (native_path(chosen).is_relative()) {
-    PluginLoad refused;
-    refused.attempts.push_back({chosen, concat(kCudaPluginVariable, " is '", shown(chosen),
-                                               "'; it must be an absolute path")});
-    return refused;
+  PluginLoad load;
+  std::string problem = "it must be an absolute path";
+  if (native_path(chosen).is_absolute()) {
+    load = load_plugin_file(chosen, kCudaPluginEntry, kKernelsVersion);
+    problem = concat("this file cannot be loaded: ", load.reason());
   }
-  return load_plugin_file(chosen, kCudaPluginEntry, kKernelsVersion);
+  reason = concat("device 'cuda' cannot be used: ", kCudaPluginVariable, " is '", shown(chosen),
+                  "'; ", problem, "; unset it, name a CUDA plugin, or use device 'cpu'");
+  return load;
 }
 
 CudaDevices find_cuda_devices() {
   CudaDevices found;
-  const PluginLoad load = load_cuda_plugin();
+  std::string reason;
+  const PluginLoad load = load_cuda_plugin(reason);
   if (!load.table) {
-    const char* const chosen = std::getenv(kCudaPluginVariable);
-    found.reason = concat(
-        "device 'cuda' needs ",
-        chosen != nullptr && *chosen != '\0' ? shown(chosen) : plugin_file_name(kCudaPlugin),
-        ", which cannot be loaded: ", load.reason(), "; use device 'cpu' or install the plugin");
+    found.reason = reason;
     return found;
   }
   const auto* plugin = reinterpret_cast<const DevicePlugin*>(load.table);

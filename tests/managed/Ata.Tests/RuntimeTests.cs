@@ -41,6 +41,7 @@ public sealed unsafe class RuntimeTests
         Assert.True(cpu.Available);
         Assert.NotEmpty(cpu.Description!);
         Assert.Null(cpu.Driver);
+        Assert.Null(cpu.Libraries);
         Assert.Null(cpu.Reason);
         Assert.InRange(cpu.Memory!.FreeBytes!.Value, 1, cpu.Memory.TotalBytes!.Value);
         Assert.True(cpu.Memory.PeakBytes >= cpu.Memory.LiveBytes);
@@ -49,6 +50,7 @@ public sealed unsafe class RuntimeTests
             Assert.StartsWith("cuda", device.Name);
             Assert.Equal(device.Available, device.Reason is null);
             Assert.Equal(device.Available, device.Memory is not null);
+            Assert.Equal(device.Available, device.Libraries is not null);
         }
 
         // Memory changes from one moment to the next.

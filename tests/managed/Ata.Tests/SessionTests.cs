@@ -336,4 +336,13 @@ public sealed class SessionTests
 
         Assert.Throws<NotSupportedException>(() => session.GetTrajectories(0));
     }
+
+    [Fact]
+    public void CreateSession_OnAQueueNeedsADeviceThatHasQueues()
+    {
+        using Model model = TinyModel.Create();
+
+        Assert.Contains("no streams", Assert.Throws<NotSupportedException>(() => model.CreateSession(1)).Message);
+        Assert.Throws<ArgumentOutOfRangeException>(() => model.CreateSession(0));
+    }
 }

@@ -9,6 +9,8 @@ trap 'rm -rf "$work"' EXIT
 "$here/feed.sh" "$work/feed" "$work/consumer"
 cp "$here/consumer.csproj" "$here/Program.cs" "$work/consumer/"
 cd "$work/consumer"
+# Packed where it was built; the consumer then takes it, too.
+if compgen -G "$work/feed/packages/Ata.Native.Cuda.*" >/dev/null; then export AtaCuda=true; fi
 
 run() { # PROGRAM: in a folder of decoys, without hints where libata is
   (cd "$work/run" && env -u LD_LIBRARY_PATH -u ATA_LIBRARY_PATH "$1")
@@ -16,6 +18,18 @@ run() { # PROGRAM: in a folder of decoys, without hints where libata is
 
 dotnet build -c Release -v quiet -o "$work/built"
 libraries=("$work"/feed/installed/ata.native.*/*/runtimes/*/native/lib*)
+for library in "${libraries[@]}"; do
+  case "$library" in
+    */ata.native.cuda.*/libata_cuda.so.* | */ata.native.[!c]*/libata.so | */ata.native.[!c]*/libata_video.so.*) ;;
+    *) echo "$library is in the wrong package" && exit 1 ;;
+  esac
+done
+expected=2
+if [[ -n ${AtaCuda:-} ]]; then expected=3; fi
+if ((${#libraries[@]} != expected)); then
+  echo "the native packages hold ${#libraries[@]} libraries, not $expected: ${libraries[*]}"
+  exit 1
+fi
 "$here/../run_path.sh" "${libraries[@]}"
 "$here/../decoys.sh" "$work/run" "${libraries[@]}"
 run "$work/built/consumer"
