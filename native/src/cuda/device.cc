@@ -20,6 +20,8 @@ namespace ata::cuda {
 namespace {
 
 constexpr int kLeastArchitecture = 75;
+// From here on bf16 attention has products on tensor cores (attention_mma.cuh).
+constexpr int kTensorCoreArchitecture = 80;
 
 class CudaDevice;
 
@@ -288,8 +290,13 @@ Device* make_device(int ordinal, const std::string& driver, const std::string& l
     reason = concat("GPU ", ordinal, ", ", prop.name, ", has no memory pools (cudaMallocAsync)");
     return nullptr;
   }
+  // Which kernels attend is said, so that nobody takes one's speed for the other's.
+  const char* const attention = properties.architecture >= kTensorCoreArchitecture
+                                    ? ", attention by own kernels (bf16 on tensor cores)"
+                                    : ", attention by own kernels (without tensor cores)";
   // Lives as long as the process.
-  return new CudaDevice(ordinal, {concat("cuda:", ordinal), prop.name, driver, libraries},
+  return new CudaDevice(ordinal,
+                        {concat("cuda:", ordinal), prop.name, driver, concat(libraries, attention)},
                         properties);
 }
 
