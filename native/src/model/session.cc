@@ -113,7 +113,15 @@ Session::Outputs Session::classify(ShapeState& state, const Tensor& clip, const 
     results = state.recorded->results;
   } else {
     const Context context = make_context(state, nullptr, cancelled);
-    results = compute(context, state.alignment, context.upload(clip));
+    try {
+      results = compute(context, state.alignment, context.upload(clip));
+    } catch (const Error& error) {
+      // A device that tells at once tells before the clip was looked at, which may be to blame.
+      if (!on_host && error.status() == ATA_NOT_FINITE) {
+        require_finite_clip(all_finite(context, clip));
+      }
+      throw;
+    }
     state.has_run = true;
   }
   const Context context = {.stream = stream_};

@@ -126,7 +126,8 @@ TEST(Dlpack, RefusesWhatItCannotUseAndLeavesItToTheCaller) {
   for (const uint32_t major : {0u, 2u}) {
     refused(ATA_UNSUPPORTED, "max_version", [&](Foreign& f) { f.managed.version.major = major; });
   }
-  with(ATA_UNSUPPORTED, "device of type 2", [](DLTensor& t) { t.device.device_type = 2; });
+  with(ATA_UNSUPPORTED, "device of type 4", [](DLTensor& t) { t.device.device_type = 4; });
+  with(ATA_DEVICE_UNAVAILABLE, "use device 'cpu'", [](DLTensor& t) { t.device = {kDLCUDA, 999}; });
   with(ATA_UNSUPPORTED, "64 bits", [](DLTensor& t) { t.dtype.bits = 64; });
   with(ATA_UNSUPPORTED, "4 lanes", [](DLTensor& t) { t.dtype.lanes = 4; });
   with(ATA_UNSUPPORTED, "type code 6", [](DLTensor& t) { t.dtype = {6, 8, 1}; });
