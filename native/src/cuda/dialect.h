@@ -173,13 +173,19 @@ __device__ __forceinline__ float high_bf16(unsigned packed) {
   return __int_as_float(static_cast<int>(packed & 0xffff0000U));
 }
 
-/// The same in every lane.
-__device__ __forceinline__ float warp_sum(float value) {
-  for (int step = 16; step > 0; step /= 2) value += __shfl_xor_sync(kAllLanes, value, step);
+/// Over the lanes of a warp, or of each kLanes neighbours in it (a power of two); the same in all.
+template <int kLanes = 32, class T>
+__device__ __forceinline__ T warp_sum(T value) {
+#pragma unroll
+  for (int step = kLanes / 2; step > 0; step /= 2) {
+    value += __shfl_xor_sync(kAllLanes, value, step);
+  }
   return value;
 }
+template <int kLanes = 32>
 __device__ __forceinline__ float warp_max(float value) {
-  for (int step = 16; step > 0; step /= 2) {
+#pragma unroll
+  for (int step = kLanes / 2; step > 0; step /= 2) {
     value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, step));
   }
   return value;

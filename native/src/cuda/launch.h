@@ -49,8 +49,7 @@ T* elements(Tensor& tensor) {
   return const_cast<T*>(elements<T>(static_cast<const Tensor&>(tensor)));
 }
 
-/// Blocks of `threads` that cover `count` threads, one each; for kernels that stride by the grid,
-/// at most as many as keep the device busy.
+/// Blocks of `threads` that cover `count` threads.
 inline unsigned blocks_for(int64_t count, int64_t threads) {
   return static_cast<unsigned>((count + threads - 1) / threads);
 }

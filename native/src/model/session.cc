@@ -93,6 +93,7 @@ bool Session::has_recorded(ShapeState& state) {
   });
   if (!pass->work) {
     state.unrecordable = true;
+    state.alignment = std::move(pass->alignment);
     return false;
   }
   state.workspace = nullptr;
@@ -129,8 +130,9 @@ Session::Outputs Session::classify(ShapeState& state, const Tensor& clip, const 
   if (request.class_token) outputs.class_token = context.download(results.class_token);
   if (request.logits) outputs.logits = context.download(results.logits);
   // What is wrong with a clip of the host was seen before.
-  if (!on_host)
+  if (!on_host) {
     require_finite_clip(std::isfinite(*context.download(results.clip_squares).data<double>()));
+  }
   context.check_status("forward");
   trajectories_ = std::move(results.trajectories);
   return outputs;

@@ -139,49 +139,9 @@ struct Fenced<Entry> {
 template <auto Entry>
 constexpr auto fenced = Fenced<Entry>::run;
 
-constexpr Kernels kTable = {
-    .version = kKernelsVersion,
-    .convert = fenced<cpu::convert>,
-    .add = fenced<cpu::add>,
-    .scale = fenced<cpu::scale>,
-    .scale_rows = fenced<cpu::scale_rows>,
-    .transpose = fenced<cpu::transpose>,
-    .mean_rows = fenced<cpu::mean_rows>,
-    .mean_rows_gradient = fenced<cpu::mean_rows_gradient>,
-    .gather_rows = fenced<cpu::gather_rows>,
-    .gather_rows_gradient = fenced<cpu::gather_rows_gradient>,
-    .dropout = fenced<cpu::dropout>,
-    .pack_linear = fenced<cpu::pack_linear>,
-    .linear = fenced<cpu::linear>,
-    .linear_input_gradient = fenced<cpu::linear_input_gradient>,
-    .linear_weight_gradient = fenced<cpu::linear_weight_gradient>,
-    .linear_bias_gradient = fenced<cpu::linear_bias_gradient>,
-    .activate = fenced<cpu::activate>,
-    .activate_gradient = fenced<cpu::activate_gradient>,
-    .layer_norm = fenced<cpu::layer_norm>,
-    .layer_norm_gradient = fenced<cpu::layer_norm_gradient>,
-    .attention = fenced<cpu::attention>,
-    .attention_gradient = fenced<cpu::attention_gradient>,
-    .count_visits = fenced<cpu::count_visits>,
-    .visited_rows = fenced<cpu::visited_rows>,
-    .temporal_attention = fenced<cpu::temporal_attention>,
-    .temporal_attention_gradient = fenced<cpu::temporal_attention_gradient>,
-    .align = fenced<cpu::align>,
-    .assign = fenced<cpu::assign>,
-    .soft_weights = fenced<cpu::soft_weights>,
-    .soft_weights_gradient = fenced<cpu::soft_weights_gradient>,
-    .divide = fenced<cpu::divide>,
-    .negative_row_dots = fenced<cpu::negative_row_dots>,
-    .extract_patches = fenced<cpu::extract_patches>,
-    .extract_patches_gradient = fenced<cpu::extract_patches_gradient>,
-    .embed_tokens = fenced<cpu::embed_tokens>,
-    .embed_tokens_gradient = fenced<cpu::embed_tokens_gradient>,
-    .softmax_cross_entropy = fenced<cpu::softmax_cross_entropy>,
-    .sums_of_squares = fenced<cpu::sums_of_squares>,
-    .scale_by = fenced<cpu::scale_by>,
-    .adamw = fenced<cpu::adamw>,
-    .sgd = fenced<cpu::sgd>,
-};
+#define ATA_ENTRY(name) .name = fenced<cpu::name>,
+constexpr Kernels kTable = {.version = kKernelsVersion, ATA_KERNEL_NAMES(ATA_ENTRY)};
+#undef ATA_ENTRY
 
 class FencedDevice : public Device {
  public:

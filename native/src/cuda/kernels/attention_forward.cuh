@@ -70,7 +70,7 @@ __global__ void __launch_bounds__(kTileThreads, 2)
         scores[i][j] = tile_lane() + 16 * j < keys ? scores[i][j] * scale : -INFINITY;
         best = fmaxf(best, scores[i][j]);
       }
-      best = fmaxf(largest[i], tile_row_max(best));
+      best = fmaxf(largest[i], warp_max<16>(best));
       const float shrink = expf(largest[i] - best);
       largest[i] = best;
       float sum = 0.0f;
@@ -80,7 +80,7 @@ __global__ void __launch_bounds__(kTileThreads, 2)
         sum += scores[i][j];
         sums[i][j] *= shrink;
       }
-      total[i] = total[i] * shrink + tile_row_sum(sum);
+      total[i] = total[i] * shrink + warp_sum<16>(sum);
     }
     __syncthreads();  // the keys were read
     store_scores(shared.keys, scores);

@@ -108,18 +108,6 @@ __device__ __forceinline__ void store_scores(Tile& tile, const float (&values)[4
   }
 }
 
-/// Over the 16 threads of a tile's row; the same in each.
-__device__ __forceinline__ float tile_row_sum(float value) {
-  for (int step = 8; step > 0; step /= 2) value += __shfl_xor_sync(kAllLanes, value, step);
-  return value;
-}
-__device__ __forceinline__ float tile_row_max(float value) {
-  for (int step = 8; step > 0; step /= 2) {
-    value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, step));
-  }
-  return value;
-}
-
 }  // namespace ata::cuda
 
 #endif  // ATA_CUDA_KERNELS_ATTENTION_TILES_CUH_

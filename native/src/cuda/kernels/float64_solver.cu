@@ -156,7 +156,7 @@ class Float64Solver {
   }
 
   __device__ __forceinline__ double sum_all(double value) {
-    for (int step = 16; step > 0; step /= 2) value += __shfl_xor_sync(kAllLanes, value, step);
+    value = warp_sum(value);
     if constexpr (kWarps == 1) return value;
     auto* slots = shared_.slots[turn_];
     turn_ = 1 - turn_;

@@ -135,7 +135,7 @@ __global__ void __launch_bounds__(kEachThreads)
   for (int64_t c = lane; c < columns; c += 32) {
     sum += static_cast<double>(a[row * columns + c]) * b[row * columns + c];
   }
-  for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(kAllLanes, sum, step);
+  sum = warp_sum(sum);
   if (lane > 0) return;
   y[row] = divisor[row] == 0.0F ? 0.0F : static_cast<float>(-sum / divisor[row]);
 }

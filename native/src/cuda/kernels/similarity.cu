@@ -1,15 +1,10 @@
 #include <cmath>
 
-#include "cuda/kernels/patch_scaler.cuh"
+#include "cuda/kernels/patch_tiles.cuh"
 #include "cuda/kernels/similarity.h"
 
 namespace ata::cuda {
 namespace {
-
-__device__ double warp_sum(double value) {
-  for (int step = 16; step > 0; step /= 2) value += __shfl_xor_sync(kAllLanes, value, step);
-  return value;
-}
 
 constexpr int kScaleWarps = 8;
 
@@ -27,7 +22,7 @@ __global__ void __launch_bounds__(32 * kScaleWarps)
     const float4 x = load_channels<kVector>(row, k, channels);
     sum += x.x * x.x + x.y * x.y + x.z * x.z + x.w * x.w;
   }
-  double square = ata::cuda::warp_sum(sum);
+  double square = warp_sum(sum);
   // Squares may have left the range of float32, or a feature is not finite.
   if (!(square > 1e-30 && square < 1e30)) {
     square = 0;
@@ -49,65 +44,33 @@ __global__ void __launch_bounds__(32 * kScaleWarps)
 // A block of 64 threads computes a tile of 64 x 64 similarities, 8 x 8 a thread: rows ty * 4 and
 // 32 + ty * 4 on, columns tx * 4 and 32 + tx * 4 on, so that neighbours read neighbouring vectors
 // of shared memory.
-constexpr int kTile = 64;
+constexpr int kTile = kPatchTile;
 constexpr int kDepth = 16;
 constexpr int kProductThreads = 64;
-constexpr int kLoads = kTile * kDepth / 4 / kProductThreads;
 
 struct alignas(16) ProductTiles {
   float a[kDepth][kTile + 4];
   float b[kDepth][kTile + 4];
 };
 
-// What one thread brings of a tile of 64 patches and 16 channels: four vectors, of patches 16
-// apart.
 template <bool kVector>
-class TileLoader {
+class TileLoader : public PatchLoader<kVector, kProductThreads, kDepth / 4> {
  public:
-  __device__ TileLoader(const Frames& frame, int64_t first, int64_t patches, int64_t channels)
-      : frame_(frame), first_(first), patches_(patches), channels_(channels) {}
+  using Base = PatchLoader<kVector, kProductThreads, kDepth / 4>;
+  using Base::Base;
 
-  __device__ __forceinline__ void load(int64_t depth) {
-#pragma unroll
-    for (int l = 0; l < kLoads; ++l) {
-      const int64_t i = first_ + row(l);
-      next_[l] = i < patches_ ? load_channels<kVector>(frame_.features + i * channels_,
-                                                       depth + 4 * quarter(), channels_)
-                              : float4{0, 0, 0, 0};
-    }
-  }
   __device__ __forceinline__ void store(float (*tile)[kTile + 4]) const {
+    const int k = 4 * Base::vector();
 #pragma unroll
-    for (int l = 0; l < kLoads; ++l) {
-      const int64_t i = first_ + row(l);
-      if (i >= patches_) {
-        put(tile, l, {0, 0, 0, 0});
-      } else {
-        put(tile, l, Scaler(frame_.scales + i)(next_[l]));
-      }
+    for (int l = 0; l < Base::kLoads; ++l) {
+      const float4 x = this->scaled(l);
+      const int i = Base::row(l);
+      tile[k][i] = x.x;
+      tile[k + 1][i] = x.y;
+      tile[k + 2][i] = x.z;
+      tile[k + 3][i] = x.w;
     }
   }
-
- private:
-  __device__ static int row(int load) {
-    return static_cast<int>(threadIdx.x) / 4 + 16 * load;
-  }
-  __device__ static int quarter() {
-    return static_cast<int>(threadIdx.x) % 4;
-  }
-  __device__ static void put(float (*tile)[kTile + 4], int load, float4 x) {
-    const int k = 4 * quarter();
-    tile[k][row(load)] = x.x;
-    tile[k + 1][row(load)] = x.y;
-    tile[k + 2][row(load)] = x.z;
-    tile[k + 3][row(load)] = x.w;
-  }
-
-  const Frames frame_;
-  const int64_t first_;
-  const int64_t patches_;
-  const int64_t channels_;
-  float4 next_[kLoads];
 };
 
 __device__ __forceinline__ void load_eight(const float* line, int at, float (&out)[8]) {
@@ -135,12 +98,11 @@ __global__ void __launch_bounds__(kProductThreads)
     product_kernel(FramePairs pairs, int64_t begin, Window window, int tiles, int64_t stride,
                    float* similarities) {
   ProductTiles& shared = shared_memory<ProductTiles>();
-  const int64_t index = blockIdx.x / (static_cast<int64_t>(tiles) * tiles);
-  const int tile = static_cast<int>(blockIdx.x - index * tiles * tiles);
-  const int64_t first_row = int64_t{tile / tiles} * kTile,
-                first_column = int64_t{tile % tiles} * kTile;
-  TileLoader<kVector> a(pairs.first(begin + index), first_row, pairs.patches, pairs.channels);
-  TileLoader<kVector> b(pairs.second(begin + index), first_column, pairs.patches, pairs.channels);
+  const TilePlace place(tiles);
+  TileLoader<kVector> a(pairs.first(begin + place.pair), place.first_row, pairs.patches,
+                        pairs.channels);
+  TileLoader<kVector> b(pairs.second(begin + place.pair), place.first_column, pairs.patches,
+                        pairs.channels);
   const int tx = static_cast<int>(threadIdx.x) % 8, ty = static_cast<int>(threadIdx.x) / 8;
   float sum[8][8] = {};
   a.load(0);
@@ -166,14 +128,14 @@ __global__ void __launch_bounds__(kProductThreads)
     }
     __syncthreads();
   }
-  float* matrix = similarities + index * pairs.patches * stride;
+  float* matrix = similarities + place.pair * pairs.patches * stride;
 #pragma unroll
   for (int i = 0; i < 8; ++i) {
-    const int64_t row = first_row + i / 4 * 32 + ty * 4 + i % 4;
+    const int64_t row = place.first_row + i / 4 * 32 + ty * 4 + i % 4;
     if (row >= pairs.patches) continue;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const int64_t column = first_column + half * 32 + tx * 4;
+      const int64_t column = place.first_column + half * 32 + tx * 4;
       if (column >= stride) continue;
       float out[4];
 #pragma unroll
@@ -202,7 +164,7 @@ __global__ void __launch_bounds__(32 * kScaleWarps)
     const float4 b = scale_b(load_channels<kVector>(second.features + row, k, pairs.channels));
     sum += a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
   }
-  sum = ata::cuda::warp_sum(sum);
+  sum = warp_sum(sum);
   if (lane == 0) similarities[index] = sum;
 }
 

@@ -7,11 +7,6 @@ namespace {
 
 constexpr int kWarps = kEachThreads / 32;
 
-__device__ __forceinline__ double warp_sum_f64(double value) {
-  for (int step = 16; step > 0; step /= 2) value += __shfl_xor_sync(kAllLanes, value, step);
-  return value;
-}
-
 // Rows scaled to unit length, a warp a row; rows of length 0 stay 0. Lengths are taken in f64,
 // since squares may leave the range of f32.
 __global__ void __launch_bounds__(kEachThreads)
@@ -25,7 +20,7 @@ __global__ void __launch_bounds__(kEachThreads)
     const double value = x[row * columns + c];
     square = fma(value, value, square);
   }
-  square = warp_sum_f64(square);
+  square = warp_sum(square);
   // Also for NaN.
   if (!(square < INFINITY)) {
     if (lane == 0) atomicOr(status, kFeatureNotFinite);
@@ -68,7 +63,7 @@ __global__ void __launch_bounds__(kEachThreads)
   for (int64_t c = row * columns + lane; c < (row + 1) * columns; c += 32) {
     mean += static_cast<double>(weights[c]) * dweights[c];
   }
-  const auto middle = static_cast<float>(warp_sum_f64(mean));
+  const auto middle = static_cast<float>(warp_sum(mean));
   for (int64_t c = row * columns + lane; c < (row + 1) * columns; c += 32) {
     dsimilarity[c] = weights[c] * (dweights[c] - middle) / temperature;
   }
@@ -87,7 +82,7 @@ __global__ void __launch_bounds__(kEachThreads)
   for (int64_t c = row * columns + lane; c < (row + 1) * columns; c += 32) {
     along += static_cast<double>(dunit[c]) * unit[c];
   }
-  const auto component = static_cast<float>(warp_sum_f64(along));
+  const auto component = static_cast<float>(warp_sum(along));
   for (int64_t c = row * columns + lane; c < (row + 1) * columns; c += 32) {
     dfeatures[c] += (dunit[c] - component * unit[c]) / length;
   }

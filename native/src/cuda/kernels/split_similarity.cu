@@ -1,15 +1,13 @@
-#include "cuda/kernels/patch_scaler.cuh"
+#include "cuda/kernels/patch_tiles.cuh"
 #include "cuda/kernels/similarity.h"
 
 namespace ata::cuda {
 namespace {
 
 // A block of 4 warps computes a tile of 64 x 64 similarities, a quarter of 32 x 32 a warp.
-constexpr int kTile = 64;
+constexpr int kTile = kPatchTile;
 constexpr int kDepth = 32;
 constexpr int kThreads = 128;
-constexpr int kVectors = kDepth / 4;
-constexpr int kLoads = kTile * kVectors / kThreads;
 // Words of two neighbouring channels. The padding keeps the rows that a warp reads at once in
 // different banks.
 constexpr int kStride = kDepth / 2 + 4;
@@ -35,48 +33,23 @@ __device__ __forceinline__ Split split(float x, float y) {
   return {bits(x) | bits(y) << 16, bits(rest(x)) | bits(rest(y)) << 16};
 }
 
-// What one thread brings of a tile of 64 patches and 32 channels: four vectors, of patches 16
-// apart.
 template <bool kVector>
-class SplitLoader {
+class SplitLoader : public PatchLoader<kVector, kThreads, kDepth / 4> {
  public:
-  __device__ SplitLoader(const Frames& frame, int64_t first, int64_t patches, int64_t channels)
-      : frame_(frame), first_(first), patches_(patches), channels_(channels) {}
+  using Base = PatchLoader<kVector, kThreads, kDepth / 4>;
+  using Base::Base;
 
-  __device__ __forceinline__ void load(int64_t depth) {
-#pragma unroll
-    for (int l = 0; l < kLoads; ++l) {
-      const int64_t i = first_ + row(l);
-      next_[l] = i < patches_ ? load_channels<kVector>(frame_.features + i * channels_,
-                                                       depth + 4 * vector(), channels_)
-                              : float4{0, 0, 0, 0};
-    }
-  }
   __device__ __forceinline__ void store(SplitTile& tile) const {
+    const int k = 2 * Base::vector();
 #pragma unroll
-    for (int l = 0; l < kLoads; ++l) {
-      const int64_t i = first_ + row(l);
-      float4 x = {0, 0, 0, 0};
-      if (i < patches_) x = Scaler(frame_.scales + i)(next_[l]);
+    for (int l = 0; l < Base::kLoads; ++l) {
+      const float4 x = this->scaled(l);
+      const int i = Base::row(l);
       const Split left = split(x.x, x.y), right = split(x.z, x.w);
-      store_vector(&tile.high[row(l)][2 * vector()], uint2{left.high, right.high});
-      store_vector(&tile.low[row(l)][2 * vector()], uint2{left.low, right.low});
+      store_vector(&tile.high[i][k], uint2{left.high, right.high});
+      store_vector(&tile.low[i][k], uint2{left.low, right.low});
     }
   }
-
- private:
-  __device__ static int row(int load) {
-    return static_cast<int>(threadIdx.x) / kVectors + kThreads / kVectors * load;
-  }
-  __device__ static int vector() {
-    return static_cast<int>(threadIdx.x) % kVectors;
-  }
-
-  const Frames frame_;
-  const int64_t first_;
-  const int64_t patches_;
-  const int64_t channels_;
-  float4 next_[kLoads];
 };
 
 template <bool kVector>
@@ -84,12 +57,11 @@ __global__ void __launch_bounds__(kThreads)
     split_product_kernel(FramePairs pairs, int64_t begin, int tiles, int64_t stride,
                          float* similarities) {
   SplitShared& shared = shared_memory<SplitShared>();
-  const int64_t index = blockIdx.x / (static_cast<int64_t>(tiles) * tiles);
-  const int tile = static_cast<int>(blockIdx.x - index * tiles * tiles);
-  const int64_t first_row = int64_t{tile / tiles} * kTile;
-  const int64_t first_column = int64_t{tile % tiles} * kTile;
-  SplitLoader<kVector> a(pairs.first(begin + index), first_row, pairs.patches, pairs.channels);
-  SplitLoader<kVector> b(pairs.second(begin + index), first_column, pairs.patches, pairs.channels);
+  const TilePlace place(tiles);
+  SplitLoader<kVector> a(pairs.first(begin + place.pair), place.first_row, pairs.patches,
+                         pairs.channels);
+  SplitLoader<kVector> b(pairs.second(begin + place.pair), place.first_column, pairs.patches,
+                         pairs.channels);
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   // The warp's quarter, and this lane's place in the fragments of mma_16x8x16().
   const int top = warp / 2 * 32, left = warp % 2 * 32, group = lane / 4, pair = lane % 4;
@@ -131,15 +103,15 @@ __global__ void __launch_bounds__(kThreads)
     }
     __syncthreads();
   }
-  float* matrix = similarities + index * pairs.patches * stride;
+  float* matrix = similarities + place.pair * pairs.patches * stride;
 #pragma unroll
   for (int m = 0; m < 2; ++m) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const int64_t row = first_row + top + 16 * m + group + 8 * half;
+      const int64_t row = place.first_row + top + 16 * m + group + 8 * half;
 #pragma unroll
       for (int n = 0; n < 4; ++n) {
-        const int64_t column = first_column + left + 8 * n + 2 * pair;
+        const int64_t column = place.first_column + left + 8 * n + 2 * pair;
         if (row >= pairs.patches || column >= stride) continue;
         store_vector(matrix + row * stride + column,
                      float2{sum[m][n][2 * half], sum[m][n][2 * half + 1]});

@@ -30,7 +30,7 @@ __device__ __forceinline__ void slopes_short(float* probabilities, float* slopes
     const float share = token < frames ? rows.share(token) : 0.0f;
     float sum = 0.0f;
     for (int t = lane; t < end; t += kLanes) sum += p[t] * s[t];
-    const float shift = group_sum<kLanes>(sum);
+    const float shift = warp_sum<kLanes>(sum);
     for (int t = lane; t < end; t += kLanes) {
       s[t] = p[t] * (s[t] - shift) * share * scale;
       p[t] *= share;

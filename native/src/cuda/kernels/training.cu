@@ -181,7 +181,7 @@ __global__ void __launch_bounds__(kPieceThreads) squares_kernel(Squares work, do
     const double x = values[i];
     sum = fma(x, x, sum);
   }
-  for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(kAllLanes, sum, step);
+  sum = warp_sum(sum);
   if (threadIdx.x % 32 == 0) shared.parts[threadIdx.x / 32] = sum;
   __syncthreads();
   if (threadIdx.x > 0) return;

@@ -145,24 +145,6 @@ __device__ __forceinline__ float dot_columns(const float (&a)[8], const float (&
   return sum;
 }
 
-/// Over the kLanes lanes of a group; the same in each.
-template <int kLanes>
-__device__ __forceinline__ float group_sum(float value) {
-#pragma unroll
-  for (int step = kLanes / 2; step > 0; step /= 2) {
-    value += __shfl_xor_sync(kAllLanes, value, step);
-  }
-  return value;
-}
-template <int kLanes>
-__device__ __forceinline__ float group_max(float value) {
-#pragma unroll
-  for (int step = kLanes / 2; step > 0; step /= 2) {
-    value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, step));
-  }
-  return value;
-}
-
 /// products[s][t] = scale * (row s of `a`) . (row t of `b`), both [frames, kLanes * 8] in shared
 /// memory.
 template <int kLanes, class A, class B>
@@ -179,8 +161,8 @@ __device__ __forceinline__ void multiply_short(float* products, const A* a, cons
     for (int t = 0; t < frames; ++t) {
       float other[8];
       read_columns<kLanes>(other, b + t * Row::kColumns, lane);
-      const float dots[2] = {group_sum<kLanes>(dot_columns(rows[0], other)),
-                             group_sum<kLanes>(dot_columns(rows[1], other))};
+      const float dots[2] = {warp_sum<kLanes>(dot_columns(rows[0], other)),
+                             warp_sum<kLanes>(dot_columns(rows[1], other))};
       if (lane != 0) continue;
       if (first < frames) products[first * stride + t] = dots[0] * scale;
       if (second < frames) products[second * stride + t] = dots[1] * scale;
@@ -196,13 +178,13 @@ __device__ __forceinline__ void softmax_short(float* scores, int frames, int gro
     const int end = base + group < frames ? frames : 0;
     float best = -INFINITY;
     for (int t = lane; t < end; t += kLanes) best = fmaxf(best, row[t]);
-    best = group_max<kLanes>(best);
+    best = warp_max<kLanes>(best);
     float sum = 0.0f;
     for (int t = lane; t < end; t += kLanes) {
       row[t] = expf(row[t] - best);
       sum += row[t];
     }
-    const float inverse = 1.0f / group_sum<kLanes>(sum);
+    const float inverse = 1.0f / warp_sum<kLanes>(sum);
     for (int t = lane; t < end; t += kLanes) row[t] *= inverse;
   }
 }
