@@ -8,6 +8,7 @@
 #include "cudart.h"
 #include "defects.h"
 #include "memory.h"
+#include "options.h"
 #include "scheduler.h"
 
 namespace emu {
@@ -189,7 +190,7 @@ void enqueue(cudaStream_t stream, Launch launch) {
     return;
   }
   submit(stream, [launch = std::move(launch)] {
-    if (!has_defect()) run_launch(launch);
+    if (!has_defect() && !options().idle) run_launch(launch);
   });
 }
 

@@ -31,7 +31,7 @@ std::map<std::string, int64_t, std::less<>>& calls() {
   std::fprintf(
       stderr,
       "%s: '%.*s' is not an option of the emulated GPU; they are order=ascending|descending|"
-      "random, seed=N, preempt=P, deferred=0|1, devices=N, driver=N, architecture=N, "
+      "random, seed=N, preempt=P, deferred=0|1, idle=0|1, devices=N, driver=N, architecture=N, "
       "memory=BYTES, quarantine=BYTES, counts=FILE and fail=CALL:N[:ERROR]\n",
       kVariable, static_cast<int>(item.size()), item.data());
   std::_Exit(2);
@@ -80,6 +80,8 @@ void set_option(Options& options, std::string_view item) {
     options.preempt = number(value, item, 0.0, 1.0);
   } else if (name == "deferred") {
     options.deferred = number(value, item, 0, 1) != 0;
+  } else if (name == "idle") {
+    options.idle = number(value, item, 0, 1) != 0;
   } else if (name == "devices") {
     options.devices = number(value, item, 0, 8);
   } else if (name == "driver") {

@@ -19,6 +19,9 @@ struct Options {
   double preempt = 0;
   /// Work runs when somebody waits for it; else at once.
   bool deferred = true;
+  /// Nothing is computed, copied or filled, and all that is read is 0: only what the plugin asks
+  /// for, allocates and launches is seen, in sizes that would take days to compute.
+  bool idle = false;
 
   int devices = 1;
   /// Version of the driver, such as 13000; an older one is too old, and 0 none.

@@ -1,0 +1,228 @@
+#include "passes.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "model/session.h"
+#include "train/trainer.h"
+
+namespace ata::bench {
+namespace {
+
+constexpr int64_t kBatches[] = {1, 16};
+constexpr size_t kCount = std::size(kBatches);
+
+struct Pass {
+  std::vector<Tally> tallies;
+  /// Of the whole, without waits between its parts; 0 where nothing is timed.
+  double seconds = 0;
+};
+
+// Counts one run, and times another.
+template <typename Run>
+Pass take_apart(const Setting& setting, const Context& context, const Run& run) {
+  Pass pass;
+  setting.device.begin(/*timed=*/false);
+  run();
+  pass.tallies = setting.device.end();
+  if (setting.emulated) return pass;
+  setting.device.begin(/*timed=*/true);
+  run();
+  pass.tallies = setting.device.end();
+  pass.seconds = time_calls(context, run, /*each=*/true).median;
+  return pass;
+}
+
+Pass forward(const Setting& setting, int64_t batch) {
+  ModelOptions options;
+  options.precision = ATA_PRECISION_BF16;
+  Session session(inference_model(setting, options));
+  const Context context = make_context(setting.device);
+  const Tensor clips = clips_on(context, session.model().config(), batch);
+  return take_apart(setting, context, [&] { session.forward(clips); });
+}
+
+/// Bytes that a training step needs, by part.
+struct StepMemory {
+  int64_t weights = 0;
+  int64_t moments = 0;
+  int64_t gradients = 0;
+  /// All else that is held at the end of a step, which the next one uses again: activations and
+  /// their gradients, and temporary memory of entries.
+  int64_t workspace = 0;
+  /// Of that, the most that one call of an entry takes for itself, and which.
+  int64_t temporary = 0;
+  std::string temporary_of;
+};
+
+Pass step(const Setting& setting, int64_t batch, bool recompute, StepMemory& memory) {
+  const Context context = make_context(setting.device);
+  const ModelConfig config = model_config(setting.small);
+  const Tensor clips = clips_on(context, config, batch);
+  const Tensor labels = Tensor::zeros({batch}, DType::kI64);
+  int64_t before = setting.device.memory_statistics().live_bytes;
+  const auto grown = [&] {
+    const int64_t now = setting.device.memory_statistics().live_bytes;
+    return now - std::exchange(before, now);
+  };
+  const std::shared_ptr<Model> model = Model::create(config, 1, setting.device);
+  memory.weights = grown();
+  TrainOptions options;
+  options.precision = ATA_PRECISION_BF16;
+  options.recompute = recompute;
+  Trainer trainer(model, options);
+  memory.moments = grown();
+  Pass pass = take_apart(setting, context, [&] {
+    trainer.accumulate(clips, labels, 1.0f);
+    trainer.update(1e-5);
+  });
+  // One f32 tensor holds all of them.
+  memory.gradients = memory.weights;
+  memory.workspace = grown() - memory.gradients;
+  for (const Tally& tally : pass.tallies) {
+    if (tally.temporary_bytes <= memory.temporary) continue;
+    memory.temporary = tally.temporary_bytes;
+    memory.temporary_of = tally.name;
+  }
+  return pass;
+}
+
+std::string number(double value, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+// The memory of a GPU is not what limits copies to and from the host.
+bool is_of_host(const std::string& name) {
+  return name == "upload" || name == "download";
+}
+
+// Three digits, or what is left of them above 100.
+std::string rounded(double value) {
+  if (value == 0) return "0";
+  return number(value, value < 0.995 ? 3 : value < 9.95 ? 2 : value < 99.5 ? 1 : 0);
+}
+
+struct Row {
+  int64_t calls[kCount] = {};
+  Work work[kCount];
+  double seconds[kCount] = {};
+};
+
+std::string row_text(const std::string& name, const Row& row, const double (&bounds)[kCount],
+                     const Setting& setting) {
+  std::string calls = std::to_string(row.calls[0]);
+  if (row.calls[1] != row.calls[0]) calls += concat(" / ", row.calls[1]);
+  std::string text = concat("| ", name, " | ", row.calls[0] > 0 ? calls : "", " |");
+  for (size_t i = 0; i < kCount; ++i) {
+    text += concat(" ", rounded(row.work[i].bytes * 1e-6), " | ",
+                   rounded(row.work[i].operations() * 1e-9), " | ",
+                   bounds[i] > 0 ? rounded(bounds[i] * 1e6) : "", " |");
+  }
+  if (setting.emulated) return text + " not measured |";
+  for (size_t i = 0; i < kCount; ++i) {
+    text += concat(i == 0 ? " " : " / ", rounded(row.seconds[i] * 1e6));
+    if (bounds[i] > 0) text += concat(" (", number(100 * bounds[i] / row.seconds[i], 0), " %)");
+  }
+  return text + " |";
+}
+
+void print_table(const Setting& setting, const Pass (&passes)[kCount]) {
+  std::map<std::string, Row> rows;
+  Row total;
+  double sums[kCount] = {};
+  for (size_t i = 0; i < kCount; ++i) {
+    for (const Tally& tally : passes[i].tallies) {
+      Row& row = rows[tally.name];
+      row.calls[i] = tally.calls;
+      row.work[i] = tally.work;
+      row.seconds[i] = tally.seconds;
+      total.work[i] += tally.work;
+      if (!is_of_host(tally.name)) sums[i] += bound(tally.work, setting.ceilings);
+    }
+    total.seconds[i] = passes[i].seconds;
+  }
+  std::vector<std::pair<std::string, Row>> sorted(rows.begin(), rows.end());
+  std::stable_sort(sorted.begin(), sorted.end(), [&](const auto& a, const auto& b) {
+    return bound(a.second.work[kCount - 1], setting.ceilings) >
+           bound(b.second.work[kCount - 1], setting.ceilings);
+  });
+  std::printf("| | calls |");
+  for (const int64_t batch : kBatches) {
+    std::printf(" batch %d: MB | GFLOP | bound, us |", static_cast<int>(batch));
+  }
+  std::printf(" measured, us |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
+  for (const auto& [name, row] : sorted) {
+    double bounds[kCount] = {};
+    for (size_t i = 0; i < kCount && !is_of_host(name); ++i) {
+      bounds[i] = bound(row.work[i], setting.ceilings);
+    }
+    std::printf("%s\n", row_text(concat("`", name, "`"), row, bounds, setting).c_str());
+  }
+  std::printf("%s\n", row_text("**all**", total, sums, setting).c_str());
+}
+
+void print_memory(const std::vector<std::pair<std::string, StepMemory>>& steps) {
+  const auto print = [&](const char* part, auto field) {
+    std::printf("| %s |", part);
+    for (const auto& [name, memory] : steps) {
+      std::printf(" %s |", rounded(static_cast<double>(field(memory)) * 1e-6).c_str());
+    }
+    std::printf("\n");
+  };
+  std::printf("| MB |");
+  for (const auto& step : steps) std::printf(" %s |", step.first.c_str());
+  std::printf("\n|");
+  for (size_t i = 0; i <= steps.size(); ++i) std::printf(" --- |");
+  std::printf("\n");
+  print("weights, f32", [](const StepMemory& m) { return m.weights; });
+  print("moments of AdamW, f32", [](const StepMemory& m) { return m.moments; });
+  print("gradients, f32", [](const StepMemory& m) { return m.gradients; });
+  print("activations and their gradients",
+        [](const StepMemory& m) { return m.workspace - m.temporary; });
+  print("temporary memory of kernels, bf16 copies of weights included",
+        [](const StepMemory& m) { return m.temporary; });
+  print("**all**",
+        [](const StepMemory& m) { return m.weights + m.moments + m.gradients + m.workspace; });
+  std::printf("\nMost temporary memory is that of");
+  for (const auto& [name, memory] : steps) {
+    std::printf(" `%s`%s", memory.temporary_of.c_str(), &name == &steps.back().first ? "" : ",");
+  }
+  std::printf(".\n");
+}
+
+}  // namespace
+
+void print_passes(const Setting& setting) {
+  const std::string model = setting.small ? "A small model" : "ViT-B/16, 8 x 224";
+  std::printf("%s, bf16, exact alignment; bounds from %s TB/s, %s TFLOP/s in bf16, %s in f32%s.\n",
+              model.c_str(), rounded(setting.ceilings.bytes * 1e-12).c_str(),
+              rounded(setting.ceilings.bf16_operations * 1e-12).c_str(),
+              rounded(setting.ceilings.f32_operations * 1e-12).c_str(),
+              setting.emulated ? " (an H200's); NOTHING WAS MEASURED: the GPU is emulated" : "");
+  Pass passes[kCount];
+  for (size_t i = 0; i < kCount; ++i) passes[i] = forward(setting, kBatches[i]);
+  std::printf("\nForward pass:\n\n");
+  print_table(setting, passes);
+  std::vector<std::pair<std::string, StepMemory>> memory;
+  for (const bool recompute : {false, true}) {
+    for (size_t i = 0; i < kCount; ++i) {
+      StepMemory needed;
+      Pass pass = step(setting, kBatches[i], recompute, needed);
+      memory.emplace_back(concat("batch ", kBatches[i], recompute ? ", recomputation" : ""),
+                          needed);
+      if (!recompute) passes[i] = std::move(pass);
+    }
+  }
+  std::printf("\nTraining step (forward, backward, AdamW):\n\n");
+  print_table(setting, passes);
+  std::printf("\nMemory of a training step:\n\n");
+  print_memory(memory);
+  std::fflush(stdout);
+}
+
+}  // namespace ata::bench
