@@ -13,8 +13,11 @@ void measure(benchmark::State& state, const Setting& setting, const Prepare& pre
     setting.device.begin(/*timed=*/false);
     prepared.run();
     Work work;
+    double bound_seconds = 0;
     for (const Tally& tally : setting.device.end()) {
-      if (tally.name != "upload" && tally.name != "download") work += tally.work;
+      if (tally.is_of_host()) continue;
+      work += tally.work;
+      bound_seconds += tally.bound_seconds;
     }
     context.synchronize();
     if (prepared.check) prepared.check();
@@ -24,15 +27,15 @@ void measure(benchmark::State& state, const Setting& setting, const Prepare& pre
     for (auto _ : state) state.SetIterationTime(times.median);
     state.counters["bytes"] = work.bytes;
     state.counters["operations"] = work.operations();
-    state.counters["bound_ms"] = bound(work, setting.ceilings) * 1e3;
+    state.counters["bound_ms"] = bound_seconds * 1e3;
     if (setting.emulated) {
       state.SetLabel("emulated: nothing was measured");
       return;
     }
     state.counters["median_ms"] = times.median * 1e3;
     state.counters["best_ms"] = times.best * 1e3;
-    state.counters["of_bound"] = bound(work, setting.ceilings) / times.median;
-    state.counters["of_bandwidth"] = work.bytes / times.median / setting.ceilings.bytes;
+    state.counters["of_bound"] = bound_seconds / times.median;
+    state.counters["of_bandwidth"] = work.bytes / times.median / setting.device.ceilings().bytes;
   } catch (const Error& error) {
     state.SkipWithError(error.what());
   }

@@ -68,8 +68,10 @@ int run(int argc, char** argv) {
     return arguments.device || arguments.passes || arguments.serve ? 1 : 0;
   }
   MeteredDevice device(*gpu);
-  Setting setting = {.device = device, .small = arguments.small, .emulated = is_emulated(*gpu)};
-  if (!setting.emulated) setting.ceilings = measure_ceilings(device);
+  const Setting setting = {
+      .device = device, .small = arguments.small, .emulated = is_emulated(*gpu)};
+  // Else bounds are those of an H200.
+  if (!setting.emulated) device.set_ceilings(measure_ceilings(device));
   if (arguments.passes) {
     print_passes(setting);
     return 0;
@@ -80,11 +82,11 @@ int run(int argc, char** argv) {
   }
   benchmark::AddCustomContext("device", gpu->info().description);
   benchmark::AddCustomContext("measured", setting.emulated ? "no" : "yes");
-  benchmark::AddCustomContext("bytes_per_second", std::to_string(setting.ceilings.bytes));
+  benchmark::AddCustomContext("bytes_per_second", std::to_string(device.ceilings().bytes));
   benchmark::AddCustomContext("bf16_operations_per_second",
-                              std::to_string(setting.ceilings.bf16_operations));
+                              std::to_string(device.ceilings().bf16_operations));
   benchmark::AddCustomContext("f32_operations_per_second",
-                              std::to_string(setting.ceilings.f32_operations));
+                              std::to_string(device.ceilings().f32_operations));
   register_assignments(setting);
   register_operations(setting);
   register_passes(setting);

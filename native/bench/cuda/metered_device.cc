@@ -49,6 +49,7 @@ class MeteredDevice::Call {
     tally_ = &device_.tallies_[name];
     tally_->calls += 1;
     tally_->work += work;
+    tally_->bound_seconds += bound(work, device_.ceilings_);
     temporary_ = std::make_shared<TemporaryMemory>(stream_.allocator);
     stream_.allocator = temporary_;
     if (device_.timed_) {

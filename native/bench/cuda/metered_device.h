@@ -18,10 +18,15 @@ struct Tally {
   std::string name;
   int64_t calls = 0;
   Work work;
+  /// Sum of the bounds of the calls.
+  double bound_seconds = 0;
   /// From the call until the device is done; 0 where nothing was timed.
   double seconds = 0;
   /// Most temporary memory of one call.
   int64_t temporary_bytes = 0;
+
+  /// Copies to and from the host, which the memory of a GPU is not what limits: they have no bound.
+  bool is_of_host() const { return name == "upload" || name == "download"; }
 };
 
 /// Another device, whose work is counted. Its streams, memory and results are those of the other.
@@ -30,6 +35,10 @@ class MeteredDevice : public Device {
  public:
   /// `inner` lives as long as this.
   explicit MeteredDevice(Device& inner) : inner_(inner) {}
+
+  /// What bounds are reckoned with.
+  const Ceilings& ceilings() const { return ceilings_; }
+  void set_ceilings(const Ceilings& ceilings) { ceilings_ = ceilings; }
 
   /// From now on every call is counted, and with `timed` waited for, so that nothing overlaps. Work
   /// is not recorded meanwhile: it would run uncounted.
@@ -64,6 +73,7 @@ class MeteredDevice : public Device {
   std::shared_ptr<Stream> over(std::shared_ptr<Stream> stream);
 
   Device& inner_;
+  Ceilings ceilings_ = kH200;
   bool counting_ = false;
   bool timed_ = false;
   bool inside_ = false;

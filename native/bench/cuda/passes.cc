@@ -58,9 +58,10 @@ struct StepMemory {
   std::string temporary_of;
 };
 
-Pass step(const Setting& setting, int64_t batch, bool recompute, StepMemory& memory) {
+Pass step(const Setting& setting, const std::shared_ptr<Model>& model, int64_t batch,
+          bool recompute, StepMemory& memory) {
   const Context context = make_context(setting.device);
-  const ModelConfig config = model_config(setting.small);
+  const ModelConfig& config = model->config();
   const Tensor clips = clips_on(context, config, batch);
   const Tensor labels = Tensor::zeros({batch}, DType::kI64);
   int64_t before = setting.device.memory_statistics().live_bytes;
@@ -68,8 +69,9 @@ Pass step(const Setting& setting, int64_t batch, bool recompute, StepMemory& mem
     const int64_t now = setting.device.memory_statistics().live_bytes;
     return now - std::exchange(before, now);
   };
-  const std::shared_ptr<Model> model = Model::create(config, 1, setting.device);
-  memory.weights = grown();
+  for (const ParameterInfo& parameter : model->parameter_list()) {
+    memory.weights += parameter.shape.count() * int64_t{sizeof(float)};
+  }
   TrainOptions options;
   options.precision = ATA_PRECISION_BF16;
   options.recompute = recompute;
@@ -79,7 +81,7 @@ Pass step(const Setting& setting, int64_t batch, bool recompute, StepMemory& mem
     trainer.accumulate(clips, labels, 1.0f);
     trainer.update(1e-5);
   });
-  // One f32 tensor holds all of them.
+  // One f32 tensor holds all of them, but for paddings.
   memory.gradients = memory.weights;
   memory.workspace = grown() - memory.gradients;
   for (const Tally& tally : pass.tallies) {
@@ -96,11 +98,6 @@ std::string number(double value, int digits) {
   return text;
 }
 
-// The memory of a GPU is not what limits copies to and from the host.
-bool is_of_host(const std::string& name) {
-  return name == "upload" || name == "download";
-}
-
 // Three digits, or what is left of them above 100.
 std::string rounded(double value) {
   if (value == 0) return "0";
@@ -110,23 +107,26 @@ std::string rounded(double value) {
 struct Row {
   int64_t calls[kCount] = {};
   Work work[kCount];
+  /// 0 where there is none.
+  double bound[kCount] = {};
   double seconds[kCount] = {};
 };
 
-std::string row_text(const std::string& name, const Row& row, const double (&bounds)[kCount],
-                     const Setting& setting) {
+std::string row_text(const std::string& name, const Row& row, const Setting& setting) {
   std::string calls = std::to_string(row.calls[0]);
   if (row.calls[1] != row.calls[0]) calls += concat(" / ", row.calls[1]);
   std::string text = concat("| ", name, " | ", row.calls[0] > 0 ? calls : "", " |");
   for (size_t i = 0; i < kCount; ++i) {
     text += concat(" ", rounded(row.work[i].bytes * 1e-6), " | ",
                    rounded(row.work[i].operations() * 1e-9), " | ",
-                   bounds[i] > 0 ? rounded(bounds[i] * 1e6) : "", " |");
+                   row.bound[i] > 0 ? rounded(row.bound[i] * 1e6) : "", " |");
   }
   if (setting.emulated) return text + " not measured |";
   for (size_t i = 0; i < kCount; ++i) {
     text += concat(i == 0 ? " " : " / ", rounded(row.seconds[i] * 1e6));
-    if (bounds[i] > 0) text += concat(" (", number(100 * bounds[i] / row.seconds[i], 0), " %)");
+    if (row.bound[i] > 0) {
+      text += concat(" (", number(100 * row.bound[i] / row.seconds[i], 0), " %)");
+    }
   }
   return text + " |";
 }
@@ -134,22 +134,21 @@ std::string row_text(const std::string& name, const Row& row, const double (&bou
 void print_table(const Setting& setting, const Pass (&passes)[kCount]) {
   std::map<std::string, Row> rows;
   Row total;
-  double sums[kCount] = {};
   for (size_t i = 0; i < kCount; ++i) {
     for (const Tally& tally : passes[i].tallies) {
       Row& row = rows[tally.name];
       row.calls[i] = tally.calls;
       row.work[i] = tally.work;
+      row.bound[i] = tally.is_of_host() ? 0 : tally.bound_seconds;
       row.seconds[i] = tally.seconds;
       total.work[i] += tally.work;
-      if (!is_of_host(tally.name)) sums[i] += bound(tally.work, setting.ceilings);
+      total.bound[i] += row.bound[i];
     }
     total.seconds[i] = passes[i].seconds;
   }
   std::vector<std::pair<std::string, Row>> sorted(rows.begin(), rows.end());
-  std::stable_sort(sorted.begin(), sorted.end(), [&](const auto& a, const auto& b) {
-    return bound(a.second.work[kCount - 1], setting.ceilings) >
-           bound(b.second.work[kCount - 1], setting.ceilings);
+  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
+    return a.second.bound[kCount - 1] > b.second.bound[kCount - 1];
   });
   std::printf("| | calls |");
   for (const int64_t batch : kBatches) {
@@ -157,13 +156,9 @@ void print_table(const Setting& setting, const Pass (&passes)[kCount]) {
   }
   std::printf(" measured, us |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
   for (const auto& [name, row] : sorted) {
-    double bounds[kCount] = {};
-    for (size_t i = 0; i < kCount && !is_of_host(name); ++i) {
-      bounds[i] = bound(row.work[i], setting.ceilings);
-    }
-    std::printf("%s\n", row_text(concat("`", name, "`"), row, bounds, setting).c_str());
+    std::printf("%s\n", row_text(concat("`", name, "`"), row, setting).c_str());
   }
-  std::printf("%s\n", row_text("**all**", total, sums, setting).c_str());
+  std::printf("%s\n", row_text("**all**", total, setting).c_str());
 }
 
 void print_memory(const std::vector<std::pair<std::string, StepMemory>>& steps) {
@@ -198,21 +193,23 @@ void print_memory(const std::vector<std::pair<std::string, StepMemory>>& steps) 
 }  // namespace
 
 void print_passes(const Setting& setting) {
-  const std::string model = setting.small ? "A small model" : "ViT-B/16, 8 x 224";
+  const char* const title = setting.small ? "A small model" : "ViT-B/16, 8 x 224";
   std::printf("%s, bf16, exact alignment; bounds from %s TB/s, %s TFLOP/s in bf16, %s in f32%s.\n",
-              model.c_str(), rounded(setting.ceilings.bytes * 1e-12).c_str(),
-              rounded(setting.ceilings.bf16_operations * 1e-12).c_str(),
-              rounded(setting.ceilings.f32_operations * 1e-12).c_str(),
+              title, rounded(setting.device.ceilings().bytes * 1e-12).c_str(),
+              rounded(setting.device.ceilings().bf16_operations * 1e-12).c_str(),
+              rounded(setting.device.ceilings().f32_operations * 1e-12).c_str(),
               setting.emulated ? " (an H200's); NOTHING WAS MEASURED: the GPU is emulated" : "");
   Pass passes[kCount];
   for (size_t i = 0; i < kCount; ++i) passes[i] = forward(setting, kBatches[i]);
   std::printf("\nForward pass:\n\n");
   print_table(setting, passes);
+  const std::shared_ptr<Model> model =
+      Model::create(model_config(setting.small), 1, setting.device);
   std::vector<std::pair<std::string, StepMemory>> memory;
   for (const bool recompute : {false, true}) {
     for (size_t i = 0; i < kCount; ++i) {
       StepMemory needed;
-      Pass pass = step(setting, kBatches[i], recompute, needed);
+      Pass pass = step(setting, model, kBatches[i], recompute, needed);
       memory.emplace_back(concat("batch ", kBatches[i], recompute ? ", recomputation" : ""),
                           needed);
       if (!recompute) passes[i] = std::move(pass);

@@ -18,8 +18,6 @@ struct Setting {
   bool small = false;
   /// The device is emulated: nothing is timed.
   bool emulated = false;
-  /// Of this device, or the ones of an H200 where nothing is timed.
-  Ceilings ceilings = kH200;
 };
 
 /// Whether times of the device would be the CPU's.

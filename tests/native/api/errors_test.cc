@@ -11,6 +11,7 @@
 #include "ata/ata.h"
 #include "handles.h"
 #include "support/mentions.h"
+#include "support/test_data.h"
 
 namespace {
 
@@ -128,7 +129,7 @@ TEST(CApi, UnknownDeviceAndAbsentCudaAreErrors) {
   ata_model_config config;
   ASSERT_EQ(ata_model_config_init("vit-tiny", &config, sizeof(config)), ATA_OK);
   ata_model* model = nullptr;
-  const std::string path = std::string(ATA_TEST_DATA) + "/tiny-ata.safetensors";
+  const std::string path = ata::test_data("tiny-ata.safetensors");
   for (const char* absent : {"tpu", "", "cpu:0", "cuda:999"}) {  // nobody has so many GPUs
     options.device = importing.device = absent;
     const auto refused = [&](ata_status status) {

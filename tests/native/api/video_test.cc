@@ -7,6 +7,7 @@
 #include "handles.h"
 #include "support/mentions.h"
 #include "support/scratch.h"
+#include "support/test_data.h"
 
 namespace {
 
@@ -76,7 +77,7 @@ TEST_F(CApiVideo, WrittenVideoIsDescribedReadAndSampled) {
 TEST_F(CApiVideo, WhatIsNotAVideoIsNamed) {
   ata_video* video = nullptr;
   EXPECT_EQ(ata_video_open("no/such.mp4", nullptr, &video), ATA_NOT_FOUND);
-  const std::string model = std::string(ATA_TEST_DATA) + "/tiny-ata.safetensors";
+  const std::string model = ata::test_data("tiny-ata.safetensors");
   EXPECT_EQ(ata_video_open(model.c_str(), nullptr, &video), ATA_BAD_VIDEO);
   EXPECT_MENTIONS(ata_last_error(), "tiny-ata");
   EXPECT_EQ(video, nullptr);

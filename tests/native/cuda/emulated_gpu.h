@@ -14,7 +14,8 @@ namespace emulated_gpu {
 /// unless ATA_CUDA_EMULATOR says otherwise. To be called before anything asks for devices.
 void use();
 
-/// What the plugin exports by this name.
+/// What the plugin exports by this name. Throws where it is that of a real GPU: tests/device/run.sh
+/// leaves out by name the tests that need an emulated one.
 void* symbol(const char* name);
 
 /// ata_emulator_* of control.h.

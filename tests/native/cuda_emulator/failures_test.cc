@@ -76,6 +76,19 @@ TEST_F(Failures, ALaunchFails) {
   EXPECT_EQ(read(values, 1)[0], 101);
 }
 
+TEST_F(Failures, AnIdleGpuComputesNothingAndRefusesAsMuch) {
+  constexpr size_t kCount = 64;
+  int* const values = make(std::vector<int>(kCount, 1));
+  ata_emulator_set_options("idle=1");
+  launch_add(values, kCount, 1, nullptr);
+  EXPECT_EQ(cudaMemsetAsync(values, 0xff, kCount * sizeof(int), nullptr), cudaSuccess);
+  EXPECT_EQ(read(values, kCount), std::vector<int>(kCount, 0));
+  EXPECT_NE(cudaMemsetAsync(values, 0, 2 * kCount * sizeof(int), nullptr), cudaSuccess);
+  cudaGetLastError();
+  ata_emulator_set_options("idle=0");
+  EXPECT_EQ(read(values, kCount), std::vector<int>(kCount, 1)) << "nothing was written meanwhile";
+}
+
 TEST_F(Failures, OtherMachines) {
   int count = -1, version = -1;
   ata_emulator_set_options("devices=0");

@@ -12,7 +12,7 @@ namespace ata {
 
 /// A file of tests/data/pytorch (make_pytorch_files.py).
 inline std::string pytorch_data(const std::string& name) {
-  return std::string(ATA_TEST_DATA) + "/pytorch/" + name;
+  return test_data("pytorch/" + name);
 }
 
 /// `value` in `bytes` bytes, the lowest first.

@@ -17,13 +17,14 @@
 #include "support/devices.h"
 #include "support/errors.h"
 #include "support/scratch.h"
+#include "support/test_data.h"
 
 namespace ata {
 
 /// A small model with inputs and results from an independent implementation (tests/data).
 struct Fixture {
   explicit Fixture(const std::string& name)
-      : file(std::string(ATA_TEST_DATA) + "/" + name + ".safetensors"),
+      : file(test_data(name + ".safetensors")),
         config(ModelConfig::from_json(*file.metadata("config"), name)) {
     const std::string prefix = "param/";
     for (size_t i = 0; i < file.count(); ++i) {

@@ -25,7 +25,7 @@ constexpr float kClipMean = 0.48145466f;
 constexpr float kTimeSformerMean = 0.45f;
 
 std::string data(const std::string& path) {
-  return concat(ATA_TEST_DATA, "/import/", path);
+  return test_data("import/" + path);
 }
 
 const TensorFile& references() {
