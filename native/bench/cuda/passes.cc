@@ -42,6 +42,7 @@ Pass forward(const Setting& setting, int64_t batch) {
   Session session(inference_model(setting, options));
   const Context context = make_context(setting.device);
   const Tensor clips = clips_on(context, session.model().config(), batch);
+  context.synchronize();  // for the session's stream
   return take_apart(setting, context, [&] { session.forward(clips); });
 }
 
@@ -63,6 +64,7 @@ Pass step(const Setting& setting, const std::shared_ptr<Model>& model, int64_t b
   const Context context = make_context(setting.device);
   const ModelConfig& config = model->config();
   const Tensor clips = clips_on(context, config, batch);
+  context.synchronize();  // for the trainer's stream
   const Tensor labels = Tensor::zeros({batch}, DType::kI64);
   int64_t before = setting.device.memory_statistics().live_bytes;
   const auto grown = [&] {

@@ -54,7 +54,7 @@ Tensor similarity_matrices(MatrixKind kind, int64_t count, int64_t size);
 ModelConfig model_config(bool small);
 /// A model of random weights for inference, read from a file that is made once and removed at exit.
 std::shared_ptr<const Model> inference_model(const Setting& setting, ModelOptions options);
-/// Clips that move, in the device's memory: `[batch, 3, T, H, W]` of the configuration.
+/// Clips that move, queued for the device's memory: `[batch, 3, T, H, W]` of the configuration.
 Tensor clips_on(const Context& context, const ModelConfig& config, int64_t batch);
 
 }  // namespace ata::bench
