@@ -98,6 +98,12 @@ def asked_for(results):
         plain = results.median(f"forward/divided/bf16/8_frames/batch_{batch}")
         share = (aligned - plain) / aligned if aligned and plain else None
         rows.append(rate(share, 0.1, f"alignment, batch {batch}: at most 0.1 of the forward pass", at_least=False))
+    outcomes = {phase[0]: phase[1] for phase in results.phases}
+    for tool in ("memcheck", "racecheck", "synccheck", "initcheck"):
+        parts = [outcomes.get(f"{tool}-{part}", "not run") for part in ("ops", "cuda")]
+        clean = parts == ["passed", "passed"]
+        found = "clean" if clean else "defects" if "FAILED" in parts else "not measured"
+        rows.append((f"compute-sanitizer, {tool}: no defect", found, clean))
     return rows
 
 
