@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Proves and measures everything on the GPU of this machine; README.md beside it says how.
 set -uo pipefail
+readonly CALLER="$PWD"
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 exec </dev/null # Nothing here asks questions.
 
@@ -9,9 +10,9 @@ usage() {
 tests/device/run.sh [OPTION...]
 
   --prepare FILE     on a machine like the one with the GPU, with network: build, or take what --build
-                     names, and write FILE (.tar.xz) with all that must be brought there besides this
+                     names, and write FILE (.tar.gz) with all that must be brought there besides this
                      source tree
-  --prepared FILE    take the programs from such a file (usual: out/device/prepared.tar.xz, if it is there)
+  --prepared FILE    take the programs from such a file (usual: out/device/prepared.tar.gz, if it is there)
   --build FOLDER     take them from this build folder
                      without either they are built in out/device/build
   --emulated         on the emulated GPU, in small sizes: tries the script, and measures nothing
@@ -30,7 +31,7 @@ readonly ROOT="$PWD"
 readonly PHASES=(tests passes assignment operations models pytorch sanitizers)
 readonly PROGRAMS=(ops_test model_test train_test api_device_test cuda_test cuda_bench)
 readonly LIMIT=$((64 << 20)) # Bytes of what is brought: one attachment's worth.
-prepare='' prepared='' build='' emulated='' budget=560 only='' results=out/device/results
+prepare='' prepared='' build='' emulated='' budget=560 only='' results=''
 while (($# > 0)); do
   case "$1" in
     --emulated) emulated=1 ;;
@@ -55,8 +56,11 @@ done
 for name in ${only//,/ }; do
   [[ " ${PHASES[*]} " == *" $name "* ]] || die "--only: there is no phase '$name'; there are: ${PHASES[*]}"
 done
-absolute() { if [[ $1 == /* ]]; then printf '%s' "$1"; else printf '%s' "$ROOT/$1"; fi; }
-results="$(absolute "$results")"
+# Paths are the caller's.
+for path in prepare prepared build results; do
+  if [[ -n ${!path} && ${!path} != /* ]]; then printf -v "$path" '%s' "$CALLER/${!path}"; fi
+done
+results="${results:-$ROOT/out/device/results}"
 jobs="$(nproc)"
 readonly emulated budget only results jobs
 
@@ -79,7 +83,7 @@ build_programs() { # FOLDER ARCHITECTURES [TARGET...]
 # Writes the archive of programs, the libraries that they need beyond the C++ compiler's, and what
 # PyTorch's side needs.
 make_archive() { # FILE
-  local file="$1" from="${build:-out/device/build}" stage library program
+  local file="$1" from="${build:-$ROOT/out/device/build}" stage library program
   stage="$(mktemp -d)" || return
   if [[ -z $build ]]; then
     build_programs "$from" "${ATA_DEVICE_ARCHITECTURES:-80-real;90-real}" ata_cuda || return
@@ -98,7 +102,7 @@ make_archive() { # FILE
     torch-linear-assignment==0.1.0 || say "WITHOUT torch-linear-assignment: pip could not download it"
   python3 -m pip download -q --no-deps -d "$stage/wheels" 'nvidia-cuda-sanitizer-api==13.0.*' ||
     say "WITHOUT compute-sanitizer (the other machine's CUDA toolkit may have it): pip could not download it"
-  tar -C "$stage" -c . | xz -T0 -6 >"$file" || return
+  tar -C "$stage" -c . | gzip -9 >"$file" || return
   rm -rf "$stage"
   local bytes
   bytes="$(stat -c %s "$file")"
@@ -107,20 +111,20 @@ make_archive() { # FILE
 }
 
 if [[ -n $prepare ]]; then
-  make_archive "$(absolute "$prepare")" || die "nothing was prepared; see above"
+  make_archive "$prepare" || die "nothing was prepared; see above"
   exit
 fi
 
 # Sets `bin` and, where libraries were brought, `libraries`.
 libraries='' bin=''
 find_programs() {
-  if [[ -z $build && -z $prepared && -z $emulated && -f out/device/prepared.tar.xz ]]; then
-    prepared=out/device/prepared.tar.xz
+  if [[ -z $build$prepared$emulated && -f out/device/prepared.tar.gz ]]; then
+    prepared="$ROOT/out/device/prepared.tar.gz"
   fi
   if [[ -n $prepared ]]; then
     local folder="$results/prepared"
     mkdir -p "$folder"
-    if tar -C "$folder" -xJf "$prepared"; then
+    if tar -C "$folder" -xzf "$prepared"; then
       bin="$folder/bin" libraries="$folder/lib"
       # Of a machine with an older C library, say.
       if LD_LIBRARY_PATH="$libraries" "$bin/cuda_bench" --help >"$results/start.log" 2>&1; then
@@ -132,7 +136,7 @@ find_programs() {
       say "$prepared cannot be unpacked; building"
     fi
   elif [[ -n $build ]]; then
-    bin="$(absolute "$build")/bin"
+    bin="$build/bin"
     return 0
   fi
   local target=ata_cuda
@@ -279,9 +283,12 @@ run_sanitizers() {
 
 # --- run ------------------------------------------------------------------------------------------
 
-[[ $results != / && $results != "$ROOT" ]] || die "--results is '$results', which would be removed"
+# Only what a run left is removed.
+if [[ -n $(ls -A "$results" 2>/dev/null) && ! -f $OUTCOMES ]]; then
+  die "--results: '$results' holds something else than an earlier run's results"
+fi
 rm -rf "$results"
-mkdir -p "$results"
+mkdir -p "$results" || die "--results: '$results' cannot be made"
 : >"$OUTCOMES"
 find_programs || die "the programs cannot be built here; prepare them on a machine with network: run.sh --prepare FILE"
 for program in "${PROGRAMS[@]}"; do

@@ -21,29 +21,35 @@ struct Pass {
   double seconds = 0;
 };
 
-// Counts one run, and times another.
-template <typename Run>
-Pass take_apart(const Setting& setting, const Context& context, const Run& run) {
-  Pass pass;
+using Run = std::function<void()>;
+
+// Counts one run, and times the parts of another. What has run so is recorded no more.
+std::vector<Tally> take_apart(const Setting& setting, const Run& run) {
   setting.device.begin(/*timed=*/false);
   run();
-  pass.tallies = setting.device.end();
-  if (setting.emulated) return pass;
+  if (setting.emulated) return setting.device.end();
+  setting.device.end();
   setting.device.begin(/*timed=*/true);
   run();
-  pass.tallies = setting.device.end();
-  pass.seconds = time_calls(context, run, /*each=*/true).median;
-  return pass;
+  return setting.device.end();
+}
+
+double whole_seconds(const Setting& setting, const Context& context, const Run& run) {
+  return setting.emulated ? 0 : time_calls(context, run, /*each=*/true).median;
 }
 
 Pass forward(const Setting& setting, int64_t batch) {
   ModelOptions options;
   options.precision = ATA_PRECISION_BF16;
-  Session session(inference_model(setting, options));
+  const std::shared_ptr<const Model> model = inference_model(setting, options);
   const Context context = make_context(setting.device);
-  const Tensor clips = clips_on(context, session.model().config(), batch);
-  context.synchronize();  // for the session's stream
-  return take_apart(setting, context, [&] { session.forward(clips); });
+  const Tensor clips = clips_on(context, model->config(), batch);
+  context.synchronize();  // for the sessions' streams
+  Session parts(model), whole(model);
+  Pass pass;
+  pass.tallies = take_apart(setting, [&] { parts.forward(clips); });
+  pass.seconds = whole_seconds(setting, context, [&] { whole.forward(clips); });
+  return pass;
 }
 
 /// Bytes that a training step needs, by part.
@@ -66,26 +72,32 @@ Pass step(const Setting& setting, const std::shared_ptr<Model>& model, int64_t b
   const Tensor clips = clips_on(context, config, batch);
   context.synchronize();  // for the trainer's stream
   const Tensor labels = Tensor::zeros({batch}, DType::kI64);
-  int64_t before = setting.device.memory_statistics().live_bytes;
-  const auto grown = [&] {
-    const int64_t now = setting.device.memory_statistics().live_bytes;
-    return now - std::exchange(before, now);
-  };
   for (const ParameterInfo& parameter : model->parameter_list()) {
     memory.weights += parameter.shape.count() * int64_t{sizeof(float)};
   }
   TrainOptions options;
   options.precision = ATA_PRECISION_BF16;
   options.recompute = recompute;
-  Trainer trainer(model, options);
-  memory.moments = grown();
-  Pass pass = take_apart(setting, context, [&] {
+  int64_t before = setting.device.memory_statistics().live_bytes;
+  const auto grown = [&] {
+    const int64_t now = setting.device.memory_statistics().live_bytes;
+    return now - std::exchange(before, now);
+  };
+  const auto run = [&](Trainer& trainer) {
     trainer.accumulate(clips, labels, 1.0f);
     trainer.update(1e-5);
-  });
-  // One f32 tensor holds all of them, but for paddings.
-  memory.gradients = memory.weights;
-  memory.workspace = grown() - memory.gradients;
+  };
+  Pass pass;
+  {
+    Trainer trainer(model, options);
+    memory.moments = grown();
+    pass.tallies = take_apart(setting, [&] { run(trainer); });
+    // One f32 tensor holds all gradients, but for paddings.
+    memory.gradients = memory.weights;
+    memory.workspace = grown() - memory.gradients;
+  }
+  Trainer trainer(model, options);
+  pass.seconds = whole_seconds(setting, context, [&] { run(trainer); });
   for (const Tally& tally : pass.tallies) {
     if (tally.temporary_bytes <= memory.temporary) continue;
     memory.temporary = tally.temporary_bytes;
