@@ -132,8 +132,11 @@ class Ata:
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def ask(self, **request):
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has ended, and there is no answer
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError(f"cuda_bench ended with {self.process.wait()} at {request}")
@@ -353,7 +356,13 @@ class Comparison:
                 samples["torch-linear-assignment"].append(time.perf_counter() - start)
                 samples["ata"].append(self.ata.ask(**request)["seconds"])
             theirs = -torch.gather(costs, 2, matching.long()[:, :, None]).double().sum((1, 2)).cpu().numpy()
-            self.check(f"totals of torch-linear-assignment, {kind}", theirs, answer["totals"], 1e-5)
+            # Theirs may fall short of the optimum; ours may not fall short of theirs.
+            ours = numpy.asarray(answer["totals"])
+            ahead = float(((theirs - ours) / abs(ours)).max())
+            self.note(f"assignment, {kind}: torch-linear-assignment's worst total falls short of Ata's by "
+                      f"{float(((ours - theirs) / abs(ours)).max()):.1e}, its best is ahead by {max(ahead, 0):.1e}")
+            if not ahead <= 1e-6:
+                self.fail(f"assignment, {kind}: torch-linear-assignment found totals greater by {ahead:.1e}")
             medians = {name: statistics.median(times) for name, times in samples.items()}
             self.result["times"][f"assignment, {kind}"] = {
                 "samples": samples, "seconds": medians,
@@ -389,7 +398,11 @@ def main():
     unknown = set(arguments.what.split(",")) - {"forward", "step", "assignment"}
     if unknown:
         parser.error(f"--what: {', '.join(sorted(unknown))}")
-    return Comparison(arguments).run()
+    try:
+        return Comparison(arguments).run()
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":
