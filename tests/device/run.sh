@@ -71,12 +71,13 @@ say() { printf '[%4d s] %s\n' "$SECONDS" "$*"; }
 # --- programs -------------------------------------------------------------------------------------
 
 build_programs() { # FOLDER ARCHITECTURES [TARGET...]
-  local folder="$1" architectures="$2" generator=()
+  local folder="$1" architectures="$2" generator=() cuda=ON
+  if [[ -n $emulated ]]; then cuda=AUTO; fi
   shift 2
   if command -v ninja >/dev/null; then generator=(-G Ninja); fi
   say "building in $folder ($jobs jobs)"
   mkdir -p "$folder"
-  cmake -S . -B "$folder" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release -DATA_CUDA=ON -DATA_BUILD_VIDEO=OFF \
+  cmake -S . -B "$folder" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release -DATA_CUDA=$cuda -DATA_BUILD_VIDEO=OFF \
     -DATA_CUDA_ARCHITECTURES="$architectures" -Wno-dev >"$folder/configure.log" 2>&1 ||
     { cat "$folder/configure.log" >&2 && return 1; }
   cmake --build "$folder" -j "$jobs" --target "${PROGRAMS[@]}" "$@"
