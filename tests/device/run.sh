@@ -88,6 +88,7 @@ build_programs() { # FOLDER ARCHITECTURES [TARGET...]
 make_archive() { # FILE
   local file="$1" from="${build:-$ROOT/out/device/build}" stage library program
   stage="$(mktemp -d)" || return
+  trap "rm -rf '$stage' '$file.$$.part'" EXIT
   if [[ -z $build ]]; then
     build_programs "$from" "${ATA_DEVICE_ARCHITECTURES:-80-real;90-real}" ata_cuda || return
   fi
@@ -105,12 +106,12 @@ make_archive() { # FILE
     torch-linear-assignment==0.1.0 || say "WITHOUT torch-linear-assignment: pip could not download it"
   python3 -m pip download -q --no-deps -d "$stage/wheels" 'nvidia-cuda-sanitizer-api==13.0.*' ||
     say "WITHOUT compute-sanitizer (the other machine's CUDA toolkit may have it): pip could not download it"
-  tar -C "$stage" -c . | gzip -9 >"$file" || return
-  rm -rf "$stage"
-  local bytes
-  bytes="$(stat -c %s "$file")"
+  local part="$file.$$.part" bytes
+  tar -C "$stage" -c . | gzip -9 >"$part" || return
+  bytes="$(stat -c %s "$part")"
   say "$file: $bytes bytes"
   ((bytes <= LIMIT)) || { say "that is more than $LIMIT bytes" && return 1; }
+  mv "$part" "$file"
 }
 
 if [[ -n $prepare ]]; then
