@@ -54,7 +54,8 @@ void copy_values(const ata::Tensor& from, ata::Tensor& to) {
       return;
     }
     const ata::Context context = ata::make_context(*from.device());
-    from.device()->copy_out(to.raw(), from.address(), from.bytes(), *context.stream);
+    const ata::CopyOut copy = {to.raw(), from.address(), from.bytes()};
+    from.device()->copy_out(std::span(&copy, 1), *context.stream);
     return;
   }
   const ata::Context context = ata::make_context(*to.device());

@@ -68,9 +68,8 @@ TEST(TrainingPass, EveryBatchBlockAndSiteHasItsStream) {
   for (uint64_t batch = 0; batch < 5; ++batch) {
     for (int64_t block = 0; block < 30; ++block) {
       for (uint64_t site = 0; site <= static_cast<uint64_t>(DrawSite::kHead); ++site) {
-        TrainingPass pass;
-        pass.batch = batch;
-        streams.insert(pass.stream(block, static_cast<DrawSite>(site)));
+        streams.insert(TrainingPass::first_stream(batch) +
+                       TrainingPass::stream(block, static_cast<DrawSite>(site)));
       }
     }
   }
