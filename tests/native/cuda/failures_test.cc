@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <exception>
+#include <fstream>
 #include <functional>
+#include <iterator>
+#include <string>
 #include <vector>
 
 #include "cuda_device.h"
@@ -13,6 +16,8 @@
 #include "ops/assigner.h"
 #include "small_model.h"
 #include "support/errors.h"
+#include "support/scratch.h"
+#include "train/trainer.h"
 
 namespace ata {
 namespace {
@@ -155,6 +160,96 @@ TEST_F(FailuresTest, OfPassesTheirRecordingAndTheirRepetition) {
       run_to_the_end(3, [&] { EXPECT_TRUE(same_bits(session.forward(clip), expected)); });
     });
   }
+}
+
+std::string content_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Two batches accumulated before each of three updates: as they come, recorded, and repeated.
+TEST_F(FailuresTest, OfTrainingSteps) {
+  TrainOptions options;
+  options.clip_norm = 0.01f;
+  options.stochastic_depth = 0.4f;
+  options.dropout = 0.2f;
+  options.ema_decay = 0.9f;
+  const Tensor clips[] = {small_clip(1, 1, kTiny.pixels), small_clip(1, 2, kTiny.pixels)};
+  Tensor label = Tensor::zeros({1}, DType::kI64);
+  const Scratch scratch;
+  const auto state_of = [&](const Trainer& trainer) {
+    const std::string path = scratch.path("state");
+    trainer.save(path, nullptr);
+    return content_of(path);
+  };
+  // The states that an undisturbed training goes through.
+  std::vector<std::string> states;
+  const auto train = [&](bool disturbed) {
+    Trainer trainer(trainable_small(kTiny, cuda_device()), options);
+    if (!disturbed) states.push_back(state_of(trainer));
+    std::exception_ptr failure;
+    for (size_t call = 0; call < 9; ++call) {
+      const auto make = [&] {
+        if (call % 3 == 2) {
+          trainer.update(1e-3);
+        } else {
+          trainer.accumulate(clips[call % 3], label, 0.5f);
+        }
+      };
+      try {
+        make();
+      } catch (const Error&) {
+        EXPECT_FALSE(failure) << "more than one error";
+        failure = std::current_exception();
+        // Nothing has changed, and the call can be made again.
+        ON_EMULATOR(ata_emulator_fail_none)();
+        EXPECT_EQ(trainer.update_count(), static_cast<int64_t>(call / 3));
+        EXPECT_TRUE(state_of(trainer) == states[call]) << "call " << call;
+        make();
+      }
+      if (!disturbed) states.push_back(state_of(trainer));
+    }
+    if (disturbed) {
+      ON_EMULATOR(ata_emulator_fail_none)();
+      EXPECT_TRUE(state_of(trainer) == states.back());
+    }
+    if (failure) std::rethrow_exception(failure);
+  };
+  train(/*disturbed=*/false);
+  std::vector<std::string> functions = kCommon;
+  functions.insert(functions.end(), kOfPasses.begin(), kOfPasses.end());
+  // Those of the table of kernels that end a step.
+  for (const char* const kernel : {"scale_by", "clip_scale", "adamw"}) functions.push_back(kernel);
+  for (const std::string& function : functions) {
+    // Most are calls of passes, of which each makes hundreds.
+    const int step = step_of(function);
+    const bool ends_step = calls_of(function) < 1000;
+    fail_each_call(function, ends_step ? 1 : 13 * step, [&] { train(/*disturbed=*/true); });
+  }
+}
+
+TEST_F(FailuresTest, AGpuThatIsLostInAnUpdateLeavesNothingButSavedStates) {
+  const Tensor clip = small_clip(1, 1, kTiny.pixels);
+  const Tensor label = Tensor::zeros({1}, DType::kI64);
+  const Scratch scratch;
+  const std::string saved = scratch.path("saved"), other = scratch.path("other");
+  Trainer trainer(trainable_small(kTiny, cuda_device()), TrainOptions());
+  trainer.accumulate(clip, label, 1.0f);
+  trainer.save(saved, nullptr);
+  ON_EMULATOR(ata_emulator_fail_nth)("cudaStreamSynchronize", 0, 719);
+  EXPECT_MENTIONS(error_of(ATA_DEVICE_UNAVAILABLE, [&] { trainer.update(1e-3); }), "start it anew");
+  ON_EMULATOR(ata_emulator_fail_none)();
+  const std::function<void()> calls[] = {
+      [&] { trainer.accumulate(clip, label, 1.0f); }, [&] { trainer.update(1e-3); },
+      [&] { trainer.save(other, nullptr); }, [&] { trainer.averaged_model(); }};
+  for (const auto& call : calls) {
+    EXPECT_MENTIONS(error_of(ATA_INVALID_STATE, call), "load a saved state");
+  }
+  trainer.load(saved);
+  EXPECT_EQ(trainer.update_count(), 0);
+  trainer.save(other, nullptr);
+  EXPECT_TRUE(content_of(other) == content_of(saved));
+  trainer.update(1e-3);
 }
 
 TEST_F(FailuresTest, OfChoosingAlgorithms) {
