@@ -2,6 +2,7 @@
 // GPU.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <exception>
 #include <fstream>
 #include <functional>
@@ -97,12 +98,13 @@ int error_of_call(const std::string& function) {
   return 0;
 }
 
-// Makes the n-th call fail for n = 1, 1 + step, ... until `work` makes fewer: it throws a clear
-// error or does what it shall all the same, and memory is as it was.
-void fail_each_call(const std::string& function, int step, const std::function<void()>& work) {
+// Makes the n-th call fail for n = first, first + step, ... until `work` makes fewer: it throws a
+// clear error or does what it shall all the same, and memory is as it was.
+void fail_each_call(const std::string& function, int step, const std::function<void()>& work,
+                    int first = 1) {
   SCOPED_TRACE(function);
   int errors = 0;
-  for (int n = 1;; n += step) {
+  for (int n = first;; n += step) {
     SCOPED_TRACE(n);
     const int64_t blocks = live_blocks(), before = calls_of(function);
     ON_EMULATOR(ata_emulator_fail_nth)(function.c_str(), n, error_of_call(function));
@@ -116,7 +118,7 @@ void fail_each_call(const std::string& function, int step, const std::function<v
     ON_EMULATOR(ata_emulator_fail_none)();
     EXPECT_EQ(live_blocks(), blocks);
     if (!reached) {
-      EXPECT_GT(n, 1) << "never called";
+      EXPECT_GT(n, first) << "never called";
       break;
     }
     if (::testing::Test::HasFailure()) return;
@@ -216,15 +218,26 @@ TEST_F(FailuresTest, OfTrainingSteps) {
     if (failure) std::rethrow_exception(failure);
   };
   train(/*disturbed=*/false);
+  const auto disturbed = [&] { train(/*disturbed=*/true); };
+  const auto calls_in_training = [&](const std::string& function) {
+    const int64_t before = calls_of(function);
+    disturbed();
+    return static_cast<int>(calls_of(function) - before);
+  };
+  // Some of each, which are mostly those of the first passes.
   std::vector<std::string> functions = kCommon;
   functions.insert(functions.end(), kOfPasses.begin(), kOfPasses.end());
-  // Those of the table of kernels that end a step.
-  for (const char* const kernel : {"scale_by", "clip_scale", "adamw"}) functions.push_back(kernel);
   for (const std::string& function : functions) {
-    // Most are calls of passes, of which each makes hundreds.
-    const int step = step_of(function);
-    const bool ends_step = calls_of(function) < 1000;
-    fail_each_call(function, ends_step ? 1 : 13 * step, [&] { train(/*disturbed=*/true); });
+    fail_each_call(function, std::max(1, calls_in_training(function) / 5), disturbed);
+  }
+  // And every one of a repeated pass, what accumulates it, and an update.
+  for (const char* const function :
+       {"cudaMemcpyAsync", "cudaStreamSynchronize", "cudaGraphLaunch", "cudaLaunchKernel"}) {
+    const int calls = calls_in_training(function);
+    fail_each_call(function, 1, disturbed, std::max(1, calls - 12));
+  }
+  for (const char* const kernel : {"scale_by", "clip_scale", "adamw"}) {
+    fail_each_call(kernel, 1, disturbed);
   }
 }
 
