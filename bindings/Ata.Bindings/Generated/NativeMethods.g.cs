@@ -874,8 +874,14 @@ public static unsafe partial class NativeMethods
     /// loss to what has been accumulated since the last update. On failure nothing is accumulated. A loss that is
     /// not finite is <see cref="ata_status.ATA_NOT_FINITE"/>.
     /// </summary>
+    /// <remarks>
+    /// On a GPU the call waits once, for its results. To have the next batch's clips on the way meanwhile, let
+    /// another thread call <see cref="NativeMethods.ata_tensor_copy"/> to the model's device and hand over the
+    /// copy: it has a stream of its own, and is complete when the call returns. The copy may be released as soon
+    /// as this call has returned.
+    /// </remarks>
     /// <param name="trainer">The trainer.</param>
-    /// <param name="clips">f32 <c>[B, 3, T, H, W]</c>, normalised.</param>
+    /// <param name="clips">f32 <c>[B, 3, T, H, W]</c>, normalised; of the host or of the model's device.</param>
     /// <param name="targets">
     /// i64 <c>[B]</c> labels, or f32 <c>[B, classes]</c> probabilities (mixup, cutmix).
     /// </param>
@@ -893,6 +899,12 @@ public static unsafe partial class NativeMethods
     /// weights stay as they were. <see cref="ata_status.ATA_INVALID_STATE"/> when nothing was accumulated since
     /// the last update.
     /// </summary>
+    /// <remarks>
+    /// When the device fails, weights and gradient are as before and the call can be made again; unless the
+    /// device is lost with the whole update under way: then every call of the trainer is
+    /// <see cref="ata_status.ATA_INVALID_STATE"/> until <see cref="NativeMethods.ata_trainer_load"/> has brought
+    /// a saved state.
+    /// </remarks>
     /// <param name="trainer">The trainer.</param>
     /// <param name="learning_rate">Rate of this update, at least 0.</param>
     /// <param name="gradient_norm">Receives the global norm before clipping, or NULL.</param>

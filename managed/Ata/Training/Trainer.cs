@@ -45,7 +45,9 @@ public sealed unsafe class Trainer : IDisposable
 
     /// <summary>Runs forward and backward on one batch and adds <paramref name="weight"/> times the gradient of its
     /// mean loss to what has been accumulated since the last update. On failure nothing is accumulated.</summary>
-    /// <param name="clips">f32 <c>[B, 3, T, H, W]</c>, normalised.</param>
+    /// <remarks>To have the next batch on its way to a GPU meanwhile, call <see cref="AtaTensor.CopyTo(string)"/> of its clips
+    /// in another task, as <see cref="TrainingRun"/> does: a copy is complete when the call returns.</remarks>
+    /// <param name="clips">f32 <c>[B, 3, T, H, W]</c>, normalised; of the host or of the model's device.</param>
     /// <param name="targets">i64 <c>[B]</c> labels, or f32 <c>[B, classes]</c> probabilities.</param>
     /// <param name="logits">Receives B x classes values; empty if they are not wanted.</param>
     /// <param name="weight">Factor of this batch, e.g. 1 / number of batches accumulated.</param>
@@ -86,6 +88,8 @@ public sealed unsafe class Trainer : IDisposable
     /// weights stay.</exception>
     /// <exception cref="ArgumentException">The rate is negative or not finite; the gradient stays.</exception>
     /// <exception cref="InvalidOperationException">Nothing was accumulated since the last update.</exception>
+    /// <exception cref="AtaDeviceException">The device failed. Weights and gradient are as before; unless it is lost with the
+    /// whole update under way: then the trainer takes no call but <see cref="Load"/>.</exception>
     public double Update(double learningRate)
     {
         using Lease<ata_trainer> trainer = _handle.LeaseExclusively();

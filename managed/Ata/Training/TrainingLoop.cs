@@ -13,6 +13,7 @@ public sealed partial class TrainingRun
         private readonly TrainingRun _run;
         private readonly IProgress<TrainingProgress>? _progress;
         private readonly VideoLoader _loader;
+        private readonly BatchUploader _batches;
         private readonly MetricsLog? _metrics;
         private readonly TensorBoardWriter? _events;
         private readonly long _start = Stopwatch.GetTimestamp();
@@ -51,6 +52,7 @@ public sealed partial class TrainingRun
                 run._train,
                 Options.TrainingLoader(run._model.Config, v => run.LogBrokenVideo(v.Path, v.Reason)),
                 State.Batches);
+            _batches = new BatchUploader(_loader, run._model.Device);
         }
 
         private TrainingRunOptions Options => _run._options;
@@ -61,6 +63,7 @@ public sealed partial class TrainingRun
 
         public void Dispose()
         {
+            _batches.Dispose();
             _loader.Dispose();
             _metrics?.Dispose();
             _events?.Dispose();
@@ -106,9 +109,9 @@ public sealed partial class TrainingRun
 
         private async Task TrainOnBatchAsync(CancellationToken cancellationToken)
         {
-            using ClipBatch batch = await _loader.NextAsync(cancellationToken).ConfigureAwait(false)
-                ?? throw new UnreachableException();
-            _lastLoss = OrDiverged(() => _run._trainer.Accumulate(batch.Clips, batch.Targets, _logits, 1f / Options.Accumulate, cancellationToken));
+            using UploadedBatch uploaded = await _batches.NextAsync(cancellationToken).ConfigureAwait(false);
+            ClipBatch batch = uploaded.Batch;
+            _lastLoss = OrDiverged(() => _run._trainer.Accumulate(uploaded.Clips, batch.Targets, _logits, 1f / Options.Accumulate, cancellationToken));
             var counts = new ClassificationMetrics(_run._model.Config.Classes);
             for (int i = 0; i < batch.Labels.Length; ++i)
             {
@@ -208,7 +211,7 @@ public sealed partial class TrainingRun
                 LearningRate = rate,
                 GradientNorm = _run._lastNorm,
                 ClipsPerSecond = _intervalClips / seconds,
-                DataWait = Math.Min(1, (_loader.Waited - _waitedBefore).TotalSeconds / seconds),
+                DataWait = Math.Min(1, (_batches.Waited - _waitedBefore).TotalSeconds / seconds),
             };
             State.Interval = default;
             Add(_run._lastTrainRecord);
@@ -219,7 +222,7 @@ public sealed partial class TrainingRun
         {
             _intervalStart = Stopwatch.GetTimestamp();
             _intervalClips = 0;
-            _waitedBefore = _loader.Waited;
+            _waitedBefore = _batches.Waited;
         }
 
         private async Task ValidateAsync(CancellationToken cancellationToken)

@@ -1505,8 +1505,13 @@ ATA_API(void) ata_trainer_release(ata_trainer* trainer) ATA_NOEXCEPT;
  * Runs forward and backward on one batch and adds `weight` times the gradient of its mean loss to
  * what has been accumulated since the last update. On failure nothing is accumulated. A loss that
  * is not finite is ::ATA_NOT_FINITE.
+ *
+ * On a GPU the call waits once, for its results. To have the next batch's clips on the way
+ * meanwhile, let another thread call ata_tensor_copy() to the model's device and hand over the
+ * copy: it has a stream of its own, and is complete when the call returns. The copy may be
+ * released as soon as this call has returned.
  * @param trainer The trainer.
- * @param clips f32 `[B, 3, T, H, W]`, normalised.
+ * @param clips f32 `[B, 3, T, H, W]`, normalised; of the host or of the model's device.
  * @param targets i64 `[B]` labels, or f32 `[B, classes]` probabilities (mixup, cutmix).
  * @param weight Factor of this batch, e.g. 1 / number of batches accumulated.
  * @param cancellation May be NULL.
@@ -1524,6 +1529,10 @@ ata_trainer_accumulate(ata_trainer* trainer, const ata_tensor* clips, const ata_
  * A gradient that is not finite is ::ATA_NOT_FINITE naming the parameter; it is cleared and the
  * weights stay as they were. ::ATA_INVALID_STATE when nothing was accumulated since the last
  * update.
+ *
+ * When the device fails, weights and gradient are as before and the call can be made again; unless
+ * the device is lost with the whole update under way: then every call of the trainer is
+ * ::ATA_INVALID_STATE until ata_trainer_load() has brought a saved state.
  * @param trainer The trainer.
  * @param learning_rate Rate of this update, at least 0.
  * @param gradient_norm Receives the global norm before clipping, or NULL.

@@ -21,7 +21,8 @@ class Trainer {
             [&](ata_trainer** out) { return ata_trainer_create(model.get(), &options, out); })) {}
 
   /// Runs forward and backward on clips f32 `[B, 3, T, H, W]` and adds `weight` times the gradient.
-  /// Returns the mean loss; see ata_trainer_accumulate().
+  /// Returns the mean loss; see ata_trainer_accumulate(), also for how another thread brings the
+  /// next clips to a GPU meanwhile (Tensor::copy_to()).
   /// @param targets i64 `[B]` labels, or f32 `[B, classes]` probabilities.
   /// @param logits Receives B x classes values; empty for none.
   float accumulate(const Tensor& clips, const Tensor& targets, float weight = 1.0f,

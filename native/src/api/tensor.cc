@@ -1,6 +1,9 @@
+#include <algorithm>
 #include <limits>
+#include <mutex>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "api/boundary.h"
 #include "model/safetensors.h"
@@ -46,23 +49,68 @@ struct Loan {
   }
 };
 
-// Between any two memories. The host's may overlap: they can be of one lender.
+// A stream of a device for one copy, which other calls may have had before and will have again:
+// making one, with the pinned memory that copies go through, costs more than many a copy, and may
+// wait for all that the device does.
+class CopyStream {
+ public:
+  explicit CopyStream(ata::Device& device) {
+    {
+      std::lock_guard lock(mutex_);
+      const auto found = std::find_if(idle().begin(), idle().end(),
+                                      [&](const auto& s) { return &s->device == &device; });
+      if (found != idle().end()) {
+        context_.stream = std::move(*found);
+        idle().erase(found);
+      }
+    }
+    if (!context_.stream) context_ = ata::make_context(device);
+  }
+  CopyStream(const CopyStream&) = delete;
+  CopyStream& operator=(const CopyStream&) = delete;
+  // One that failed goes: its work may still be under way.
+  void give_back() {
+    std::lock_guard lock(mutex_);
+    idle().push_back(std::move(context_.stream));
+  }
+  const ata::Context& context() const { return context_; }
+
+ private:
+  using Streams = std::vector<std::shared_ptr<ata::Stream>>;
+  // Never destroyed: it would come after the device's own end.
+  static Streams& idle() {
+    static Streams& streams = *new Streams;
+    return streams;
+  }
+  static inline std::mutex mutex_;
+
+  ata::Context context_;
+};
+
+// Between any two memories, done when it returns. The host's may overlap: they can be of one
+// lender.
 void copy_values(const ata::Tensor& from, ata::Tensor& to) {
   if (to.device() == nullptr) {
     if (from.device() == nullptr) {
       if (from.bytes() > 0) std::memmove(to.raw(), from.raw(), from.bytes());
       return;
     }
-    const ata::Context context = ata::make_context(*from.device());
-    from.device()->copy_out(to.raw(), from.address(), from.bytes(), *context.stream);
+    CopyStream stream(*from.device());
+    const ata::CopyOut copy = {to.raw(), from.address(), from.bytes()};
+    from.device()->copy_out(std::span(&copy, 1), *stream.context().stream);
+    stream.give_back();
     return;
   }
-  const ata::Context context = ata::make_context(*to.device());
-  const bool is_elsewhere = from.device() != nullptr && from.device() != to.device();
-  if (from.address() != to.address()) {
-    context.assign(to, is_elsewhere ? ata::make_context(*from.device()).download(from) : from);
+  if (from.address() == to.address()) return;
+  ata::Tensor source = from;
+  if (from.device() != nullptr && from.device() != to.device()) {
+    source = ata::Tensor(from.shape(), from.dtype());
+    copy_values(from, source);
   }
-  context.synchronize();
+  CopyStream stream(*to.device());
+  stream.context().assign(to, source);
+  stream.context().synchronize();
+  stream.give_back();
 }
 
 void require_row_major(const ata::Shape& shape, const int64_t* strides, const char* what) {
@@ -120,7 +168,10 @@ const ata::Tensor& ata::api::host_tensor(const ata_tensor* tensor, const char* n
 ata::Tensor ata::api::brought_to_host(const Device& device, const ata_tensor* tensor,
                                       const char* name) {
   const Tensor& given = tensor_for(device, tensor, name);
-  return given.device() == nullptr ? given : make_context(*given.device()).download(given);
+  if (given.device() == nullptr) return given;
+  Tensor result(given.shape(), given.dtype());
+  copy_values(given, result);
+  return result;
 }
 
 std::unique_ptr<ata_tensor> ata::api::wrap_foreign(void* data, DType dtype, const Shape& shape,
@@ -166,8 +217,7 @@ ata_status ata_tensor_copy(const ata_tensor* tensor, const char* device,
     require_pointer(copy, "copy");
     ata::Device& target = ata::api::device_named(device);
     const ata::Tensor& from = tensor->tensor;
-    const ata::Context context = ata::make_context(target);
-    ata::Tensor to = context.empty(from.shape(), from.dtype());
+    ata::Tensor to(from.shape(), from.dtype(), target.memory());
     copy_values(from, to);
     *copy = make_handle(std::move(to)).release();
   });

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "tensor/tensor.h"
@@ -39,6 +40,13 @@ class Recording {
   virtual ~Recording() = default;
   /// Queues it on the stream that it was recorded on.
   virtual void replay() = 0;
+};
+
+/// Values that go from a device's memory to the host's.
+struct CopyOut {
+  void* host;
+  const void* from;
+  size_t bytes;
 };
 
 /// What runs the library's operations: memory, copies and kernels, and nothing of models. One
@@ -77,8 +85,8 @@ class Device {
 
   /// From the host's memory; returns when `host` may be changed.
   virtual void copy_in(void* to, const void* host, size_t bytes, Stream& stream) = 0;
-  /// To the host's memory, after all that was queued before.
-  virtual void copy_out(void* host, const void* from, size_t bytes, Stream& stream) = 0;
+  /// To the host's memory, after all that was queued before; waits once for all of them.
+  virtual void copy_out(std::span<const CopyOut> copies, Stream& stream) = 0;
   virtual void copy(void* to, const void* from, size_t bytes, Stream& stream) = 0;
   virtual void fill(void* to, int byte, size_t bytes, Stream& stream) = 0;
   virtual void synchronize(Stream& stream) = 0;

@@ -18,6 +18,7 @@
   X(gather_rows)                 \
   X(gather_rows_gradient)        \
   X(dropout)                     \
+  X(drop_path)                   \
   X(pack_linear)                 \
   X(linear)                      \
   X(linear_input_gradient)       \
@@ -46,6 +47,7 @@
   X(softmax_cross_entropy)       \
   X(sums_of_squares)             \
   X(scale_by)                    \
+  X(clip_scale)                  \
   X(adamw)                       \
   X(sgd)
 

@@ -48,8 +48,18 @@ enum class Activation {
   kGeluTanh,
 };
 
+/// What is dropped at random: element i when the i-th uniform() of Random(seed, sequence +
+/// first_sequence) is below `probability`, in [0, 1).
+struct RandomDrop {
+  float probability = 0.0f;
+  uint64_t seed = 0;
+  uint64_t sequence = 0;
+  /// i64 `[1]`, or empty: 0. Read when the work runs, so that recorded work draws anew each time.
+  Tensor first_sequence = {};
+};
+
 /// Version of the table below, checked when a plugin is loaded.
-constexpr uint32_t kKernelsVersion = 6;
+constexpr uint32_t kKernelsVersion = 7;
 
 /// The operations of one device: the table every device fills. Entries check nothing; the ops in
 /// native/src/ops check shapes and types first, and document what is computed. The entry order is
@@ -89,10 +99,13 @@ struct Kernels {
   void (*gather_rows_gradient)(Stream& stream, const Tensor& dy, const Tensor& index,
                                const Tensor& weight, Tensor& dx);
 
-  /// y = x / (1 - probability), or 0 where dropped: element i when the i-th uniform() of
-  /// Random(seed, sequence) is below `probability`. f32 or bf16, one type; y may be x.
-  void (*dropout)(Stream& stream, const Tensor& x, float probability, uint64_t seed,
-                  uint64_t sequence, Tensor& y);
+  /// y = x / (1 - probability), or 0 where dropped. f32 or bf16, one type; y may be x.
+  void (*dropout)(Stream& stream, const Tensor& x, const RandomDrop& drop, Tensor& y);
+  /// f32 factors `[rows]` = 1 / (1 - probability), or 0 where a row's sample is dropped, times
+  /// `scale` `[rows]` or empty (1). The first `patch_rows` are runs of one length of each of
+  /// `samples` samples, and so are the others.
+  void (*drop_path)(Stream& stream, const RandomDrop& drop, int64_t samples, int64_t patch_rows,
+                    const Tensor& scale, Tensor& factors);
 
   // --- Linear ---------------------------------------------------------------------------------
 
@@ -213,9 +226,14 @@ struct Kernels {
   void (*sums_of_squares)(Stream& stream, std::span<const Tensor> x, Tensor& sums);
   /// f32 y (+)= factor * x; y may be x. `accumulate`: `+=`.
   void (*scale_by)(Stream& stream, float factor, const Tensor& x, bool accumulate, Tensor& y);
-  /// The updates of many parameters; see updates.h.
-  void (*adamw)(Stream& stream, std::span<AdamwUpdate> updates);
-  void (*sgd)(Stream& stream, std::span<SgdUpdate> updates);
+  /// f32 scale `[1]`, the factor of gradients whose squares sum up to f64 `sums`, which are added
+  /// in order: clip_norm / norm, rounded once, where clip_norm is above 0 and the norm above it;
+  /// else 1; NaN where a sum is not finite.
+  void (*clip_scale)(Stream& stream, const Tensor& sums, float clip_norm, Tensor& scale);
+  /// The updates of many parameters; see updates.h. All of them or, also when this throws, none;
+  /// none where gradient_scale f32 `[1]`, the factor of all gradients, is not finite.
+  void (*adamw)(Stream& stream, const Tensor& gradient_scale, std::span<AdamwUpdate> updates);
+  void (*sgd)(Stream& stream, const Tensor& gradient_scale, std::span<SgdUpdate> updates);
 };
 
 }  // namespace ata

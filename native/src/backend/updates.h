@@ -6,7 +6,7 @@
 namespace ata {
 
 /// One AdamW update of one parameter (Loshchilov and Hutter, "Decoupled weight decay
-/// regularization", 2019, algorithm 2), with g the scaled gradient:
+/// regularization", 2019, algorithm 2), with g the gradient times the factor that all have:
 ///   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
 ///   w = decay_factor w - step_size m / (sqrt(v) inverse_root_correction + epsilon)
 ///   average = average_decay average + (1 - average_decay) w, unless `average` is empty.
@@ -17,8 +17,6 @@ struct AdamwUpdate {
   Tensor second_moment;
   Tensor weights;
   Tensor average;
-  /// Factor of the gradient (clipping).
-  float gradient_scale;
   float beta1;
   float beta2;
   float epsilon;
@@ -32,7 +30,7 @@ struct AdamwUpdate {
   float average_decay;
 };
 
-/// One SGD update of one parameter, with g the scaled gradient plus weight_decay * w:
+/// One SGD update of one parameter, with g that gradient plus weight_decay * w:
 ///   b = momentum b + g;  d = b, or g + momentum b in Nesterov's form;  w -= learning_rate d
 /// `velocity` (b) may be empty when momentum is 0: d = g. `average` as in AdamwUpdate.
 struct SgdUpdate {
@@ -40,7 +38,6 @@ struct SgdUpdate {
   Tensor velocity;
   Tensor weights;
   Tensor average;
-  float gradient_scale;
   float momentum;
   bool nesterov;
   float weight_decay;

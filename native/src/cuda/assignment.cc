@@ -89,14 +89,16 @@ void solve_on_host(const Call& call, int64_t problem, AssignmentWorkspace& works
   const Tensor& values = call.values;
   const int64_t rows = values.dim(1), columns = values.dim(2);
   Device& device = call.stream.device;
+  std::vector<CopyOut> copies;
   const auto copy = [&](const Tensor& from) {
     Tensor host(from.shape(), from.dtype());
-    device.copy_out(host.raw(), from.address(), from.bytes(), call.stream);
+    copies.push_back({host.raw(), from.address(), from.bytes()});
     return host;
   };
   const Tensor matrix = copy(values.slice(problem, problem + 1));
   Tensor duals;
   if (call.column_duals) duals = copy(call.column_duals.slice(problem, problem + 1));
+  device.copy_out(copies, call.stream);
   Tensor matching({rows}, DType::kI32);
   const double total = solve_assignment(
       matrix.data<float>(), static_cast<int>(rows), static_cast<int>(columns), call.options,
@@ -131,8 +133,9 @@ void assign(Stream& stream, const Tensor& values, const AssignmentOptions& optio
     solve_on_device(call, begin, std::min(begin + group, count));
   }
   std::vector<int32_t> unfinished(static_cast<size_t>(count));
-  stream.device.copy_out(unfinished.data(), kept->unfinished.address(),
-                         unfinished.size() * sizeof(int32_t), stream);
+  const CopyOut copy = {unfinished.data(), kept->unfinished.address(),
+                        unfinished.size() * sizeof(int32_t)};
+  stream.device.copy_out(std::span(&copy, 1), stream);
   // Few, or wrong: what remains are problems that need more than float64 and those with an error.
   for (int64_t problem = 0; problem < count; ++problem) {
     if (unfinished[static_cast<size_t>(problem)] == 0) continue;

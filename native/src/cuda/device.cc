@@ -136,9 +136,9 @@ class CudaDevice : public Device {
     const CurrentDevice current(ordinal_);
     state_of(stream).upload(to, host, bytes);
   }
-  void copy_out(void* host, const void* from, size_t bytes, Stream& stream) override {
+  void copy_out(std::span<const CopyOut> copies, Stream& stream) override {
     const CurrentDevice current(ordinal_);
-    state_of(stream).download(host, from, bytes);
+    state_of(stream).download(copies);
   }
   void copy(void* to, const void* from, size_t bytes, Stream& stream) override {
     if (bytes == 0) return;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -148,6 +149,10 @@ void StreamState::make_staging() {
 
 char* StreamState::stage(size_t bytes, size_t* room) {
   make_staging();
+  if (downloading_) {
+    check(cudaStreamSynchronize(handle_), "work on the GPU");
+    downloading_ = false;
+  }
   Half* half = &halves_[current_];
   if (half->used == kHalf || (half->used > 0 && kHalf - half->used < bytes)) {
     check(cudaEventRecord(half->sent, handle_), "recording an event");
@@ -177,22 +182,43 @@ void StreamState::upload(void* to, const void* host, size_t bytes) {
   }
 }
 
-void StreamState::download(void* host, const void* from, size_t bytes) {
+void StreamState::finish_download(std::vector<Arriving>& parts) {
+  check(cudaStreamSynchronize(handle_), "work on the GPU");
+  // Nothing is on its way any more.
+  downloading_ = false;
+  for (Half& half : halves_) half.used = 0;
+  for (const Arriving& part : parts) std::memcpy(part.host, part.staged, part.bytes);
+  parts.clear();
+}
+
+void StreamState::download(std::span<const CopyOut> copies) {
   if (recording_) throw CannotRecord();
-  auto* target = static_cast<char*>(host);
-  const auto* source = static_cast<const char*>(from);
-  while (bytes > 0) {
-    size_t room = 0;
-    char* const staged = stage(bytes, &room);
-    check(cudaMemcpyAsync(staged, source, room, cudaMemcpyDeviceToHost, handle_), "a download");
-    check(cudaStreamSynchronize(handle_), "work on the GPU");
-    std::memcpy(target, staged, room);
-    // Nothing is on its way any more.
-    for (Half& half : halves_) half.used = 0;
-    target += room;
-    source += room;
-    bytes -= room;
+  make_staging();
+  // What was uploaded through the pinned memory left it before, in the stream's order.
+  downloading_ = true;
+  std::vector<Arriving> parts;
+  size_t half = 0, used = 0;
+  for (const CopyOut& copy : copies) {
+    for (size_t done = 0; done < copy.bytes;) {
+      if (used == kHalf) {
+        if (++half == std::size(halves_)) {
+          finish_download(parts);
+          downloading_ = true;
+          half = 0;
+        }
+        used = 0;
+      }
+      const size_t bytes = std::min(copy.bytes - done, kHalf - used);
+      char* const staged = halves_[half].data + used;
+      check(cudaMemcpyAsync(staged, static_cast<const char*>(copy.from) + done, bytes,
+                            cudaMemcpyDeviceToHost, handle_),
+            "a download");
+      parts.push_back({static_cast<char*>(copy.host) + done, staged, bytes});
+      done += bytes;
+      used += bytes;
+    }
   }
+  finish_download(parts);
 }
 
 }  // namespace ata::cuda

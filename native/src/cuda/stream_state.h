@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <functional>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "cuda/launch.h"
@@ -60,8 +61,8 @@ class StreamState {
   /// Returns when `host` may be changed; does not wait for the work that was queued before, unless
   /// it fills the pinned memory.
   void upload(void* to, const void* host, size_t bytes);
-  /// Waits for all that was queued.
-  void download(void* host, const void* from, size_t bytes);
+  /// Waits for all that was queued, once unless the pinned memory is too small for the values.
+  void download(std::span<const CopyOut> copies);
 
  private:
   // Pinned memory in two halves: one is filled while the other may be on its way.
@@ -72,7 +73,16 @@ class StreamState {
   };
   static constexpr size_t kHalf = size_t{2} << 20;
 
+  // A part of a download in pinned memory.
+  struct Arriving {
+    char* host;
+    const char* staged;
+    size_t bytes;
+  };
+
   void make_staging();
+  // Waits, and hands the parts on.
+  void finish_download(std::vector<Arriving>& parts);
   // Room for some of `bytes`, and at least one.
   char* stage(size_t bytes, size_t* room);
 
@@ -92,6 +102,8 @@ class StreamState {
   void* blas_workspace_ = nullptr;
   Half halves_[2];
   int current_ = 0;
+  // A download that failed may still write into the pinned memory.
+  bool downloading_ = false;
 };
 
 /// Of a stream of this plugin.

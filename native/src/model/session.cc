@@ -126,14 +126,16 @@ Session::Outputs Session::classify(ShapeState& state, const Tensor& clip, const 
     state.has_run = true;
   }
   const Context context = {.stream = stream_};
+  const Tensor wanted[] = {request.class_token ? results.class_token : Tensor(),
+                           request.logits ? results.logits : Tensor(),
+                           on_host ? Tensor() : results.clip_squares, stream_->status};
+  const std::vector<Tensor> host = context.download(wanted);
   Outputs outputs;
-  if (request.class_token) outputs.class_token = context.download(results.class_token);
-  if (request.logits) outputs.logits = context.download(results.logits);
+  outputs.class_token = host[0];
+  outputs.logits = host[1];
   // What is wrong with a clip of the host was seen before.
-  if (!on_host) {
-    require_finite_clip(std::isfinite(*context.download(results.clip_squares).data<double>()));
-  }
-  context.check_status("forward");
+  if (!on_host) require_finite_clip(std::isfinite(*host[2].data<double>()));
+  context.check_status(host[3], "forward");
   trajectories_ = std::move(results.trajectories);
   return outputs;
 }
@@ -230,9 +232,10 @@ Session::Loss Session::gradients(const Tensor& clip, const Tensor& labels,
   const Variable loss = softmax_cross_entropy(context, logits, context.upload(labels));
   context.check_cancelled();
   context.backward(loss);
-  const Loss result = {context.download(logits.value()),
-                       *context.download(loss.value()).data<float>()};
-  context.check_status("gradients");
+  const Tensor wanted[] = {logits.value(), loss.value(), stream_->status};
+  const std::vector<Tensor> host = context.download(wanted);
+  const Loss result = {host[0], *host[1].data<float>()};
+  context.check_status(host[2], "gradients");
   check_results(all_finite(result.logits), "logits");
   check_results(std::isfinite(result.loss), "a loss");
   trajectories_ = run.trajectories();

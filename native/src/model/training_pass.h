@@ -30,15 +30,18 @@ struct TrainingPass {
   /// before the head.
   float dropout_rate = 0.0f;
   uint64_t seed = 0;
-  /// Number of the batch. What is drawn depends on seed, batch, block and site alone, so that a
-  /// block that runs again, and a run that was resumed, draw the same.
-  uint64_t batch = 0;
+  /// The first random stream of the batch, first_stream(), as an i64 `[1]` of the device, or empty:
+  /// of batch 0. What is drawn depends on seed, batch, block and site alone, so that a block that
+  /// runs again, and a run that was resumed, draw the same.
+  Tensor batch_stream = {};
   /// Keep only each block's input, and run the block again for its backward (Chen et al.,
   /// "Training deep nets with sublinear memory cost", 2016).
   bool recompute = false;
 
-  /// The random stream of a site.
-  uint64_t stream(int64_t block, DrawSite site) const;
+  /// The first of a batch's random streams.
+  static uint64_t first_stream(uint64_t batch);
+  /// The random stream of a site, counted from the batch's first.
+  static uint64_t stream(int64_t block, DrawSite site);
 
   /// Factor of every row of a branch's result, f32 `[patch_rows + class_rows]`: 0 for the rows of a
   /// dropped sample, 1 / (1 - probability) for those of the others, times `scale` where that is

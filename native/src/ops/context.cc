@@ -1,11 +1,26 @@
 #include "ops/context.h"
 
 namespace ata {
+namespace {
+
+Context on_queue_of(const std::shared_ptr<Stream>& stream, std::shared_ptr<Allocator> allocator) {
+  auto* const other = new Stream(*stream);
+  // The queue is the original's, and lives as long as this does.
+  std::shared_ptr<Stream> result(other, [stream](Stream* copy) { delete copy; });
+  result->allocator = std::move(allocator);
+  return {.stream = std::move(result)};
+}
+
+}  // namespace
 
 Tensor Context::zeros(Shape shape, DType dtype) const {
   Tensor tensor = empty(shape, dtype);
-  stream->device.fill(tensor.address(), 0, tensor.bytes(), *stream);
+  fill_zero(tensor);
   return tensor;
+}
+
+void Context::fill_zero(Tensor& tensor) const {
+  stream->device.fill(tensor.address(), 0, tensor.bytes(), *stream);
 }
 
 Tensor Context::copy(const Tensor& tensor) const {
@@ -33,18 +48,35 @@ Tensor Context::upload(const Tensor& tensor) const {
 }
 
 Tensor Context::download(const Tensor& tensor, bool may_share) const {
-  if (tensor.device() == nullptr) return may_share ? tensor : tensor.clone();
-  Tensor result(tensor.shape(), tensor.dtype());
-  stream->device.copy_out(result.address(), tensor.address(), tensor.bytes(), *stream);
-  return result;
+  if (may_share && tensor.device() == nullptr) return tensor;
+  return download(std::span(&tensor, 1)).front();
+}
+
+std::vector<Tensor> Context::download(std::span<const Tensor> tensors) const {
+  std::vector<Tensor> results;
+  std::vector<CopyOut> copies;
+  for (const Tensor& tensor : tensors) {
+    if (!tensor || tensor.device() == nullptr) {
+      results.push_back(tensor ? tensor.clone() : Tensor());
+      continue;
+    }
+    Tensor& result = results.emplace_back(tensor.shape(), tensor.dtype());
+    copies.push_back({result.address(), tensor.address(), tensor.bytes()});
+  }
+  if (!copies.empty()) stream->device.copy_out(copies, *stream);
+  return results;
 }
 
 void Context::clear_status() const {
-  stream->device.fill(stream->status.address(), 0, stream->status.bytes(), *stream);
+  fill_zero(stream->status);
 }
 
 void Context::check_status(const char* pass, ata_status not_finite) const {
-  const int32_t status = *download(stream->status, /*may_share=*/true).data<int32_t>();
+  check_status(download(stream->status, /*may_share=*/true), pass, not_finite);
+}
+
+void Context::check_status(const Tensor& word, const char* pass, ata_status not_finite) const {
+  const int32_t status = *word.data<int32_t>();
   if (status == 0) return;
   clear_status();
   require(!(status & kClassOutOfRange), pass, ": a class index lies outside the classes");
@@ -66,8 +98,7 @@ Tensor& Context::new_gradient(const Variable& variable) const {
 
 Tensor& Context::gradient(const Variable& variable) const {
   if (!variable.gradient()) {
-    Tensor& fresh = new_gradient(variable);
-    stream->device.fill(fresh.address(), 0, fresh.bytes(), *stream);
+    fill_zero(new_gradient(variable));
   }
   return variable.gradient();
 }
@@ -104,11 +135,11 @@ Context make_context(Device& device) {
 }
 
 Context lasting_context(const std::shared_ptr<Stream>& stream) {
-  auto* const other = new Stream(*stream);
-  // The queue is the original's, and lives as long as this does.
-  std::shared_ptr<Stream> lasting(other, [stream](Stream* copy) { delete copy; });
-  lasting->allocator = stream->device.memory();
-  return {.stream = std::move(lasting)};
+  return on_queue_of(stream, stream->device.memory());
+}
+
+Context scratch_context(const std::shared_ptr<Stream>& stream) {
+  return on_queue_of(stream, make_workspace(stream->device.memory()));
 }
 
 }  // namespace ata

@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <memory>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "autograd/tape.h"
 #include "backend/kernels.h"
@@ -30,6 +32,7 @@ struct Context {
     return Tensor(shape, dtype, stream->allocator);
   }
   Tensor zeros(Shape shape, DType dtype = DType::kF32) const;
+  void fill_zero(Tensor& tensor) const;
   /// A copy in new memory of the device, of a tensor of the host or of the device.
   Tensor copy(const Tensor& tensor) const;
   /// `tensor` in the device's memory; itself when it is there already (also where the host's memory
@@ -38,10 +41,15 @@ struct Context {
   /// A copy in the host's memory; waits for the device. With `may_share` the tensor itself where
   /// the host's memory is the device's. The only way of a value from a device to the host.
   Tensor download(const Tensor& tensor, bool may_share = false) const;
+  /// Copies of several tensors, which may be empty, with one wait for all.
+  std::vector<Tensor> download(std::span<const Tensor> tensors) const;
   /// Throws, naming `pass`, when the device has seen an error (StreamStatus) since the last call:
   /// `not_finite` for features (ATA_INVALID_ARGUMENT where they are the caller's), else
   /// ATA_INVALID_ARGUMENT. Once a pass, with its results: it waits for the device.
   void check_status(const char* pass, ata_status not_finite = ATA_NOT_FINITE) const;
+  /// The same of the stream's status word, which came down with a pass's results.
+  void check_status(const Tensor& word, const char* pass,
+                    ata_status not_finite = ATA_NOT_FINITE) const;
 
   /// Forgets what the device saw in a pass that ended by another error: a pass begins with it.
   void clear_status() const;
@@ -80,6 +88,9 @@ void fit_workspace(Stream& stream, const Shape& shape, Shape& last);
 Context make_context(Device& device);
 /// The same queue as `stream`, allocating from the device's own memory.
 Context lasting_context(const std::shared_ptr<Stream>& stream);
+/// The same queue as `stream`, allocating from a workspace of its own, for what is needed again and
+/// again: new memory of a device may wait for the work that used it before.
+Context scratch_context(const std::shared_ptr<Stream>& stream);
 
 }  // namespace ata
 

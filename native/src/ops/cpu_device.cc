@@ -37,8 +37,8 @@ class CpuDevice : public Device {
   void copy_in(void* to, const void* host, size_t bytes, Stream&) override {
     std::memcpy(to, host, bytes);
   }
-  void copy_out(void* host, const void* from, size_t bytes, Stream&) override {
-    std::memcpy(host, from, bytes);
+  void copy_out(std::span<const CopyOut> copies, Stream&) override {
+    for (const CopyOut& copy : copies) std::memcpy(copy.host, copy.from, copy.bytes);
   }
   void copy(void* to, const void* from, size_t bytes, Stream&) override {
     std::memcpy(to, from, bytes);

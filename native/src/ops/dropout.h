@@ -10,10 +10,12 @@ namespace ata {
 struct DropoutOptions {
   /// Probability of dropping an element, in (0, 1).
   float probability = 0.5f;
-  /// Element i is dropped when the i-th uniform() of Random(seed, stream) is below `probability`:
-  /// the same draw whenever the operation runs again, on any number of threads.
+  /// Element i is dropped when the i-th uniform() of Random(seed, stream + first_stream) is below
+  /// `probability`: the same draw whenever the operation runs again, on any number of threads.
   uint64_t seed = 0;
   uint64_t stream = 0;
+  /// i64 `[1]` of the device, or empty: 0.
+  Tensor first_stream = {};
   /// f32 `[rows, D]` added to the result, or undefined.
   Variable residual = {};
   /// f32 `[rows]`, or empty: factor of every row before the residual is added (stochastic depth).

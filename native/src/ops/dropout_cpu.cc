@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/random.h"
 #include "base/simd_targets.h"
 #include "base/threads.h"
 #include "ops/cpu.h"
@@ -100,13 +101,23 @@ namespace ata {
 HWY_EXPORT(drop_f32);
 HWY_EXPORT(drop_bf16);
 
+namespace {
+
+uint64_t sequence_of(const RandomDrop& drop) {
+  const uint64_t first =
+      drop.first_sequence ? static_cast<uint64_t>(drop.first_sequence.data<int64_t>()[0]) : 0;
+  return drop.sequence + first;
+}
+
+}  // namespace
+
 namespace cpu {
 
-void dropout(Stream&, const Tensor& x, float probability, uint64_t seed, uint64_t sequence,
-             Tensor& y) {
+void dropout(Stream&, const Tensor& x, const RandomDrop& drop, Tensor& y) {
   // uniform() < probability, in units of 2^-24.
-  const auto threshold = static_cast<int32_t>(std::ceil(probability * 0x1p24f));
-  const float scale = 1.0f / (1.0f - probability);
+  const auto threshold = static_cast<int32_t>(std::ceil(drop.probability * 0x1p24f));
+  const float scale = 1.0f / (1.0f - drop.probability);
+  const uint64_t seed = drop.seed, sequence = sequence_of(drop);
   const int64_t count = x.count();
   // Ranges begin at whole runs, whose first element begins a block of random words.
   constexpr int64_t kRun = 1024;
@@ -124,6 +135,23 @@ void dropout(Stream&, const Tensor& x, float probability, uint64_t seed, uint64_
        scale);
     }
   });
+}
+
+void drop_path(Stream&, const RandomDrop& drop, int64_t samples, int64_t patch_rows,
+               const Tensor& scale, Tensor& factors) {
+  const int64_t patches = patch_rows / samples;
+  const int64_t others = (factors.count() - patch_rows) / samples;
+  float* const rows = factors.data<float>();
+  const float kept = 1.0f / (1.0f - drop.probability);
+  Random random(drop.seed, sequence_of(drop));
+  for (int64_t sample = 0; sample < samples; ++sample) {
+    const float factor = random.uniform() < drop.probability ? 0.0f : kept;
+    std::fill_n(rows + sample * patches, patches, factor);
+    std::fill_n(rows + patch_rows + sample * others, others, factor);
+  }
+  if (!scale) return;
+  const float* const given = scale.data<float>();
+  for (int64_t row = 0; row < factors.count(); ++row) rows[row] *= given[row];
 }
 
 }  // namespace cpu

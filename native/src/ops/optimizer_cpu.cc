@@ -2,7 +2,9 @@
 // bandwidth is what they cost. The same bits on any number of threads.
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "base/simd_targets.h"
@@ -53,10 +55,10 @@ HWY_INLINE void update_average(F32 d, float average_decay, VecF32 weight, float*
 }
 
 template <bool kAverage>
-void adamw(const AdamwUpdate& step, int64_t count, const float* gradient, float* first_moment,
-           float* second_moment, float* weights, float* average) {
+void adamw(const AdamwUpdate& step, float scale, int64_t count, const float* gradient,
+           float* first_moment, float* second_moment, float* weights, float* average) {
   const F32 d;
-  const VecF32 gradient_scale = hn::Set(d, step.gradient_scale);
+  const VecF32 gradient_scale = hn::Set(d, scale);
   const VecF32 beta1 = hn::Set(d, step.beta1), rest1 = hn::Set(d, 1.0f - step.beta1);
   const VecF32 beta2 = hn::Set(d, step.beta2), rest2 = hn::Set(d, 1.0f - step.beta2);
   const VecF32 epsilon = hn::Set(d, step.epsilon);
@@ -79,16 +81,16 @@ void adamw(const AdamwUpdate& step, int64_t count, const float* gradient, float*
   });
 }
 
-void adamw_range(const AdamwUpdate& step, int64_t count, const float* gradient, float* first_moment,
-                 float* second_moment, float* weights, float* average) {
+void adamw_range(const AdamwUpdate& step, float scale, int64_t count, const float* gradient,
+                 float* first_moment, float* second_moment, float* weights, float* average) {
   const auto kernel = average ? adamw<true> : adamw<false>;
-  kernel(step, count, gradient, first_moment, second_moment, weights, average);
+  kernel(step, scale, count, gradient, first_moment, second_moment, weights, average);
 }
 
-void sgd_range(const SgdUpdate& step, int64_t count, const float* gradient, float* velocity,
-               float* weights, float* average) {
+void sgd_range(const SgdUpdate& step, float scale, int64_t count, const float* gradient,
+               float* velocity, float* weights, float* average) {
   const F32 d;
-  const VecF32 gradient_scale = hn::Set(d, step.gradient_scale);
+  const VecF32 gradient_scale = hn::Set(d, scale);
   const VecF32 momentum = hn::Set(d, step.momentum);
   const VecF32 weight_decay = hn::Set(d, step.weight_decay);
   const VecF32 rate = hn::Set(d, step.learning_rate);
@@ -192,7 +194,22 @@ double sum_of_squares(int64_t count, const float* values) {
 
 namespace cpu {
 
-void adamw(Stream&, std::span<AdamwUpdate> updates) {
+void clip_scale(Stream&, const Tensor& sums, float clip_norm, Tensor& scale) {
+  double total = 0.0;
+  for (const double sum : sums.values<double>()) total += sum;
+  const double norm = std::sqrt(total);
+  double factor = 1.0;
+  if (!std::isfinite(norm)) {
+    factor = std::numeric_limits<double>::quiet_NaN();
+  } else if (clip_norm > 0.0f && norm > clip_norm) {
+    factor = clip_norm / norm;
+  }
+  scale.data<float>()[0] = static_cast<float>(factor);
+}
+
+void adamw(Stream&, const Tensor& gradient_scale, std::span<AdamwUpdate> updates) {
+  const float scale = gradient_scale.data<float>()[0];
+  if (!std::isfinite(scale)) return;
   for (AdamwUpdate& update : updates) {
     const float* const gradient = update.gradient.data<float>();
     float* const first_moment = update.first_moment.data<float>();
@@ -201,13 +218,15 @@ void adamw(Stream&, std::span<AdamwUpdate> updates) {
     float* const average = data_or_null(update.average);
     parallel_for(update.gradient.count(), kGrain, [&](int64_t begin, int64_t end) {
       HWY_DYNAMIC_DISPATCH(adamw_range)
-      (update, end - begin, gradient + begin, first_moment + begin, second_moment + begin,
+      (update, scale, end - begin, gradient + begin, first_moment + begin, second_moment + begin,
        weights + begin, offset(average, begin));
     });
   }
 }
 
-void sgd(Stream&, std::span<SgdUpdate> updates) {
+void sgd(Stream&, const Tensor& gradient_scale, std::span<SgdUpdate> updates) {
+  const float scale = gradient_scale.data<float>()[0];
+  if (!std::isfinite(scale)) return;
   for (SgdUpdate& update : updates) {
     const float* const gradient = update.gradient.data<float>();
     float* const velocity = data_or_null(update.velocity);
@@ -215,7 +234,7 @@ void sgd(Stream&, std::span<SgdUpdate> updates) {
     float* const average = data_or_null(update.average);
     parallel_for(update.gradient.count(), kGrain, [&](int64_t begin, int64_t end) {
       HWY_DYNAMIC_DISPATCH(sgd_range)
-      (update, end - begin, gradient + begin, offset(velocity, begin), weights + begin,
+      (update, scale, end - begin, gradient + begin, offset(velocity, begin), weights + begin,
        offset(average, begin));
     });
   }

@@ -39,8 +39,12 @@ class Optimizer {
   /// Makes one update and returns the global norm of the gradients before clipping.
   /// `gradients[i]` is the gradient of parameters()[i], or empty for a parameter that took no part:
   /// it stays as it is, without decay.
-  /// Throws ATA_INVALID_ARGUMENT, with nothing changed, when a gradient is not finite (naming the
-  /// parameter) or `learning_rate` is negative or not finite.
+  /// Waits for the device once, when all is queued: the device itself decides whether the gradients
+  /// are finite and how they are scaled.
+  /// Throws, with nothing changed, ATA_NOT_FINITE when a gradient is not finite (naming the
+  /// parameter), ATA_INVALID_ARGUMENT when `learning_rate` is negative or not finite, and what the
+  /// device says when it fails. One that does not answer when it has the whole update is asked once
+  /// more; if it fails again, nobody knows whether the update was made: invalidate().
   double update(double learning_rate, std::span<const Tensor> gradients);
 
   /// Throws ATA_INVALID_ARGUMENT unless the rate is finite and at least 0.
@@ -50,21 +54,32 @@ class Optimizer {
   /// Number of updates made.
   int64_t update_count() const { return update_count_; }
 
-  /// Continues from another optimizer's state, in the host's memory: `state[i]` replaces weights
-  /// (copied into their memory), moments and average of parameters()[i]. Shapes must agree.
+  /// Continues from another optimizer's state, in the host's memory: weights, moments and average
+  /// of `state[i]` are copied over those of parameters()[i], as far as this has them. Shapes must
+  /// agree.
   void restore(std::span<const TrainedParameter> state, int64_t update_count);
 
+  /// Says that nobody knows what the parameters hold, until restore() has ended.
+  void invalidate() { valid_ = false; }
+  /// Throws ATA_INVALID_STATE while that is so.
+  void require_valid() const;
+
  private:
-  /// The global norm of the gradients; throws when one is not finite.
-  double global_norm(std::span<const Tensor> gradients) const;
-  void update_by_adamw(double learning_rate, std::span<const Tensor> gradients,
-                       float gradient_scale);
-  void update_by_sgd(double learning_rate, std::span<const Tensor> gradients, float gradient_scale);
+  // Queues the update number `count`; throws where not all of it could be queued, and then none is.
+  void queue_adamw(double learning_rate, int64_t count, std::span<const Tensor> gradients,
+                   const Tensor& gradient_scale) const;
+  void queue_sgd(double learning_rate, std::span<const Tensor> gradients,
+                 const Tensor& gradient_scale) const;
+  // The values on the host, when the update that is queued has been made.
+  Tensor finish(const Tensor& values);
 
   TrainOptions options_;
   Context context_;
+  /// On the same queue, for what an update needs besides.
+  Context scratch_;
   std::vector<TrainedParameter> parameters_;
   int64_t update_count_ = 0;
+  bool valid_ = true;
 };
 
 }  // namespace ata

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "ops/checks.h"
 #include "ops/cross_entropy.h"
 
 namespace ata {
@@ -58,70 +59,144 @@ Trainer::Trainer(std::shared_ptr<Model> model, const TrainOptions& options)
     length += (count + kAlignment - 1) / kAlignment * kAlignment;
   }
   offsets_.push_back(length);
+  Tensor one({1}, DType::kF32);
+  one.data<float>()[0] = 1.0f;
+  one_ = memory_.copy(one);
 }
 
 Trainer::Batch Trainer::accumulate(const Tensor& clips, const Tensor& targets, float weight,
                                    const std::atomic<bool>* cancelled) {
-  check_clip(memory_, model_->config(), clips);
+  optimizer_.require_valid();
+  check_clip_shape(model_->config(), clips);
+  // Of a device's clips it is seen with the results.
+  if (clips.device() == nullptr) require_finite_clip(all_finite(clips));
   check_targets(targets, clips.dim(0));
   require(weight >= 0.0f && std::isfinite(weight), "weight is ", weight,
           "; it must be at least 0, such as 1 / number of batches accumulated");
+  if (!gradient_) gradient_ = memory_.zeros({offsets_.back()});
   // The batch's own gradient is formed apart from what has been accumulated, so that a failure
-  // leaves the latter as it was.
-  Tensor gradient = spare_ ? spare_ : memory_.zeros({offsets_.back()});
-  spare_ = gradient;
-  const Batch batch = run(clips, targets, gradient, cancelled);
-  std::vector<bool> present(variables_.size());
-  finish_gradient(gradient, present);
-  if (accumulated_) {
-    memory_.run(&Kernels::scale_by, weight, gradient, /*accumulate=*/true, accumulated_);
-    for (size_t i = 0; i < present.size(); ++i) present_[i] = present_[i] || present[i];
-  } else {
-    if (weight != 1.0f) {
-      memory_.run(&Kernels::scale_by, weight, gradient, /*accumulate=*/false, gradient);
-    }
-    accumulated_ = std::exchange(spare_, Tensor());
-    present_ = std::move(present);
+  // leaves the latter as it was. One batch alone needs no sum.
+  const bool alone = !accumulated_ && weight == 1.0f;
+  if (!alone && !sum_) sum_ = memory_.empty({offsets_.back()});
+  if (accumulated_ && accumulated_.address() == gradient_.address()) {
+    memory_.assign(sum_, gradient_);
+    accumulated_ = sum_;
   }
+  const Batch batch = run(clips, targets, cancelled);
+  // The last call that may fail: it is the one that accumulates.
+  if (!alone) {
+    memory_.run(&Kernels::scale_by, weight, gradient_, /*accumulate=*/accumulated_.defined(), sum_);
+  }
+  if (!accumulated_) present_.assign(variables_.size(), false);
+  for (size_t i = 0; i < present_.size(); ++i) present_[i] = present_[i] || pass_.present[i];
+  accumulated_ = alone ? gradient_ : sum_;
   ++batch_count_;
   return batch;
 }
 
-Trainer::Batch Trainer::run(const Tensor& clips, const Tensor& targets, Tensor& gradient,
-                            const std::atomic<bool>* cancelled) {
-  fit_workspace(*stream_, clips.shape(), clip_shape_);
+Trainer::Results Trainer::compute(const Context& stream_context, const Inputs& inputs,
+                                  AlignmentState& alignment) {
+  Results results;
+  stream_context.clear_status();
+  if (inputs.clips.device() != nullptr) {
+    results.clip_squares = stream_context.empty({1}, DType::kF64);
+    stream_context.run(&Kernels::sums_of_squares, std::span(&inputs.clips, 1),
+                       results.clip_squares);
+  }
   for (size_t i = 0; i < variables_.size(); ++i) {
     if (!variables_[i].defined()) continue;
     // What a batch that failed has left.
     variables_[i].clear_gradient();
-    variables_[i].set_gradient_memory(slice_of(gradient, i));
+    variables_[i].set_gradient_memory(slice_of(gradient_, i));
   }
   Tape tape;
-  const Context context = {.stream = stream_, .tape = &tape, .cancelled = cancelled};
-  context.clear_status();
-  Forward forward(context, *network_, model_->config(), options_.precision, alignment_,
+  Context context = stream_context;
+  context.tape = &tape;
+  Forward forward(context, *network_, model_->config(), options_.precision, alignment,
                   {.drop_path_rate = options_.stochastic_depth,
                    .dropout_rate = options_.dropout,
                    .seed = options_.seed,
-                   .batch = batch_count_,
+                   .batch_stream = inputs.batch_stream,
                    .recompute = options_.recompute});
-  Batch batch;
+  const Variable logits = forward.logits(Variable(inputs.clips));
+  const Variable loss =
+      softmax_cross_entropy(context, logits, inputs.targets, options_.label_smoothing);
+  context.check_cancelled();
+  // A copy: the first operation may hand it on as a gradient that others write to.
+  tape.backward(loss, context.copy(one_));
+  results.logits = logits.value();
+  results.loss = loss.value();
+  finish_gradient();
+  return results;
+}
+
+// Whether there is a recorded pass, which is made now if it can be.
+bool Trainer::has_recorded(const Tensor& clips, const Tensor& targets) {
+  if (pass_.clips != clips.shape() || pass_.targets != targets.shape()) {
+    pass_ = {};
+    fit_workspace(*stream_, clips.shape(), clip_shape_);
+    pass_.clips = clips.shape();
+    pass_.targets = targets.shape();
+  }
+  if (pass_.work) return true;
+  if (!pass_.has_run || pass_.unrecordable) return false;
+  const Context context = {.stream = stream_};
+  pass_.inputs = {context.empty(clips.shape()), context.empty(targets.shape(), targets.dtype()),
+                  context.empty({1}, DType::kI64)};
+  // What alignments keep may be made by the work itself, which need not come to run.
+  AlignmentState alignment = std::exchange(alignment_, {});
+  Results results;
+  std::unique_ptr<Recording> work = model_->device().record(
+      *stream_, [&] { results = compute(context, pass_.inputs, alignment); });
+  if (!work) {
+    pass_.inputs = {};
+    pass_.unrecordable = true;
+    return false;
+  }
+  alignment_ = std::move(alignment);
+  pass_.results = std::move(results);
+  pass_.work = std::move(work);
+  return true;
+}
+
+Trainer::Batch Trainer::run(const Tensor& clips, const Tensor& targets,
+                            const std::atomic<bool>* cancelled) {
+  const bool on_host = clips.device() == nullptr;
+  const Context context = {.stream = stream_, .cancelled = cancelled};
+  Tensor batch_stream({1}, DType::kI64);
+  batch_stream.data<int64_t>()[0] = static_cast<int64_t>(TrainingPass::first_stream(batch_count_));
   try {
-    const Variable logits = forward.logits(Variable(context.upload(clips)));
-    const Variable loss =
-        softmax_cross_entropy(context, logits, context.upload(targets), options_.label_smoothing);
-    context.check_cancelled();
-    context.backward(loss);
-    batch = {context.download(logits.value()), *context.download(loss.value()).data<float>()};
-    context.check_status("a batch");
+    Results results;
+    if (has_recorded(clips, targets)) {
+      context.check_cancelled();
+      context.assign(pass_.inputs.clips, clips);
+      context.assign(pass_.inputs.targets, targets);
+      context.assign(pass_.inputs.batch_stream, batch_stream);
+      pass_.work->replay();
+      results = pass_.results;
+    } else {
+      results = compute(
+          context, {context.upload(clips), context.upload(targets), context.upload(batch_stream)},
+          alignment_);
+      pass_.has_run = true;
+    }
+    const Tensor wanted[] = {results.logits, results.loss, stream_->status,
+                             on_host ? Tensor() : results.clip_squares};
+    const std::vector<Tensor> host = context.download(wanted);
+    // What is wrong with clips of the host was seen before.
+    if (!on_host) require_finite_clip(std::isfinite(*host[3].data<double>()));
+    context.check_status(host[2], "a batch");
+    const Batch batch = {host[0], *host[1].data<float>()};
+    if (!std::isfinite(batch.loss)) {
+      fail(ATA_NOT_FINITE, "the loss of the batch is ", batch.loss);
+    }
+    return batch;
   } catch (const Error& error) {
-    if (error.status() == ATA_NOT_FINITE) fail_diverged(error.what());
-    throw;
+    if (error.status() != ATA_NOT_FINITE) throw;
+    // A device that tells at once tells before the clips were looked at, which may be to blame.
+    if (!on_host) require_finite_clip(all_finite(context, clips));
+    fail_diverged(error.what());
   }
-  if (!std::isfinite(batch.loss)) {
-    fail_diverged(concat("the loss of the batch is ", batch.loss));
-  }
-  return batch;
 }
 
 void Trainer::check_targets(const Tensor& targets, int64_t batch) const {
@@ -153,18 +228,23 @@ void Trainer::check_targets(const Tensor& targets, int64_t batch) const {
 
 double Trainer::update(double learning_rate) {
   Optimizer::check_learning_rate(learning_rate);
+  optimizer_.require_valid();
   if (!accumulated_) {
     fail(ATA_INVALID_STATE,
          "no gradient has been accumulated since the last update; run a batch first");
   }
-  const std::vector<Tensor> gradients = accumulated_gradients();
-  spare_ = std::exchange(accumulated_, Tensor());
-  const double norm = optimizer_.update(learning_rate, gradients);
-  memory_.synchronize();
-  return norm;
+  try {
+    const double norm = optimizer_.update(learning_rate, accumulated_gradients());
+    accumulated_ = Tensor();
+    return norm;
+  } catch (const Error& error) {
+    if (error.status() == ATA_NOT_FINITE) accumulated_ = Tensor();
+    throw;
+  }
 }
 
 std::shared_ptr<Model> Trainer::averaged_model() const {
+  optimizer_.require_valid();
   ParameterSet averaged;
   const ParameterSet& parameters = model_->parameters();
   size_t next = 0;
@@ -194,13 +274,14 @@ std::vector<Tensor> Trainer::accumulated_gradients() const {
   return gradients;
 }
 
-void Trainer::finish_gradient(Tensor& flat, std::vector<bool>& present) const {
+void Trainer::finish_gradient() {
+  pass_.present.assign(variables_.size(), false);
   for (size_t i = 0; i < variables_.size(); ++i) {
     if (!variables_[i].defined()) continue;
-    present[i] = variables_[i].take_gradient().defined();
-    if (present[i]) continue;
-    Tensor slice = slice_of(flat, i);
-    stream_->device.fill(slice.address(), 0, slice.bytes(), *stream_);
+    pass_.present[i] = variables_[i].take_gradient().defined();
+    if (pass_.present[i]) continue;
+    Tensor slice = slice_of(gradient_, i);
+    memory_.fill_zero(slice);
   }
 }
 

@@ -6,6 +6,7 @@
 // Metadata: `format`, `config` and `options` as JSON, `updates` and `batches` as decimal counts,
 // and the caller's `state`.
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -106,6 +107,7 @@ class StateReader {
 }  // namespace
 
 void Trainer::save(const std::string& path, const char* state) const {
+  optimizer_.require_valid();
   TensorFile file;
   const ParameterSet& parameters = model_->parameters();
   for (size_t i = 0; i < parameters.count(); ++i) {
@@ -182,18 +184,24 @@ void Trainer::load(const std::string& path) {
   }
   reader.finish();
 
-  for (auto& [target, source] : frozen) memory_.assign(target, source);
-  optimizer_.restore(state, update_count);
+  const bool has_gradient =
+      std::any_of(gradients.begin(), gradients.end(), [](const Tensor& g) { return g.defined(); });
+  if (has_gradient && !sum_) sum_ = memory_.empty({offsets_.back()});
+
+  optimizer_.invalidate();
   accumulated_ = Tensor();
   present_.assign(gradients.size(), false);
+  for (auto& [target, source] : frozen) memory_.assign(target, source);
+  if (has_gradient) memory_.fill_zero(sum_);
   for (size_t i = 0; i < gradients.size(); ++i) {
     if (!gradients[i]) continue;
-    if (!accumulated_) accumulated_ = memory_.zeros({offsets_.back()});
-    Tensor slice = slice_of(accumulated_, i);
+    Tensor slice = slice_of(sum_, i);
     memory_.assign(slice, gradients[i]);
     present_[i] = true;
   }
-  memory_.synchronize();
+  // Last, since it waits for the device.
+  optimizer_.restore(state, update_count);
+  if (has_gradient) accumulated_ = sum_;
   batch_count_ = batch_count;
 }
 

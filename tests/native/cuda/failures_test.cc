@@ -2,8 +2,12 @@
 // GPU.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <exception>
+#include <fstream>
 #include <functional>
+#include <iterator>
+#include <string>
 #include <vector>
 
 #include "cuda_device.h"
@@ -13,6 +17,8 @@
 #include "ops/assigner.h"
 #include "small_model.h"
 #include "support/errors.h"
+#include "support/scratch.h"
+#include "train/trainer.h"
 
 namespace ata {
 namespace {
@@ -92,12 +98,13 @@ int error_of_call(const std::string& function) {
   return 0;
 }
 
-// Makes the n-th call fail for n = 1, 1 + step, ... until `work` makes fewer: it throws a clear
-// error or does what it shall all the same, and memory is as it was.
-void fail_each_call(const std::string& function, int step, const std::function<void()>& work) {
+// Makes the n-th call fail for n = first, first + step, ... until `work` makes fewer: it throws a
+// clear error or does what it shall all the same, and memory is as it was.
+void fail_each_call(const std::string& function, int step, const std::function<void()>& work,
+                    int first = 1) {
   SCOPED_TRACE(function);
   int errors = 0;
-  for (int n = 1;; n += step) {
+  for (int n = first;; n += step) {
     SCOPED_TRACE(n);
     const int64_t blocks = live_blocks(), before = calls_of(function);
     ON_EMULATOR(ata_emulator_fail_nth)(function.c_str(), n, error_of_call(function));
@@ -111,7 +118,7 @@ void fail_each_call(const std::string& function, int step, const std::function<v
     ON_EMULATOR(ata_emulator_fail_none)();
     EXPECT_EQ(live_blocks(), blocks);
     if (!reached) {
-      EXPECT_GT(n, 1) << "never called";
+      EXPECT_GT(n, first) << "never called";
       break;
     }
     if (::testing::Test::HasFailure()) return;
@@ -155,6 +162,110 @@ TEST_F(FailuresTest, OfPassesTheirRecordingAndTheirRepetition) {
       run_to_the_end(3, [&] { EXPECT_TRUE(same_bits(session.forward(clip), expected)); });
     });
   }
+}
+
+std::string content_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Two batches accumulated before each of three updates: as they come, recorded, and repeated.
+TEST_F(FailuresTest, OfTrainingSteps) {
+  TrainOptions options;
+  options.clip_norm = 0.01f;
+  options.stochastic_depth = 0.4f;
+  options.dropout = 0.2f;
+  options.ema_decay = 0.9f;
+  const Tensor clips[] = {small_clip(1, 1, kTiny.pixels), small_clip(1, 2, kTiny.pixels)};
+  Tensor label = Tensor::zeros({1}, DType::kI64);
+  const Scratch scratch;
+  const auto state_of = [&](const Trainer& trainer) {
+    const std::string path = scratch.path("state");
+    trainer.save(path, nullptr);
+    return content_of(path);
+  };
+  // The states that an undisturbed training goes through.
+  std::vector<std::string> states;
+  const auto train = [&](bool disturbed) {
+    Trainer trainer(trainable_small(kTiny, cuda_device()), options);
+    if (!disturbed) states.push_back(state_of(trainer));
+    std::exception_ptr failure;
+    for (size_t call = 0; call < 9; ++call) {
+      const auto make = [&] {
+        if (call % 3 == 2) {
+          trainer.update(1e-3);
+        } else {
+          trainer.accumulate(clips[call % 3], label, 0.5f);
+        }
+      };
+      try {
+        make();
+      } catch (const Error&) {
+        EXPECT_FALSE(failure) << "more than one error";
+        failure = std::current_exception();
+        // Nothing has changed, and the call can be made again.
+        ON_EMULATOR(ata_emulator_fail_none)();
+        EXPECT_EQ(trainer.update_count(), static_cast<int64_t>(call / 3));
+        EXPECT_TRUE(state_of(trainer) == states[call]) << "call " << call;
+        make();
+      }
+      if (!disturbed) states.push_back(state_of(trainer));
+    }
+    if (disturbed) {
+      ON_EMULATOR(ata_emulator_fail_none)();
+      EXPECT_TRUE(state_of(trainer) == states.back());
+    }
+    if (failure) std::rethrow_exception(failure);
+  };
+  train(/*disturbed=*/false);
+  const auto disturbed = [&] { train(/*disturbed=*/true); };
+  const auto calls_in_training = [&](const std::string& function) {
+    const int64_t before = calls_of(function);
+    disturbed();
+    return static_cast<int>(calls_of(function) - before);
+  };
+  // Some of each, which are mostly those of the first passes.
+  std::vector<std::string> functions = kCommon;
+  functions.insert(functions.end(), kOfPasses.begin(), kOfPasses.end());
+  for (const std::string& function : functions) {
+    fail_each_call(function, std::max(1, calls_in_training(function) / 5), disturbed);
+  }
+  // And every one of a repeated pass, what accumulates it, and an update.
+  for (const char* const function :
+       {"cudaMemcpyAsync", "cudaStreamSynchronize", "cudaGraphLaunch", "cudaLaunchKernel"}) {
+    const int calls = calls_in_training(function);
+    fail_each_call(function, 1, disturbed, std::max(1, calls - 12));
+  }
+  for (const char* const kernel : {"scale_by", "clip_scale", "adamw"}) {
+    fail_each_call(kernel, 1, disturbed);
+  }
+}
+
+TEST_F(FailuresTest, AGpuThatIsLostInAnUpdateLeavesNothingButSavedStates) {
+  const Tensor clip = small_clip(1, 1, kTiny.pixels);
+  const Tensor label = Tensor::zeros({1}, DType::kI64);
+  const Scratch scratch;
+  const std::string saved = scratch.path("saved"), other = scratch.path("other");
+  Trainer trainer(trainable_small(kTiny, cuda_device()), TrainOptions());
+  // An update that has memory to make first would fail before anything is under way.
+  trainer.accumulate(clip, label, 1.0f);
+  trainer.update(1e-3);
+  trainer.accumulate(clip, label, 1.0f);
+  trainer.save(saved, nullptr);
+  ON_EMULATOR(ata_emulator_fail_nth)("cudaStreamSynchronize", 0, 719);
+  EXPECT_MENTIONS(error_of(ATA_DEVICE_UNAVAILABLE, [&] { trainer.update(1e-3); }), "start it anew");
+  ON_EMULATOR(ata_emulator_fail_none)();
+  const std::function<void()> calls[] = {
+      [&] { trainer.accumulate(clip, label, 1.0f); }, [&] { trainer.update(1e-3); },
+      [&] { trainer.save(other, nullptr); }, [&] { trainer.averaged_model(); }};
+  for (const auto& call : calls) {
+    EXPECT_MENTIONS(error_of(ATA_INVALID_STATE, call), "load a saved state");
+  }
+  trainer.load(saved);
+  EXPECT_EQ(trainer.update_count(), 1);
+  trainer.save(other, nullptr);
+  EXPECT_TRUE(content_of(other) == content_of(saved));
+  trainer.update(1e-3);
 }
 
 TEST_F(FailuresTest, OfChoosingAlgorithms) {

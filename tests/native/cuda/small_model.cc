@@ -11,9 +11,7 @@ namespace {
 
 constexpr int kFrames = 3;
 
-}  // namespace
-
-std::shared_ptr<const Model> load_small(const SmallModel& what, Device& device) {
+ModelConfig config_of(const SmallModel& what) {
   ModelConfig config;
   VitConfig vit;
   vit.patch_size = 8;
@@ -28,13 +26,26 @@ std::shared_ptr<const Model> load_small(const SmallModel& what, Device& device) 
   config.alignment = what.alignment;
   config.window_radius = 1;
   config.iterations = 5;
+  return config;
+}
+
+constexpr uint64_t kSeed = 7;
+
+}  // namespace
+
+std::shared_ptr<const Model> load_small(const SmallModel& what, Device& device) {
   const Scratch scratch;
   const std::string path = scratch.path("model.safetensors");
-  Model::create(config, 7)->save(path);
+  Model::create(config_of(what), kSeed)->save(path);
   ModelOptions options;
   options.precision = what.precision;
   options.device = &device;
   return Model::load(path, options);
+}
+
+std::shared_ptr<Model> trainable_small(const SmallModel& what, Device& device) {
+  const auto model = Model::create(config_of(what), kSeed);
+  return std::make_shared<Model>(model->config(), model->parameters(), device);
 }
 
 Tensor small_clip(int64_t batch, uint64_t seed, int pixels) {

@@ -18,6 +18,9 @@ struct SmallModel {
 /// With packed weights, as inference has it. Within a test.
 std::shared_ptr<const Model> load_small(const SmallModel& what, Device& device);
 
+/// The same one, to be trained; its precision is the trainer's.
+std::shared_ptr<Model> trainable_small(const SmallModel& what, Device& device);
+
 /// A clip for it, of the host.
 Tensor small_clip(int64_t batch, uint64_t seed, int pixels = SmallModel{}.pixels);
 

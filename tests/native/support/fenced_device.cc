@@ -174,9 +174,9 @@ class FencedDevice : public Device {
     const Opening opening;
     std::memcpy(to, host, bytes);
   }
-  void copy_out(void* host, const void* from, size_t bytes, Stream&) override {
+  void copy_out(std::span<const CopyOut> copies, Stream&) override {
     const Opening opening;
-    std::memcpy(host, from, bytes);
+    for (const CopyOut& copy : copies) std::memcpy(copy.host, copy.from, copy.bytes);
   }
   void copy(void* to, const void* from, size_t bytes, Stream&) override {
     const Opening opening;

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
+#include "base/random.h"
 #include "support/devices.h"
 
 namespace ata {
@@ -63,14 +65,41 @@ TEST(TrainingPass, MultipliesTheGivenScale) {
   }
 }
 
+// On every device, of every batch: the batch's number comes from the device's memory.
+TEST(TrainingPass, DrawsFromTheStreamOfItsBatch) {
+  constexpr int64_t kSamples = 37;
+  TrainingPass pass;
+  pass.drop_path_rate = pass.dropout_rate = 0.5f;
+  pass.seed = 0x123456789abcdef0u;
+  Tensor ones({kSamples, 1}, DType::kF32);
+  std::fill_n(ones.data<float>(), kSamples, 1.0f);
+  for (const uint64_t batch : {uint64_t{0}, uint64_t{3}, (uint64_t{1} << 40) - 1}) {
+    Tensor first({1}, DType::kI64);
+    first.data<int64_t>()[0] = static_cast<int64_t>(TrainingPass::first_stream(batch));
+    pass.batch_stream = on_device(first);
+    const Tensor rows = on_host(pass.drop_path(test_context(), 1, 2, DrawSite::kMlpBranch, kSamples,
+                                               2 * kSamples, kSamples));
+    const Tensor kept = on_host(
+        pass.dropout(test_context(), Variable(on_device(ones)), 1, DrawSite::kMlpHidden).value());
+    Random path(pass.seed, (batch << 24) + TrainingPass::stream(1, DrawSite::kMlpBranch));
+    Random hidden(pass.seed, (batch << 24) + TrainingPass::stream(1, DrawSite::kMlpHidden));
+    for (int64_t sample = 0; sample < kSamples; ++sample) {
+      const float factor = path.uniform() < 0.5f ? 0.0f : 2.0f;
+      for (const int64_t row : {2 * sample, 2 * sample + 1, 2 * kSamples + sample}) {
+        EXPECT_EQ(rows.data<float>()[row], factor) << batch << ", row " << row;
+      }
+      EXPECT_EQ(kept.data<float>()[sample], hidden.uniform() < 0.5f ? 0.0f : 2.0f) << batch;
+    }
+  }
+}
+
 TEST(TrainingPass, EveryBatchBlockAndSiteHasItsStream) {
   std::set<uint64_t> streams;
   for (uint64_t batch = 0; batch < 5; ++batch) {
     for (int64_t block = 0; block < 30; ++block) {
       for (uint64_t site = 0; site <= static_cast<uint64_t>(DrawSite::kHead); ++site) {
-        TrainingPass pass;
-        pass.batch = batch;
-        streams.insert(pass.stream(block, static_cast<DrawSite>(site)));
+        streams.insert(TrainingPass::first_stream(batch) +
+                       TrainingPass::stream(block, static_cast<DrawSite>(site)));
       }
     }
   }

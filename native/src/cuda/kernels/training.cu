@@ -2,6 +2,7 @@
 // of gradients, and the updates of parameters.
 
 #include <cmath>
+#include <vector>
 
 #include "cuda/entries.h"
 #include "cuda/kernels/each.cuh"
@@ -30,23 +31,66 @@ __device__ __forceinline__ void random_words(uint64_t seed, uint64_t sequence, u
   words[3] = x3;
 }
 
+// A RandomDrop as kernels take it.
+struct Draws {
+  uint64_t seed;
+  uint64_t sequence;
+  const int64_t* first_sequence;
+  // uniform() < probability, in units of 2^-24.
+  uint32_t threshold;
+  // Of what is kept.
+  float scale;
+
+  explicit Draws(const RandomDrop& drop)
+      : seed(drop.seed),
+        sequence(drop.sequence),
+        first_sequence(elements<int64_t>(drop.first_sequence)),
+        threshold(static_cast<uint32_t>(std::ceil(drop.probability * 0x1p24F))),
+        scale(1.0F / (1.0F - drop.probability)) {}
+
+  // Whether each of four elements, from 4 * block on, is dropped.
+  __device__ void draw(int64_t block, bool (&dropped)[4]) const {
+    uint32_t words[4];
+    const uint64_t first =
+        first_sequence != nullptr ? static_cast<uint64_t>(*first_sequence) : uint64_t{0};
+    random_words(seed, first + sequence, static_cast<uint64_t>(block), words);
+    for (int k = 0; k < 4; ++k) dropped[k] = (words[k] >> 8) < threshold;
+  }
+};
+
 // Four elements, of one block of words.
 template <class T>
 struct Dropout {
   const T* x;
   int64_t count;
-  uint64_t seed;
-  uint64_t sequence;
-  uint32_t threshold;
-  float scale;
+  Draws draws;
   T* y;
   __device__ void operator()(int64_t block) const {
-    uint32_t words[4];
-    random_words(seed, sequence, static_cast<uint64_t>(block), words);
+    bool dropped[4];
+    draws.draw(block, dropped);
     for (int k = 0; k < 4 && 4 * block + k < count; ++k) {
       const int64_t i = 4 * block + k;
-      y[i] = narrow<T>((words[k] >> 8) < threshold ? 0.0F : widen(x[i]) * scale);
+      y[i] = narrow<T>(dropped[k] ? 0.0F : widen(x[i]) * draws.scale);
     }
+  }
+};
+
+// The factor of a row, whose sample is drawn again for each.
+struct DropPath {
+  int64_t patch_rows;
+  int64_t patches;
+  int64_t others;
+  Draws draws;
+  const float* scale;
+  float* factors;
+  __device__ void operator()(int64_t row) const {
+    const int64_t sample = row < patch_rows ? row / patches : (row - patch_rows) / others;
+    bool dropped[4];
+    draws.draw(sample / 4, dropped);
+    bool drop = false;
+    for (int k = 0; k < 4; ++k) drop = k == sample % 4 ? dropped[k] : drop;
+    const float factor = drop ? 0.0F : draws.scale;
+    factors[row] = scale != nullptr ? factor * scale[row] : factor;
   }
 };
 
@@ -133,19 +177,20 @@ struct MeanLoss {
   }
 };
 
-// Tensors that one launch works on travel as the kernel's argument, of 4 KB at most.
 constexpr int kPieceThreads = 256;
 
-template <class Item, int kCount, int64_t kPieceElements>
-struct Items {
-  static constexpr int64_t kPiece = kPieceElements;
-  Item items[kCount];
+// Tensors of one launch. They travel as the kernel's argument, of 4 KB at most, and not by an
+// upload: sums are made in passes, which are recorded.
+struct Squares {
+  static constexpr int kCount = 120;
+  static constexpr int64_t kPiece = 16384;
+  const float* items[kCount];
   int64_t counts[kCount];
   // The first piece of each; behind the last item the number of all pieces.
   int64_t first_pieces[kCount + 1];
   int size = 0;
 
-  void add(const Item& item, int64_t count) {
+  void add(const float* item, int64_t count) {
     if (size == 0) first_pieces[0] = 0;
     items[size] = item;
     counts[size] = count;
@@ -161,8 +206,6 @@ struct Items {
     return item;
   }
 };
-
-using Squares = Items<const float*, 120, 16384>;
 
 struct SquaresShared {
   double parts[kPieceThreads / 32];
@@ -205,16 +248,35 @@ __device__ __forceinline__ void update_average(float decay, float weight, float*
   if (average != nullptr) *average = fmaf(1.0F - decay, weight - *average, *average);
 }
 
+struct ClipScale {
+  const double* sums;
+  int64_t count;
+  double clip_norm;
+  float* scale;
+  __device__ void operator()(int64_t) const {
+    double total = 0;
+    for (int64_t i = 0; i < count; ++i) total += sums[i];
+    const double norm = sqrt(total);
+    double factor = 1;
+    // A NaN, too.
+    if (!(norm < INFINITY)) {
+      factor = NAN;
+    } else if (clip_norm > 0 && norm > clip_norm) {
+      factor = clip_norm / norm;
+    }
+    *scale = static_cast<float>(factor);
+  }
+};
+
 struct AdamwItem {
   const float* gradient;
   float* first_moment;
   float* second_moment;
   float* weights;
   float* average;
-  float gradient_scale, beta1, beta2, epsilon, decay_factor, step_size, inverse_root_correction,
-      average_decay;
+  float beta1, beta2, epsilon, decay_factor, step_size, inverse_root_correction, average_decay;
 
-  __device__ void update(int64_t i) const {
+  __device__ void update(int64_t i, float gradient_scale) const {
     const float g = gradient_scale * gradient[i];
     const float m = fmaf(beta1, first_moment[i], (1.0F - beta1) * g);
     const float v = fmaf(beta2, second_moment[i], (1.0F - beta2) * (g * g));
@@ -232,10 +294,10 @@ struct SgdItem {
   float* velocity;
   float* weights;
   float* average;
-  float gradient_scale, momentum, weight_decay, learning_rate, average_decay;
+  float momentum, weight_decay, learning_rate, average_decay;
   bool nesterov;
 
-  __device__ void update(int64_t i) const {
+  __device__ void update(int64_t i, float gradient_scale) const {
     const float old = weights[i];
     const float g = fmaf(weight_decay, old, gradient_scale * gradient[i]);
     float direction = g;
@@ -250,50 +312,79 @@ struct SgdItem {
   }
 };
 
+// A row of the table of updates, in the device's memory: however many parameters there are, one
+// launch updates them all, so that a call that fails leaves none updated without the others.
 template <class Item>
-using Updates = Items<Item, 36, 4096>;
+struct UpdateRow {
+  Item item;
+  int64_t count;
+  int64_t first_piece;
+};
+
+constexpr int64_t kUpdatePiece = 4096;
 
 template <class Item>
-__global__ void __launch_bounds__(kPieceThreads) update_kernel(Updates<Item> work) {
-  constexpr int64_t kPiece = Updates<Item>::kPiece;
+__global__ void __launch_bounds__(kPieceThreads)
+    update_kernel(const UpdateRow<Item>* table, int rows, const float* gradient_scale) {
+  const float scale = *gradient_scale;
+  // A NaN, as clip_scale() gives where gradients are not finite.
+  if (!(fabsf(scale) < INFINITY)) return;
   const int64_t piece = blockIdx.x;
-  const int index = work.item_of(piece);
-  const int64_t begin = (piece - work.first_pieces[index]) * kPiece;
-  const int64_t end = begin + kPiece < work.counts[index] ? begin + kPiece : work.counts[index];
-  const Item item = work.items[index];
-  for (int64_t i = begin + threadIdx.x; i < end; i += kPieceThreads) item.update(i);
+  // The last row that begins at this piece or before; empty ones do not.
+  int low = 0, high = rows - 1;
+  while (low < high) {
+    const int middle = (low + high + 1) / 2;
+    if (table[middle].first_piece <= piece) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  const Item item = table[low].item;
+  const int64_t count = table[low].count;
+  const int64_t begin = (piece - table[low].first_piece) * kUpdatePiece;
+  const int64_t end = begin + kUpdatePiece < count ? begin + kUpdatePiece : count;
+  for (int64_t i = begin + threadIdx.x; i < end; i += kPieceThreads) item.update(i, scale);
 }
 
 template <class Item, class Update, class Make>
-void update_all(const char* name, Stream& stream, std::span<Update> updates, const Make& make) {
-  static_assert(sizeof(Updates<Item>) <= 4096);
-  Updates<Item> work;
-  for (size_t i = 0; i < updates.size(); ++i) {
-    work.add(make(updates[i]), updates[i].gradient.count());
-    if (!work.full() && i + 1 < updates.size()) continue;
-    launch_kernel(name, update_kernel<Item>, dim3(static_cast<unsigned>(work.pieces())),
-                  dim3(kPieceThreads), 0, queue(stream), work);
-    work.size = 0;
+void update_all(const char* name, Stream& stream, const Tensor& gradient_scale,
+                std::span<Update> updates, const Make& make) {
+  std::vector<UpdateRow<Item>> rows;
+  int64_t pieces = 0;
+  for (Update& update : updates) {
+    const int64_t count = update.gradient.count();
+    if (count == 0) continue;
+    rows.push_back({make(update), count, pieces});
+    pieces += (count + kUpdatePiece - 1) / kUpdatePiece;
   }
+  if (rows.empty()) return;
+  const size_t bytes = rows.size() * sizeof(UpdateRow<Item>);
+  Tensor table({static_cast<int64_t>(bytes)}, DType::kU8, stream.allocator);
+  stream.device.copy_in(table.address(), rows.data(), bytes, stream);
+  launch_kernel(name, update_kernel<Item>, dim3(static_cast<unsigned>(pieces)), dim3(kPieceThreads),
+                0, queue(stream), static_cast<const UpdateRow<Item>*>(table.address()),
+                static_cast<int>(rows.size()), elements<float>(gradient_scale));
 }
 
 }  // namespace
 
-void dropout(Stream& stream, const Tensor& x, float probability, uint64_t seed, uint64_t sequence,
-             Tensor& y) {
-  // uniform() < probability, in units of 2^-24.
-  const auto threshold = static_cast<uint32_t>(std::ceil(probability * 0x1p24F));
-  const float factor = 1.0F / (1.0F - probability);
+void dropout(Stream& stream, const Tensor& x, const RandomDrop& drop, Tensor& y) {
   const int64_t count = x.count();
   if (x.dtype() == DType::kBF16) {
     for_each("dropout", stream, (count + 3) / 4,
-             Dropout<BFloat16>{elements<BFloat16>(x), count, seed, sequence, threshold, factor,
-                               elements<BFloat16>(y)});
+             Dropout<BFloat16>{elements<BFloat16>(x), count, Draws(drop), elements<BFloat16>(y)});
   } else {
     for_each("dropout", stream, (count + 3) / 4,
-             Dropout<float>{elements<float>(x), count, seed, sequence, threshold, factor,
-                            elements<float>(y)});
+             Dropout<float>{elements<float>(x), count, Draws(drop), elements<float>(y)});
   }
+}
+
+void drop_path(Stream& stream, const RandomDrop& drop, int64_t samples, int64_t patch_rows,
+               const Tensor& scale, Tensor& factors) {
+  for_each("drop_path", stream, factors.count(),
+           DropPath{patch_rows, patch_rows / samples, (factors.count() - patch_rows) / samples,
+                    Draws(drop), elements<float>(scale), elements<float>(factors)});
 }
 
 void softmax_cross_entropy(Stream& stream, const Tensor& logits, const Tensor& targets,
@@ -327,14 +418,18 @@ void sums_of_squares(Stream& stream, std::span<const Tensor> x, Tensor& sums) {
   }
 }
 
-void adamw(Stream& stream, std::span<AdamwUpdate> updates) {
-  update_all<AdamwItem>("adamw", stream, updates, [](AdamwUpdate& u) {
+void clip_scale(Stream& stream, const Tensor& sums, float clip_norm, Tensor& scale) {
+  for_each("clip_scale", stream, 1,
+           ClipScale{elements<double>(sums), sums.count(), clip_norm, elements<float>(scale)});
+}
+
+void adamw(Stream& stream, const Tensor& gradient_scale, std::span<AdamwUpdate> updates) {
+  update_all<AdamwItem>("adamw", stream, gradient_scale, updates, [](AdamwUpdate& u) {
     return AdamwItem{elements<float>(u.gradient),
                      elements<float>(u.first_moment),
                      elements<float>(u.second_moment),
                      elements<float>(u.weights),
                      elements<float>(u.average),
-                     u.gradient_scale,
                      u.beta1,
                      u.beta2,
                      u.epsilon,
@@ -345,13 +440,12 @@ void adamw(Stream& stream, std::span<AdamwUpdate> updates) {
   });
 }
 
-void sgd(Stream& stream, std::span<SgdUpdate> updates) {
-  update_all<SgdItem>("sgd", stream, updates, [](SgdUpdate& u) {
+void sgd(Stream& stream, const Tensor& gradient_scale, std::span<SgdUpdate> updates) {
+  update_all<SgdItem>("sgd", stream, gradient_scale, updates, [](SgdUpdate& u) {
     return SgdItem{elements<float>(u.gradient),
                    elements<float>(u.velocity),
                    elements<float>(u.weights),
                    elements<float>(u.average),
-                   u.gradient_scale,
                    u.momentum,
                    u.weight_decay,
                    u.learning_rate,
