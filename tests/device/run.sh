@@ -189,7 +189,8 @@ run_part() { # NAME SECONDS COMMAND...
 readonly NEED_EMULATED_GPU=(
   'FailuresTest.*' 'GpuApi.*' 'Memory.*'
   'RecordedPass.GivesTheBits*' 'RecordedPass.IsKept*' 'RecordedPass.IsNotBegun*' 'RecordedPass.IsOneLaunch*'
-  'Sessions.RefuseWhatIsNoStream*' 'Sessions.RunAtOnce*' 'Sessions.RunOn*' 'Sessions.OfTwoGpus*')
+  'Sessions.RefuseWhatIsNoStream*' 'Sessions.RunAtOnce*' 'Sessions.RunOn*' 'Sessions.OfTwoGpus*'
+  'TrainingStep.IsOneLaunch*' 'TrainingStep.RecordedGives*' 'TrainingStep.OtherShapes*' 'TrainingStep.TheOrder*')
 
 # GoogleTest's filter without these tests.
 without() {

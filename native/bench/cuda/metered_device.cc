@@ -176,9 +176,11 @@ void MeteredDevice::copy_in(void* to, const void* host, size_t bytes, Stream& st
   call.finish();
 }
 
-void MeteredDevice::copy_out(void* host, const void* from, size_t bytes, Stream& stream) {
-  Call call(*this, stream, "download", {.bytes = static_cast<double>(bytes)});
-  inner_.copy_out(host, from, bytes, stream);
+void MeteredDevice::copy_out(std::span<const CopyOut> copies, Stream& stream) {
+  double bytes = 0;
+  for (const CopyOut& copy : copies) bytes += static_cast<double>(copy.bytes);
+  Call call(*this, stream, "download", {.bytes = bytes});
+  inner_.copy_out(copies, stream);
   call.finish();
 }
 

@@ -59,7 +59,7 @@ class MeteredDevice : public Device {
     inner_.check_reachable(data, what);
   }
   void copy_in(void* to, const void* host, size_t bytes, Stream& stream) override;
-  void copy_out(void* host, const void* from, size_t bytes, Stream& stream) override;
+  void copy_out(std::span<const CopyOut> copies, Stream& stream) override;
   void copy(void* to, const void* from, size_t bytes, Stream& stream) override;
   void fill(void* to, int byte, size_t bytes, Stream& stream) override;
   void synchronize(Stream& stream) override { inner_.synchronize(stream); }

@@ -112,8 +112,11 @@ Work gather_rows(const Tensor& x, const Tensor& index, const Tensor& weight, Ten
 Work gather_rows_gradient(const Tensor& dy, const Tensor& index, const Tensor& weight, Tensor& dx) {
   return once(dy, index, weight) + Work{.bytes = 2 * gathered(dx, index)};
 }
-Work dropout(const Tensor& x, float, uint64_t, uint64_t, Tensor& y) {
-  return once(x, y);
+Work dropout(const Tensor& x, const RandomDrop& drop, Tensor& y) {
+  return once(x, drop.first_sequence, y);
+}
+Work drop_path(const RandomDrop& drop, int64_t, int64_t, const Tensor& scale, Tensor& factors) {
+  return once(drop.first_sequence, scale, factors);
 }
 
 Work pack_linear(const Tensor& weight, DType dtype) {
@@ -254,16 +257,19 @@ Work sums_of_squares(std::span<const Tensor> x, Tensor& sums) {
 Work scale_by(float, const Tensor& x, bool accumulate, Tensor& y) {
   return once(x) + written(y, accumulate);
 }
-Work adamw(std::span<AdamwUpdate> updates) {
-  Work total;
+Work clip_scale(const Tensor& sums, float, Tensor& scale) {
+  return once(sums, scale);
+}
+Work adamw(const Tensor& gradient_scale, std::span<AdamwUpdate> updates) {
+  Work total = once(gradient_scale);
   for (const AdamwUpdate& update : updates) {
     total += once(update.gradient) +
              added(update.first_moment, update.second_moment, update.weights, update.average);
   }
   return total;
 }
-Work sgd(std::span<SgdUpdate> updates) {
-  Work total;
+Work sgd(const Tensor& gradient_scale, std::span<SgdUpdate> updates) {
+  Work total = once(gradient_scale);
   for (const SgdUpdate& update : updates) {
     total += once(update.gradient) + added(update.velocity, update.weights, update.average);
   }

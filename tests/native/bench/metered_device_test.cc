@@ -87,9 +87,9 @@ TEST_F(MeteredDeviceTest, CountsUpdates) {
   update.inverse_root_correction = update.epsilon = 1;
   std::vector<AdamwUpdate> updates(2, update);
   device_.begin(/*timed=*/false);
-  context_.run(&Kernels::adamw, std::span(updates));
-  // Read once: the gradient; read and written: moments and weights.
-  EXPECT_EQ(only(device_.end()).work.bytes, 2 * 7 * 400);
+  context_.run(&Kernels::adamw, zeros({1}), std::span(updates));
+  // Read once: the factor and the gradient; read and written: moments and weights.
+  EXPECT_EQ(only(device_.end()).work.bytes, 4 + 2 * 7 * 400);
 }
 
 TEST_F(MeteredDeviceTest, CountsWhatOperationsAskForAndWhatTheyTakeMeanwhile) {
