@@ -33,19 +33,6 @@ ata::Shape shape_from(const int64_t* shape, int32_t rank) {
   return ata::Shape(std::span<const int64_t>(shape, static_cast<size_t>(rank)));
 }
 
-// Calls the lender's function when the last tensor over the memory is gone.
-struct Loan {
-  ata_release_callback release = nullptr;
-  void* user_data = nullptr;
-
-  Loan() = default;
-  Loan(const Loan&) = delete;
-  Loan& operator=(const Loan&) = delete;
-  ~Loan() {
-    if (release != nullptr) release(user_data);
-  }
-};
-
 // Between any two memories. The host's may overlap: they can be of one lender.
 void copy_values(const ata::Tensor& from, ata::Tensor& to) {
   if (to.device() == nullptr) {

@@ -49,7 +49,7 @@ enum class Activation {
 };
 
 /// Version of the table below, checked when a plugin is loaded.
-constexpr uint32_t kKernelsVersion = 6;
+constexpr uint32_t kKernelsVersion = 7;
 
 /// The operations of one device: the table every device fills. Entries check nothing; the ops in
 /// native/src/ops check shapes and types first, and document what is computed. The entry order is

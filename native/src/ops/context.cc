@@ -93,12 +93,6 @@ void Context::backward(const Variable& loss) const {
   tape->backward(loss, copy(one));
 }
 
-void fit_workspace(Stream& stream, const Shape& shape, Shape& last) {
-  if (shape == last) return;
-  stream.allocator = make_workspace(stream.device.memory());
-  last = shape;
-}
-
 Context make_context(Device& device) {
   return {.stream = device.make_stream(device.memory())};
 }

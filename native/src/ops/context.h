@@ -70,11 +70,6 @@ struct Context {
   void backward(const Variable& loss) const;
 };
 
-/// Gives a stream that runs passes on inputs of one shape after another a new workspace over the
-/// device's memory when `shape` is not `last`, which becomes it: blocks of other sizes would never
-/// be used again.
-void fit_workspace(Stream& stream, const Shape& shape, Shape& last);
-
 /// A context on a stream of its own that allocates from the device's own memory: for what outlives
 /// a run.
 Context make_context(Device& device);

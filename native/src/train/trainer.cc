@@ -89,7 +89,7 @@ Trainer::Batch Trainer::accumulate(const Tensor& clips, const Tensor& targets, f
 
 Trainer::Batch Trainer::run(const Tensor& clips, const Tensor& targets, Tensor& gradient,
                             const std::atomic<bool>* cancelled) {
-  fit_workspace(*stream_, clips.shape(), clip_shape_);
+  stream_->allocator->begin_pass();
   for (size_t i = 0; i < variables_.size(); ++i) {
     if (!variables_[i].defined()) continue;
     // What a batch that failed has left.

@@ -87,8 +87,6 @@ class Trainer {
   std::vector<bool> present_;
   Tensor spare_;
   AlignmentState alignment_;
-  /// Shape of the clips that the stream's workspace has blocks for.
-  Shape clip_shape_;
   /// Batches accumulated since the beginning: the counter of the random draws.
   uint64_t batch_count_ = 0;
 };
