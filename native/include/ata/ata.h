@@ -1936,7 +1936,7 @@ typedef struct ata_frame_layout {
   double fps;
   /** Bytes from a row to the next one of each plane: at least the row's, at most 2^31 - 1; 0 (the
    *  default) for rows without gaps, and for planes that the format does not have. */
-  size_t strides[3];
+  int64_t strides[3];
 } ata_frame_layout;
 
 /**

@@ -59,7 +59,8 @@ class YuvUnpacker : public FrameUnpacker {
       const PlaneSize size = plane_size(layout_, plane);
       const auto* row = static_cast<const uint8_t*>(planes[plane]);
       for (int64_t y = 0; y < size.rows; ++y, row += layout_.strides[plane]) {
-        std::memcpy(frame_->data[plane] + y * frame_->linesize[plane], row, size.row_bytes);
+        std::memcpy(frame_->data[plane] + y * frame_->linesize[plane], row,
+                    static_cast<size_t>(size.row_bytes));
       }
     }
     return converter_.convert(*frame_);

@@ -12,21 +12,21 @@ namespace {
 
 constexpr int kMostPlanes = 3;
 // Of FFmpeg.
-constexpr size_t kMaxStride = INT32_MAX;
+constexpr int64_t kMaxStride = INT32_MAX;
 
 /// Pixels of three or four bytes each.
 class PackedUnpacker : public FrameUnpacker {
  public:
   explicit PackedUnpacker(const ata_frame_layout& layout)
-      : layout_(layout), row_bytes_(3 * static_cast<size_t>(layout.width)) {}
+      : layout_(layout), row_bytes_(3 * int64_t{layout.width}) {}
 
   const uint8_t* unpack(const void* const* planes) override {
     const auto* row = static_cast<const uint8_t*>(planes[0]);
     const bool is_rgb = layout_.format == ATA_PIXELS_RGB;
     if (is_rgb && layout_.strides[0] == row_bytes_) return row;
-    rgb_.resize(row_bytes_ * static_cast<size_t>(layout_.height));
+    rgb_.resize(static_cast<size_t>(row_bytes_ * layout_.height));
     for (int y = 0; y < layout_.height; ++y, row += layout_.strides[0]) {
-      uint8_t* const to = rgb_.data() + static_cast<size_t>(y) * row_bytes_;
+      uint8_t* const to = rgb_.data() + y * row_bytes_;
       switch (layout_.format) {
         case ATA_PIXELS_BGR:
           reorder<3, 2, 1, 0>(row, to);
@@ -38,7 +38,7 @@ class PackedUnpacker : public FrameUnpacker {
           reorder<4, 2, 1, 0>(row, to);
           break;
         default:
-          std::memcpy(to, row, row_bytes_);
+          std::memcpy(to, row, static_cast<size_t>(row_bytes_));
       }
     }
     return rgb_.data();
@@ -55,7 +55,7 @@ class PackedUnpacker : public FrameUnpacker {
   }
 
   ata_frame_layout layout_;
-  size_t row_bytes_;
+  int64_t row_bytes_;
   std::vector<uint8_t> rgb_;
 };
 
@@ -93,13 +93,13 @@ ata_frame_layout checked_layout(const ata_frame_layout& layout) {
           "already; leave them 0");
   ata_frame_layout result = layout;
   for (int plane = 0; plane < kMostPlanes; ++plane) {
-    size_t& stride = result.strides[plane];
+    int64_t& stride = result.strides[plane];
     if (plane >= plane_count(layout.format)) {
       require(stride == 0, "strides[", plane, "] is ", stride, ", but the format has ",
               plane_count(layout.format), " planes; leave it 0");
       continue;
     }
-    const size_t row_bytes = plane_size(layout, plane).row_bytes;
+    const int64_t row_bytes = plane_size(layout, plane).row_bytes;
     if (stride == 0) stride = row_bytes;
     require(stride >= row_bytes && stride <= kMaxStride, "strides[", plane, "] is ", stride,
             " bytes; a row of this plane has ", row_bytes, ", and a stride at most ", kMaxStride);

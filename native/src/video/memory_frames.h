@@ -23,13 +23,13 @@ constexpr int plane_count(ata_pixel_format format) {
 /// A plane's rows, and the bytes of each that hold pixels.
 struct PlaneSize {
   int64_t rows;
-  size_t row_bytes;
+  int64_t row_bytes;
 };
 
 /// Of a plane of a layout whose format and extents are valid.
 constexpr PlaneSize plane_size(const ata_frame_layout& layout, int plane) {
-  const auto width = static_cast<size_t>(layout.width);
-  const size_t half = (width + 1) / 2;
+  const int64_t width = layout.width;
+  const int64_t half = (width + 1) / 2;
   const int64_t half_rows = (int64_t{layout.height} + 1) / 2;
   switch (layout.format) {
     case ATA_PIXELS_RGBA:

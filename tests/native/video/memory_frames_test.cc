@@ -60,7 +60,7 @@ std::vector<ata_clip_options> many_clips() {
 /// The planes of frames that lie one after another, each plane's rows `gap` bytes apart.
 class Planes {
  public:
-  Planes(const std::string& packed, ata_frame_layout layout, size_t gap) {
+  Planes(const std::string& packed, ata_frame_layout layout, int64_t gap) {
     layout_ = checked_layout(layout);
     const auto* from = reinterpret_cast<const uint8_t*>(packed.data());
     const uint8_t* const end = from + packed.size();
@@ -69,11 +69,12 @@ class Planes {
         const PlaneSize size = plane_size(layout_, plane);
         layout_.strides[plane] = size.row_bytes + gap;
         // Not a byte more than the last row, so that a sanitizer sees what reads too far.
-        const size_t rows = static_cast<size_t>(size.rows);
-        Bytes& bytes =
-            memory_.emplace_back((rows - 1) * (size.row_bytes + gap) + size.row_bytes, 99);
-        for (size_t y = 0; y < rows; ++y, from += size.row_bytes) {
-          std::memcpy(bytes.data() + y * (size.row_bytes + gap), from, size.row_bytes);
+        Bytes& bytes = memory_.emplace_back(
+            static_cast<size_t>((size.rows - 1) * (size.row_bytes + gap) + size.row_bytes),
+            uint8_t{99});
+        for (int64_t y = 0; y < size.rows; ++y, from += size.row_bytes) {
+          std::memcpy(bytes.data() + y * (size.row_bytes + gap), from,
+                      static_cast<size_t>(size.row_bytes));
         }
       }
     }
@@ -124,7 +125,7 @@ TEST(MemoryFrames, OfPackedPixelsAreAFolderOfThem) {
   }
   for (const ata_pixel_format format :
        {ATA_PIXELS_RGB, ATA_PIXELS_BGR, ATA_PIXELS_RGBA, ATA_PIXELS_BGRA}) {
-    for (const size_t gap : {0, 11}) {
+    for (const int64_t gap : {0, 11}) {
       for (const double fps : {25.0, 30000.0 / 1001}) {
         ata_frame_layout layout = layout_of(format, width, height);
         layout.fps = fps;
@@ -170,7 +171,7 @@ TEST(MemoryFrames, OfLumaAndChromaAreAVideoOfThem) {
       ata_frame_layout layout = layout_of(coding.pixels, width, height);
       layout.matrix = coding.matrix;
       layout.range = coding.range;
-      for (const size_t gap : {0, 13}) {
+      for (const int64_t gap : {0, 13}) {
         const Planes planes(read_file(raw), layout, gap);
         expect_clips_of(video, planes);
         if (gap == 0 && width == 64) clips.push_back(planes.sample(small_clip()));
@@ -236,7 +237,8 @@ TEST(MemoryFrames, SayWhatIsWrong) {
   EXPECT_MENTIONS(with([](auto& l) { l.fps = std::numeric_limits<double>::infinity(); }),
                   "fps is inf");
   EXPECT_MENTIONS(with([](auto& l) { l.strides[0] = 191; }), "a row of this plane has 192");
-  EXPECT_MENTIONS(with([](auto& l) { l.strides[0] = SIZE_MAX; }), "strides[0]");
+  EXPECT_MENTIONS(with([](auto& l) { l.strides[0] = INT64_MAX; }), "strides[0]");
+  EXPECT_MENTIONS(with([](auto& l) { l.strides[0] = -192; }), "strides[0] is -192");
   EXPECT_MENTIONS(with([](auto& l) { l.strides[1] = 64; }), "strides[1] is 64");
   EXPECT_MENTIONS(with([](auto& l) { l.matrix = ATA_MATRIX_BT709; }), "RGB already");
   EXPECT_MENTIONS(with([](auto& l) { l.range = static_cast<ata_colour_range>(3); }), "range is 3");
