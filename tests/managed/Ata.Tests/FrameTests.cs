@@ -23,8 +23,8 @@ public sealed class FrameTests : IDisposable
     {
         for (int frame = 0; frame < Count; ++frame)
         {
-            using AtaTensor image = AtaTensor.Wrap<byte>(TestVideo.Picture(frame), Height, Width, 3);
-            ImageFile.Write(_folder.In(string.Create(CultureInfo.InvariantCulture, $"f{frame}.png")), image);
+            string path = _folder.In(string.Create(CultureInfo.InvariantCulture, $"f{frame}.png"));
+            ImageFile.Write(path, TestVideo.Picture(frame), Width, Height);
         }
 
         using VideoReader video = VideoReader.Open(_folder.Path);
