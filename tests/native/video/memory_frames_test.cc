@@ -163,8 +163,10 @@ TEST(MemoryFrames, OfLumaAndChromaAreAVideoOfThem) {
   std::vector<SampledClip> clips;
   for (const Coding& coding : codings) {
     for (const auto& [width, height] : {std::pair(64, 48), std::pair(67, 45)}) {
-      const std::string picture =
-          moving_picture(width, height, 25, 0.5) + " -pix_fmt " + coding.format + " -c:v rawvideo ";
+      // Odd sizes are cut out before there is chroma.
+      const std::string picture = moving_picture(80, 60, 25, 0.5) +
+                                  concat(" -vf 'format=yuv444p,crop=", width, ":", height,
+                                         ":exact=1,format=", coding.format, "' -c:v rawvideo ");
       const std::string video = scratch.path("clip.mkv"), raw = scratch.path("clip.yuv");
       ffmpeg(picture + coding.colours + " -allow_raw_vfw 1 '" + video + "'");
       ffmpeg("-i '" + video + "' -c copy -f rawvideo '" + raw + "'");
