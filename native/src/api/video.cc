@@ -30,6 +30,13 @@ struct ata_video_writer {
 
 namespace {
 
+/// The same file in memory of the library's own.
+std::shared_ptr<const ata::InputFile> copy_of(const ata::InputFile& file) {
+  auto content = std::make_shared<std::vector<std::byte>>(static_cast<size_t>(file.size()));
+  file.read(0, content->data(), content->size());
+  return std::make_shared<const ata::InputFile>(file.path(), *content, content);
+}
+
 void check_clip_options(const ata_clip_options& options) {
   require_enum(options.sampling, ATA_SAMPLING_SEGMENTS, "ata_clip_options.sampling");
   require_enum(options.short_policy, ATA_SHORT_LOOP, "ata_clip_options.short_policy");
@@ -60,19 +67,11 @@ ata_status ata_video_open_memory(const void* data, size_t size, const char* name
     require_pointer(video, "video");
     const ata_video_options checked =
         options_or_default(options, ata::default_video_options(), "ata_video_options");
-    if (size > 0) require_pointer(data, "data");
-    std::shared_ptr<ata::api::Loan> loan;
-    std::shared_ptr<const void> owner;
-    if (release != nullptr) {
-      owner = loan = std::make_shared<ata::api::Loan>();
-    } else {
-      const auto* bytes = static_cast<const std::byte*>(data);
-      auto copy = std::make_shared<const std::vector<std::byte>>(bytes, bytes + size);
-      data = copy->data();
-      owner = std::move(copy);
-    }
-    auto handle = std::make_unique<ata_video>(ata_video{ata::VideoReader::open(
-        ata::api::file_in_memory(data, size, name, std::move(owner)), checked)});
+    const auto loan = release != nullptr ? std::make_shared<ata::api::Loan>() : nullptr;
+    auto file = ata::api::file_in_memory(data, size, name, loan);
+    if (loan == nullptr) file = copy_of(*file);
+    auto handle =
+        std::make_unique<ata_video>(ata_video{ata::VideoReader::open(std::move(file), checked)});
     // Last, when nothing can fail any more.
     if (loan != nullptr) {
       loan->user_data = user_data;
