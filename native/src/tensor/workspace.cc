@@ -23,21 +23,21 @@ class Workspace : public Allocator {
     if (block == nullptr) {
       block = allocate_upstream(bytes);
       held_ += bytes;
+      used_ += bytes;
+      touched_ += bytes;
     }
-    needed_ += bytes;
-    most_needed_ = std::max(most_needed_, needed_);
     return block;
   }
 
   void release(void* block, size_t bytes) noexcept override {
     std::lock_guard lock(mutex_);
-    needed_ -= bytes;
     size_t size = bytes;
     const auto larger = larger_.find(block);
     if (larger != larger_.end()) {
       size = larger->second;
       larger_.erase(larger);
     }
+    used_ -= size;
     try {
       free_[size].push_back({block, pass_});
     } catch (...) {
@@ -48,8 +48,8 @@ class Workspace : public Allocator {
 
   void begin_pass() override {
     std::lock_guard lock(mutex_);
-    needs_[pass_ % needs_.size()] = most_needed_;
-    most_needed_ = needed_;
+    needs_[pass_ % needs_.size()] = touched_;
+    touched_ = used_;
     ++pass_;
     const size_t limit = kMostHeld * *std::max_element(needs_.begin(), needs_.end());
     while (held_ > limit && release_oldest()) {
@@ -78,6 +78,8 @@ class Workspace : public Allocator {
     if (found == free_.end() || found->first / kLargestFit > bytes) return nullptr;
     void* const block = found->second.back().block;
     if (found->first != bytes) larger_.emplace(block, found->first);
+    used_ += found->first;
+    if (found->second.back().pass != pass_) touched_ += found->first;
     found->second.pop_back();
     if (found->second.empty()) free_.erase(found);
     return block;
@@ -119,10 +121,10 @@ class Workspace : public Allocator {
   std::mutex mutex_;
   std::map<size_t, std::deque<Free>> free_;   // by size; the one released last at the back
   std::unordered_map<void*, size_t> larger_;  // sizes of used blocks that exceed the request
-  size_t held_ = 0;                           // bytes of all blocks, free and used
-  size_t needed_ = 0;                         // bytes asked for and not released
-  size_t most_needed_ = 0;                    // at a time in this pass
-  std::array<size_t, kPasses> needs_ = {};    // in the passes before
+  size_t held_ = 0;                           // bytes of all blocks
+  size_t used_ = 0;                           // of those that are not free
+  size_t touched_ = 0;                      // of those that were not free at some time of this pass
+  std::array<size_t, kPasses> needs_ = {};  // touched_ of the passes before
   uint64_t pass_ = 0;
 };
 

@@ -88,6 +88,20 @@ TEST(Workspace, ServesBatchesOfAllSizesWithoutAllocatingAgain) {
   }
 }
 
+TEST(Workspace, KeepsWhatAPassNeedsOneAfterAnother) {
+  const auto memory = std::make_shared<CountedMemory>();
+  const auto workspace = make_workspace(memory);
+  // No two at a time, and none serves for another.
+  const auto pass = [&] {
+    workspace->begin_pass();
+    for (const int64_t bytes : {100, 201, 403, 807, 1615}) {
+      const Tensor tensor({bytes}, DType::kU8, workspace);
+    }
+  };
+  for (int i = 0; i < 40; ++i) pass();
+  EXPECT_EQ(memory->allocations, 5);
+}
+
 TEST(Workspace, ForgetsWhatItHasNotNeededForLong) {
   const auto memory = std::make_shared<CountedMemory>();
   const auto workspace = make_workspace(memory);

@@ -355,7 +355,7 @@ TEST_F(TrainerTest, RecomputationKeepsLessInMemory) {
 }
 
 TEST_F(TrainerTest, BatchesOfAlternatingSizesAllocateNothing) {
-  const Fixture fixture("tiny-ata");
+  const Fixture fixture("tiny-divided");
   Trainer trainer(model_of(fixture), TrainOptions());
   const auto batch = [&](int64_t clips) {
     trainer.accumulate(fixture.get("clip").slice(0, clips),
