@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <unordered_map>
@@ -39,7 +40,7 @@ class Workspace : public Allocator {
     }
     used_ -= size;
     try {
-      free_[size].push_back({block, pass_});
+      free_[size].push_back({block, pass_, bytes});
     } catch (...) {
       upstream_->release(block, size);
       held_ -= size;
@@ -63,6 +64,7 @@ class Workspace : public Allocator {
   struct Free {
     void* block;
     uint64_t pass;  // that released it
+    size_t served;  // bytes that it was taken for
   };
 
   // With both at 2, blocks for batches of any sizes fit into the bound: those of the largest serve
@@ -72,17 +74,26 @@ class Workspace : public Allocator {
   // So many passes ago is no longer a sign of what comes.
   static constexpr size_t kPasses = 16;
 
-  /// The smallest free block that fits, or null.
+  /// The smallest free block that fits, or null. A larger one that this pass has used already
+  /// serves only what has the size that it served: so a pass finds what it found the last time.
   void* take(size_t bytes) {
-    const auto found = free_.lower_bound(bytes);
-    if (found == free_.end() || found->first / kLargestFit > bytes) return nullptr;
-    void* const block = found->second.back().block;
-    if (found->first != bytes) larger_.emplace(block, found->first);
-    used_ += found->first;
-    if (found->second.back().pass != pass_) touched_ += found->first;
-    found->second.pop_back();
-    if (found->second.empty()) free_.erase(found);
-    return block;
+    for (auto at = free_.lower_bound(bytes); at != free_.end(); ++at) {
+      const size_t size = at->first;
+      if (size / kLargestFit > bytes) break;
+      std::deque<Free>& blocks = at->second;
+      const auto found = std::find_if(blocks.rbegin(), blocks.rend(), [&](const Free& free) {
+        return size == bytes || free.pass != pass_ || free.served == bytes;
+      });
+      if (found == blocks.rend()) continue;
+      const Free taken = *found;
+      if (size != bytes) larger_.emplace(taken.block, size);
+      used_ += size;
+      if (taken.pass != pass_) touched_ += size;
+      blocks.erase(std::next(found).base());
+      if (blocks.empty()) free_.erase(at);
+      return taken.block;
+    }
+    return nullptr;
   }
 
   void* allocate_upstream(size_t bytes) {

@@ -102,6 +102,24 @@ TEST(Workspace, KeepsWhatAPassNeedsOneAfterAnother) {
   EXPECT_EQ(memory->allocations, 5);
 }
 
+TEST(Workspace, TheSecondPassFindsWhatTheFirstOneMade) {
+  const auto memory = std::make_shared<CountedMemory>();
+  const auto workspace = make_workspace(memory);
+  const auto make = [&](int64_t bytes) { return Tensor({bytes}, DType::kU8, workspace); };
+  const auto pass = [&] {
+    workspace->begin_pass();
+    make(250);
+    Tensor small = make(200);  // not where 250 was, which is needed again beside two of these
+    const Tensor other = make(200);
+    small = Tensor();
+    const Tensor large = make(250);
+  };
+  pass();
+  const int before = memory->allocations;
+  pass();
+  EXPECT_EQ(memory->allocations, before);
+}
+
 TEST(Workspace, ForgetsWhatItHasNotNeededForLong) {
   const auto memory = std::make_shared<CountedMemory>();
   const auto workspace = make_workspace(memory);
@@ -127,6 +145,7 @@ TEST(Workspace, WhatIsFarLargerIsKeptForWhatNeedsIt) {
   const auto memory = std::make_shared<CountedMemory>();
   const auto workspace = make_workspace(memory);
   { const Tensor large({1000}, DType::kU8, workspace); }
+  workspace->begin_pass();
   const Tensor small({499}, DType::kU8, workspace);
   EXPECT_EQ(memory->allocations, 2);
   const Tensor half({500}, DType::kU8, workspace);

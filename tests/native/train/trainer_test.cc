@@ -359,7 +359,7 @@ TEST_F(TrainerTest, BatchesOfAlternatingSizesAllocateNothing) {
   Trainer trainer(model_of(fixture), TrainOptions());
   const auto batch = [&](int64_t clips) {
     trainer.accumulate(fixture.get("clip").slice(0, clips),
-                       labels_of(std::vector<int64_t>(static_cast<size_t>(clips), 1)));
+                       labels_of(std::vector<int64_t>(static_cast<size_t>(clips), 1)), 1.0f);
     return test_device().memory_statistics().live_bytes;
   };
   for (int i = 0; i < 3; ++i) {
