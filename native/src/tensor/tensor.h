@@ -91,8 +91,8 @@ MemoryStatistics memory_statistics();
 /// An allocator that keeps released blocks and hands them out again, so that a session's second run
 /// allocates nothing, nor do runs on batches whose sizes alternate. A block serves what needs at
 /// least half of it. When a pass begins, the blocks that were not used for longest go back to
-/// `upstream` until what is held is at most twice what any of the last passes needed at a time; all
-/// free ones go when `upstream` has no memory left. One per session.
+/// `upstream` until what is held is at most twice what any of the last passes used; all free ones
+/// go when `upstream` has no memory left. One per session.
 std::shared_ptr<Allocator> make_workspace(std::shared_ptr<Allocator> upstream);
 
 /// A contiguous row-major array in the memory of one device. Copies share memory (like shared_ptr);
