@@ -59,6 +59,12 @@ public static unsafe class AtaRuntime
         }
     }
 
+    /// <summary>Gives back to the system what the library keeps between calls to be faster: compiled matrix products, the
+    /// memory of GPUs that no tensor holds any more, free pages of the native heap. Later calls make what they need again;
+    /// results do not change. What a session or another object keeps for its next call goes when that is disposed.</summary>
+    /// <exception cref="AtaLibraryException">The native library cannot be loaded.</exception>
+    public static void ReleaseCaches() => NativeMethods.ata_release_caches();
+
     /// <summary>Reports what is installed and what works. Does not fail when something is missing, not even the native
     /// library: the report says what and why.</summary>
     public static RuntimeReport Diagnose()

@@ -83,14 +83,82 @@ public sealed unsafe class Model : IDisposable
         return new Model(model, options.Precision);
     }
 
+    /// <summary>Loads a checkpoint that a stream holds from its position on. The stream is read into memory to its end (up
+    /// to <see cref="ModelOptions.MaxStreamBytes"/>), which is let go when the model is loaded.</summary>
+    /// <param name="stream">The stream, seekable or not, which stays open.</param>
+    /// <param name="options">Options; null for the defaults.</param>
+    /// <param name="name">What messages call the checkpoint; null for the path of a <see cref="FileStream"/>, else
+    /// <c>&lt;memory&gt;</c>.</param>
+    /// <exception cref="IOException">The stream is too long, or cannot be read.</exception>
+    /// <exception cref="AtaModelException">The content is malformed, or contradicts its own configuration.</exception>
+    /// <exception cref="AtaDeviceException">The device does not exist, or cannot be used.</exception>
+    /// <exception cref="ArgumentException">The stream is not readable; or an option is out of range, or contradicts the
+    /// checkpoint.</exception>
+    /// <exception cref="NotSupportedException">The checkpoint lacks what the temporal mode needs, or the device does not
+    /// support what was asked for.</exception>
+    public static Model Load(Stream stream, ModelOptions? options = null, string? name = null)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        options ??= new ModelOptions();
+        ReadOnlyMemory<byte> content = WholeStream.Read(stream, options.MaxStreamBytes, nameof(options.MaxStreamBytes));
+        return Load(content, options, name ?? WholeStream.NameOf(stream));
+    }
+
+    /// <summary>Loads a checkpoint that is in memory, as one that is a file.</summary>
+    /// <param name="content">The file's bytes, which are not needed any more when the method returns.</param>
+    /// <param name="options">Options; null for the defaults.</param>
+    /// <param name="name">What messages call the checkpoint; null for <c>&lt;memory&gt;</c>.</param>
+    /// <exception cref="AtaModelException">The content is malformed, or contradicts its own configuration.</exception>
+    /// <exception cref="AtaDeviceException">The device does not exist, or cannot be used.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, or contradicts the checkpoint.</exception>
+    /// <exception cref="NotSupportedException">The checkpoint lacks what the temporal mode needs, or the device does not
+    /// support what was asked for.</exception>
+    public static Model Load(ReadOnlyMemory<byte> content, ModelOptions? options = null, string? name = null)
+    {
+        options ??= new ModelOptions();
+        ArgumentNullException.ThrowIfNull(options.Device);
+        using var text = new Utf8Text(name, stackalloc byte[Utf8Text.BufferSize]);
+        using var device = new Utf8Text(options.Device, stackalloc byte[Utf8Text.BufferSize], nameof(options));
+        ata_model_options native = options.ToNative(device.Pointer);
+        ata_model* model;
+        fixed (byte* data = content.Span)
+        {
+            NativeStatus.Check(
+                NativeMethods.ata_model_load_memory(data, (nuint)content.Length, text.Pointer, &native, &model), name);
+        }
+
+        return new Model(model, options.Precision);
+    }
+
     /// <summary>Loads a checkpoint on another thread.</summary>
     /// <param name="path">File to read.</param>
     /// <param name="options">Options; null for the defaults.</param>
     /// <param name="cancellationToken">Stops the call before it begins to read; reading itself is not interrupted.</param>
-    /// <inheritdoc cref="Load" path="/exception"/>
+    /// <inheritdoc cref="Load(string, ModelOptions?)" path="/exception"/>
     public static Task<Model> LoadAsync(
         string path, ModelOptions? options = null, CancellationToken cancellationToken = default) =>
         Task.Run(() => Load(path, options), cancellationToken);
+
+    /// <summary>Loads a checkpoint that a stream holds from its position on: reads it asynchronously, and loads it on
+    /// another thread.</summary>
+    /// <param name="stream">The stream, seekable or not, which stays open.</param>
+    /// <param name="options">Options; null for the defaults.</param>
+    /// <param name="name">What messages call the checkpoint; null for the path of a <see cref="FileStream"/>, else
+    /// <c>&lt;memory&gt;</c>.</param>
+    /// <param name="cancellationToken">Stops reading the stream.</param>
+    /// <inheritdoc cref="Load(Stream, ModelOptions?, string?)" path="/exception"/>
+    public static Task<Model> LoadAsync(
+        Stream stream, ModelOptions? options = null, string? name = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        options ??= new ModelOptions();
+        return WholeStream.ReadAsync(
+            stream,
+            options.MaxStreamBytes,
+            nameof(options.MaxStreamBytes),
+            content => Load(content, options, name ?? WholeStream.NameOf(stream)),
+            cancellationToken);
+    }
 
     /// <summary>Makes a trainable model with random weights.</summary>
     /// <param name="config">Its configuration.</param>

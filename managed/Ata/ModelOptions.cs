@@ -19,6 +19,10 @@ public sealed record ModelOptions
     /// <summary>Where the model is and runs, and is trained: <c>cpu</c>, <c>cuda</c> or <c>cuda:1</c>. A device that was asked for is never replaced by another.</summary>
     public string Device { get; init; } = "cpu";
 
+    /// <summary>Most bytes of a stream that are read into memory, 1 to <see cref="Array.MaxLength"/>; a longer one is an
+    /// <see cref="IOException"/>. Larger models are loaded by path.</summary>
+    public long MaxStreamBytes { get; init; } = Array.MaxLength;
+
     /// <summary>Arithmetic.</summary>
     public Precision Precision { get; init; } = Precision.Float32;
 

@@ -22,6 +22,9 @@ public sealed record PredictOptions
     /// size, normalisation and the indices and counts of clips and crops are set by the classifier in any case.</summary>
     public ClipOptions? Sampling { get; init; }
 
+    /// <summary>How the video is opened, unless it is open already; null for the defaults.</summary>
+    public VideoOptions? Video { get; init; }
+
     /// <summary>Receives the number of views that are done.</summary>
     public IProgress<int>? Progress { get; init; }
 
@@ -44,7 +47,7 @@ public sealed record PredictOptions
 /// Thread-safe. Each call takes a session of its own, which is kept for later calls; weights are shared. Disposing waits
 /// for nothing: calls that are running finish normally, and the last one releases the model.
 /// </remarks>
-public sealed class VideoClassifier : IDisposable
+public sealed partial class VideoClassifier : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly Stack<Session> _idle = [];
@@ -99,7 +102,7 @@ public sealed class VideoClassifier : IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         using var call = new Call(this);
-        using VideoReader video = VideoReader.Open(path);
+        using VideoReader video = VideoReader.Open(path, options?.Video);
         return Predict(call, video, options, cancellationToken);
     }
 

@@ -17,6 +17,10 @@ public sealed record VideoOptions
     /// whole at the first read, and later reads decode nothing. 0 keeps none.</summary>
     public long KeepBytes { get; init; }
 
+    /// <summary>Most bytes of a stream that are read into memory, 1 to <see cref="Array.MaxLength"/>; a longer one is an
+    /// <see cref="IOException"/>. Longer videos are opened by path.</summary>
+    public long MaxStreamBytes { get; init; } = 1 << 30;
+
     internal unsafe ata_video_options ToNative() => new()
     {
         struct_size = (nuint)sizeof(ata_video_options),
@@ -38,10 +42,12 @@ public sealed record VideoOptions
 public sealed record VideoInfo(
     int Width, int Height, double FramesPerSecond, TimeSpan Duration, long FrameCount, int Rotation, int BitDepth, string Codec);
 
-/// <summary>An open video file, or a folder of numbered JPEG or PNG frames.</summary>
+/// <summary>An open video: a file, on disk or in memory, or a folder of numbered JPEG or PNG frames.</summary>
 /// <remarks>One thread at a time.</remarks>
 public sealed unsafe class VideoReader : IDisposable
 {
+    private const string NameOfMemory = "<memory>";
+
     private readonly VideoHandle _handle;
 
     private VideoReader(ata_video* video, string path)
@@ -70,7 +76,7 @@ public sealed unsafe class VideoReader : IDisposable
             Marshal.PtrToStringUTF8((nint)info.codec)!);
     }
 
-    /// <summary>The file or folder.</summary>
+    /// <summary>The file or folder; the name of a video in memory, as messages call it.</summary>
     public string Path { get; }
 
     /// <summary>What the video is.</summary>
@@ -104,6 +110,80 @@ public sealed unsafe class VideoReader : IDisposable
         ata_video* video;
         NativeStatus.Check(NativeMethods.ata_video_open(text.Pointer, &native, &video), path);
         return new VideoReader(video, path);
+    }
+
+    /// <summary>Opens a video that a stream holds from its position on, such as an upload. The stream is read into memory
+    /// to its end (up to <see cref="VideoOptions.MaxStreamBytes"/>), and everything is as of a file of these bytes.</summary>
+    /// <param name="stream">The stream, seekable or not, which stays open.</param>
+    /// <param name="options">Options; null for the defaults.</param>
+    /// <param name="name">What messages call the video; null for the path of a <see cref="FileStream"/>, else
+    /// <c>&lt;memory&gt;</c>.</param>
+    /// <exception cref="ArgumentException">The stream is not readable, or an option is out of range.</exception>
+    /// <exception cref="IOException">The stream is too long, or cannot be read.</exception>
+    /// <exception cref="AtaVideoException">The content is malformed or has no video.</exception>
+    /// <exception cref="AtaLibraryException">FFmpeg's libraries cannot be loaded.</exception>
+    public static VideoReader Open(Stream stream, VideoOptions? options = null, string? name = null)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        options ??= new VideoOptions();
+        ReadOnlyMemory<byte> content = WholeStream.Read(stream, options.MaxStreamBytes, nameof(options.MaxStreamBytes));
+        return Open(content, options, name ?? WholeStream.NameOf(stream));
+    }
+
+    /// <summary>Opens a video that a stream holds from its position on: reads it asynchronously, and opens it on another
+    /// thread.</summary>
+    /// <param name="stream">The stream, seekable or not, which stays open.</param>
+    /// <param name="options">Options; null for the defaults.</param>
+    /// <param name="name">What messages call the video; null for the path of a <see cref="FileStream"/>, else
+    /// <c>&lt;memory&gt;</c>.</param>
+    /// <param name="cancellationToken">Stops reading.</param>
+    /// <inheritdoc cref="Open(Stream, VideoOptions?, string?)" path="/exception"/>
+    public static Task<VideoReader> OpenAsync(
+        Stream stream, VideoOptions? options = null, string? name = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        options ??= new VideoOptions();
+        return WholeStream.ReadAsync(
+            stream,
+            options.MaxStreamBytes,
+            nameof(options.MaxStreamBytes),
+            content => Open(content, options, name ?? WholeStream.NameOf(stream)),
+            cancellationToken);
+    }
+
+    /// <summary>Opens a video that is in memory; everything is as of a file of these bytes.</summary>
+    /// <param name="content">The file's bytes. They are not copied, but pinned, and may not change, until the reader and
+    /// what reads from it are disposed.</param>
+    /// <param name="options">Options; null for the defaults.</param>
+    /// <param name="name">What messages call the video; null for <c>&lt;memory&gt;</c>.</param>
+    /// <exception cref="ArgumentException">An option is out of range.</exception>
+    /// <exception cref="AtaVideoException">The content is malformed or has no video.</exception>
+    /// <exception cref="AtaLibraryException">FFmpeg's libraries cannot be loaded.</exception>
+    public static VideoReader Open(ReadOnlyMemory<byte> content, VideoOptions? options = null, string? name = null)
+    {
+        ata_video_options native = (options ?? new VideoOptions()).ToNative();
+        if (string.IsNullOrEmpty(name))
+        {
+            name = NameOfMemory;
+        }
+
+        using var text = new Utf8Text(name, stackalloc byte[Utf8Text.BufferSize]);
+        PinnedMemory loan = PinnedMemory.Lend(content);
+        ata_video* video;
+        try
+        {
+            NativeStatus.Check(
+                NativeMethods.ata_video_open_memory(
+                    loan.Pointer, (nuint)content.Length, text.Pointer, PinnedMemory.Release, loan.UserData, &native, &video),
+                name);
+        }
+        catch
+        {
+            loan.TakeBack();
+            throw;
+        }
+
+        return new VideoReader(video, name);
     }
 
     /// <summary>Decodes the frames that are shown at given times: for each time the last frame that starts at or before

@@ -17,17 +17,19 @@ wrapped="$(grep -ohE '\bata_[a-z0-9_]+' "$include"/ata/*.hpp | cat - <(echo "$no
 # Nouns: the types of the header, and what has no type of its own.
 nouns="$(grep -oE '\} ata_[a-z0-9_]+;|typedef struct ata_[a-z0-9_]+' "$include/ata/ata.h" |
   sed -E 's/.*ata_([a-z0-9_]+);?/\1/' | sort -u | tr '\n' ' ')"
-nouns+="abi device file image log mutual_information runtime temporal_information thread"
+nouns+="abi clip device file image log mutual_information runtime temporal_information thread"
 verbs="accumulate add backward cancel check compute copy create diagnose estimate finish forward from get
   identify import init load open read release replace reset run sample save set solve to update wrap write"
 # What the library is for has no noun but the library.
 plain="ata_align ata_assign"
+# What the library as a whole does.
+whole="ata_release_caches"
 # Of the library as a whole.
 properties="ata_last_error ata_version"
 
 follows_rule() { # TYPE NAME
   local type="$1" name="$2" noun rest
-  [[ " $plain $properties " == *" $name "* ]] && return 0
+  [[ " $plain $whole $properties " == *" $name "* ]] && return 0
   for noun in $nouns; do
     [[ $name == "ata_${noun}_"* ]] || continue
     rest="${name#"ata_${noun}_"}"

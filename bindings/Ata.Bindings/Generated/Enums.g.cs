@@ -230,6 +230,47 @@ public enum ata_interpolation : int
     ATA_BICUBIC = 1,
 }
 
+/// <summary>How the pixels of a frame lie in memory, one byte a component.</summary>
+public enum ata_pixel_format : int
+{
+    /// <summary>One plane: red, green, blue.</summary>
+    ATA_PIXELS_RGB = 0,
+    /// <summary>One plane: blue, green, red.</summary>
+    ATA_PIXELS_BGR = 1,
+    /// <summary>One plane: red, green, blue and a fourth byte that is not looked at.</summary>
+    ATA_PIXELS_RGBA = 2,
+    /// <summary>One plane: blue, green, red and a fourth byte that is not looked at.</summary>
+    ATA_PIXELS_BGRA = 3,
+    /// <summary>Two planes: luma; then Cb and Cr in turn, one pair for 2 x 2 pixels.</summary>
+    ATA_PIXELS_NV12 = 4,
+    /// <summary>Three planes: luma; Cb; Cr, one of each for 2 x 2 pixels.</summary>
+    ATA_PIXELS_I420 = 5,
+}
+
+/// <summary>The colour matrix by which luma and chroma were made of RGB.</summary>
+public enum ata_colour_matrix : int
+{
+    /// <summary>Not known: BT.601, as of files that do not say.</summary>
+    ATA_MATRIX_UNKNOWN = 0,
+    /// <summary>BT.601: standard definition, and most webcams.</summary>
+    ATA_MATRIX_BT601 = 1,
+    /// <summary>BT.709: high definition.</summary>
+    ATA_MATRIX_BT709 = 2,
+    /// <summary>BT.2020 with non-constant luminance: ultra-high definition.</summary>
+    ATA_MATRIX_BT2020 = 3,
+}
+
+/// <summary>The values that luma and chroma take.</summary>
+public enum ata_colour_range : int
+{
+    /// <summary>Not known: limited, as of files that do not say.</summary>
+    ATA_RANGE_UNKNOWN = 0,
+    /// <summary>Luma 16 to 235, chroma 16 to 240.</summary>
+    ATA_RANGE_LIMITED = 1,
+    /// <summary>0 to 255, as in JPEG.</summary>
+    ATA_RANGE_FULL = 2,
+}
+
 /// <summary>What a path leads to.</summary>
 public enum ata_file_kind : int
 {

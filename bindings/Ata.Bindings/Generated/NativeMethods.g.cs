@@ -145,6 +145,15 @@ public static unsafe partial class NativeMethods
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_device_get_info(nuint index, ata_device_info* info);
 
+    /// <summary>
+    /// Gives back to the system what the library keeps between calls to be faster: compiled matrix products, the
+    /// memory of GPUs that no tensor holds any more, free pages of the heap. Later calls make what they need
+    /// again; results do not change. What a handle keeps for its next call is the handle's and goes when it is
+    /// released. Thread-safe, and may be called while others work.
+    /// </summary>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern void ata_release_caches();
+
     /// <summary>Allocates a zeroed tensor.</summary>
     /// <param name="dtype">Element type.</param>
     /// <param name="shape"><paramref name="rank"/> extents, each at least 0.</param>
@@ -732,6 +741,18 @@ public static unsafe partial class NativeMethods
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_session_get_trajectories(ata_session* session, int block, ata_tensor** trajectories);
 
+    /// <summary>
+    /// Loads a checkpoint that is in memory, as <see cref="NativeMethods.ata_model_load"/> loads a file of these
+    /// bytes. They are read before the function returns, and not kept.
+    /// </summary>
+    /// <param name="data">The file's bytes.</param>
+    /// <param name="size">Their number.</param>
+    /// <param name="name">What messages call it; NULL for "&lt;memory&gt;".</param>
+    /// <param name="options">Options; NULL for the defaults.</param>
+    /// <param name="model">Receives the handle.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_model_load_memory(void* data, nuint size, byte* name, ata_model_options* options, ata_model** model);
+
     /// <summary>Fills in the defaults.</summary>
     /// <param name="options">Receives them.</param>
     /// <param name="struct_size">sizeof(ata_temporal_block_options).</param>
@@ -1087,6 +1108,54 @@ public static unsafe partial class NativeMethods
     /// <param name="writer">May be NULL.</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern void ata_video_writer_release(ata_video_writer* writer);
+
+    /// <summary>
+    /// Opens a video that is in memory: what a file of these bytes would be to
+    /// <see cref="NativeMethods.ata_video_open"/>, and all functions give the same bits for it. Folders of images
+    /// are for paths only. The bytes are as hostile as a file's; they may not change while the library has them.
+    /// </summary>
+    /// <param name="data">The file's bytes.</param>
+    /// <param name="size">Their number.</param>
+    /// <param name="name">What messages call it; NULL for "&lt;memory&gt;".</param>
+    /// <param name="release">
+    /// NULL: the bytes are copied, and the caller's may go when this function returns. Else they are not copied
+    /// and stay until <paramref name="release"/> is called, exactly once, when the video and its views need them
+    /// no more, by the thread that lets them go. Never called when this function fails: the memory is then still
+    /// the caller's.
+    /// </param>
+    /// <param name="user_data">Passed to <paramref name="release"/>.</param>
+    /// <param name="options">Options; NULL for the defaults.</param>
+    /// <param name="video">Receives the handle.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_video_open_memory(void* data, nuint size, byte* name, delegate* unmanaged[Cdecl]<void*, void> release, void* user_data, ata_video_options* options, ata_video** video);
+
+    /// <summary>Fills in the defaults.</summary>
+    /// <param name="layout">Receives them.</param>
+    /// <param name="struct_size">sizeof(ata_frame_layout).</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_frame_layout_init(ata_frame_layout* layout, nuint struct_size);
+
+    /// <summary>
+    /// Samples a clip of frames that are in memory, such as a camera's: exactly what
+    /// <see cref="NativeMethods.ata_video_sample"/> gives of a video of <paramref name="count"/> frames with
+    /// these pixels, <c>fps</c> a second, one after another. So <paramref name="count"/> frames with
+    /// <c>frames</c> = <paramref name="count"/>, <c>stride</c> = 1 and the other options' defaults become the
+    /// clip in their order. Only frames that the clip shows are read. Formats of one plane need no video plugin;
+    /// others are converted as decoded frames are, and are <see cref="ata_status.ATA_LIBRARY_UNAVAILABLE"/>
+    /// without it. <see cref="ata_status.ATA_BAD_VIDEO"/> if there are too few frames for
+    /// <see cref="ata_short_policy.ATA_SHORT_ERROR"/>. Thread-safe.
+    /// </summary>
+    /// <param name="planes">
+    /// Address of each plane's first row, frame by frame: 1, 2 or 3 times <paramref name="count"/>.
+    /// </param>
+    /// <param name="count">Number of frames, 1 to 2^24.</param>
+    /// <param name="layout">How they lie in memory.</param>
+    /// <param name="options">Options; NULL for the defaults.</param>
+    /// <param name="cancellation">May be NULL.</param>
+    /// <param name="clip">Receives f32 <c>[1, 3, T, size, size]</c>, normalised.</param>
+    /// <param name="frame_times">Receives T start times of the frames in seconds from the first, or NULL.</param>
+    [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern ata_status ata_clip_from_frames(void** planes, nuint count, ata_frame_layout* layout, ata_clip_options* options, ata_cancellation* cancellation, ata_tensor** clip, double* frame_times);
 
     /// <summary>
     /// Tells which file a path leads to, whatever it is called: two paths lead to one file, through links, other

@@ -98,7 +98,9 @@ public partial struct ata_trainer
 {
 }
 
-/// <summary>An open video file, or a folder of numbered JPEG or PNG frames.</summary>
+/// <summary>
+/// An open video: a file, on disk or in memory, or a folder of numbered JPEG or PNG frames.
+/// </summary>
 public partial struct ata_video
 {
 }
@@ -846,4 +848,50 @@ public unsafe partial struct ata_clip_options
     /// of the video.
     /// </summary>
     public double interval_end;
+}
+
+/// <summary>How frames lie in memory, and how fast they follow one another.</summary>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe partial struct ata_frame_layout
+{
+    /// <summary>sizeof(ata_frame_layout).</summary>
+    public nuint struct_size;
+
+    /// <summary>Format of the pixels. Default <see cref="ata_pixel_format.ATA_PIXELS_RGB"/>.</summary>
+    public ata_pixel_format format;
+
+    /// <summary>
+    /// Width in pixels, 1 to 16384; has no default. A frame has at most 2^26 pixels. Of formats with chroma it
+    /// may be odd: rows of chroma then have (width + 1) / 2 values.
+    /// </summary>
+    public int width;
+
+    /// <summary>Height in pixels, likewise.</summary>
+    public int height;
+
+    /// <summary>
+    /// Of <see cref="ata_pixel_format.ATA_PIXELS_NV12"/> and <see cref="ata_pixel_format.ATA_PIXELS_I420"/>; 0
+    /// for other formats. Default 0.
+    /// </summary>
+    public ata_colour_matrix matrix;
+
+    /// <summary>
+    /// Of <see cref="ata_pixel_format.ATA_PIXELS_NV12"/> and <see cref="ata_pixel_format.ATA_PIXELS_I420"/>; 0
+    /// for other formats. Default 0.
+    /// </summary>
+    public ata_colour_range range;
+
+    /// <summary>0.</summary>
+    public int reserved;
+
+    /// <summary>
+    /// Frames per second, above 0 and at most <see cref="NativeMethods.ATA_MAX_RATE"/>. Default 25.
+    /// </summary>
+    public double fps;
+
+    /// <summary>
+    /// Bytes from a row to the next one of each plane: at least the row's, at most 2^31 - 1; 0 (the default) for
+    /// rows without gaps, and for planes that the format does not have.
+    /// </summary>
+    public fixed long strides[3];
 }

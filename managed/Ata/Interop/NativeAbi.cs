@@ -65,7 +65,8 @@ internal static unsafe class NativeAbi
         ?? Difference<ata_train_options>(layout)
         ?? Difference<ata_video_options>(layout)
         ?? Difference<ata_video_info>(layout)
-        ?? Difference<ata_clip_options>(layout);
+        ?? Difference<ata_clip_options>(layout)
+        ?? Difference<ata_frame_layout>(layout);
 
     private static string? Difference<[DynamicallyAccessedMembers(
         DynamicallyAccessedMemberTypes.PublicFields | DynamicallyAccessedMemberTypes.NonPublicFields)] T>(

@@ -5,10 +5,30 @@ using Ata.Bindings;
 
 namespace Ata.Interop;
 
-/// <summary>Memory of .NET that native tensors lie over, pinned until the library gives it back.</summary>
-internal sealed unsafe class PinnedMemory(MemoryHandle pin)
+/// <summary>Memory of .NET that is lent to the native library, pinned until the library gives it back.</summary>
+internal sealed unsafe class PinnedMemory
 {
-    private MemoryHandle _pin = pin;
+    private MemoryHandle _pin;
+    private GCHandle _self;
+
+    private PinnedMemory(MemoryHandle pin)
+    {
+        _pin = pin;
+        _self = GCHandle.Alloc(this);
+    }
+
+    /// <summary>What a native function is given to give the memory back, with <see cref="UserData"/>.</summary>
+    public static delegate* unmanaged[Cdecl]<void*, void> Release => &GiveBack;
+
+    /// <summary>The first byte.</summary>
+    public void* Pointer => _pin.Pointer;
+
+    /// <summary>What <see cref="Release"/> is called with.</summary>
+    public void* UserData => (void*)GCHandle.ToIntPtr(_self);
+
+    /// <summary>Pins memory for a native call that takes it over when it succeeds. When it fails the memory is to be
+    /// taken back.</summary>
+    public static PinnedMemory Lend<T>(ReadOnlyMemory<T> memory) => new(memory.Pin());
 
     /// <summary>Makes a tensor over memory.</summary>
     public static AtaTensor Wrap<T>(ReadOnlyMemory<T> memory, bool readOnly, ReadOnlySpan<nint> shape)
@@ -22,24 +42,29 @@ internal sealed unsafe class PinnedMemory(MemoryHandle pin)
         }
 
         TensorElementType type = ElementTypes.Of<T>();
-        MemoryHandle pin = memory.Pin();
-        GCHandle loan = GCHandle.Alloc(new PinnedMemory(pin));
+        PinnedMemory loan = Lend(memory);
         ata_tensor* tensor;
         try
         {
             ata_tensor_info info = BorrowedTensor.Describe(
-                memory.IsEmpty ? null : pin.Pointer, (nuint)memory.Length * (nuint)sizeof(T), type, extents);
+                memory.IsEmpty ? null : loan.Pointer, (nuint)memory.Length * (nuint)sizeof(T), type, extents);
             info.read_only = readOnly ? 1 : 0;
-            NativeStatus.Check(NativeMethods.ata_tensor_wrap(&info, &GiveBack, (void*)GCHandle.ToIntPtr(loan), &tensor));
+            NativeStatus.Check(NativeMethods.ata_tensor_wrap(&info, Release, loan.UserData, &tensor));
         }
         catch
         {
-            loan.Free();
-            pin.Dispose();
+            loan.TakeBack();
             throw;
         }
 
         return new AtaTensor(tensor, lent: true);
+    }
+
+    /// <summary>Unpins memory that no native function took over.</summary>
+    public void TakeBack()
+    {
+        _self.Free();
+        _pin.Dispose();
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
@@ -47,10 +72,7 @@ internal sealed unsafe class PinnedMemory(MemoryHandle pin)
     {
         try
         {
-            GCHandle loan = GCHandle.FromIntPtr((nint)userData);
-            var memory = (PinnedMemory)loan.Target!;
-            loan.Free();
-            memory._pin.Dispose();
+            ((PinnedMemory)GCHandle.FromIntPtr((nint)userData).Target!).TakeBack();
         }
         catch (Exception)
         {

@@ -51,6 +51,7 @@ class MeteredDevice : public Device {
   const Kernels& kernels() const override;
   std::shared_ptr<Allocator> memory() override { return inner_.memory(); }
   MemoryStatistics memory_statistics() const override { return inner_.memory_statistics(); }
+  void release_caches() override { inner_.release_caches(); }
   DeviceCapacity capacity() const override { return inner_.capacity(); }
   std::shared_ptr<Stream> make_stream(std::shared_ptr<Allocator> allocator) override;
   std::shared_ptr<Stream> wrap_stream(std::shared_ptr<Allocator> allocator, void* native) override;

@@ -250,6 +250,14 @@ ATA_API(size_t) ata_device_count(void) ATA_NOEXCEPT;
  */
 ATA_API(ata_status) ata_device_get_info(size_t index, ata_device_info* info) ATA_NOEXCEPT;
 
+/**
+ * Gives back to the system what the library keeps between calls to be faster: compiled matrix
+ * products, the memory of GPUs that no tensor holds any more, free pages of the heap. Later calls
+ * make what they need again; results do not change. What a handle keeps for its next call is the
+ * handle's and goes when it is released. Thread-safe, and may be called while others work.
+ */
+ATA_API(void) ata_release_caches(void) ATA_NOEXCEPT;
+
 /* ---------------------------------------------------------------------------------------------
  * Tensors
  * ------------------------------------------------------------------------------------------ */
@@ -1272,6 +1280,19 @@ ATA_API(ata_status)
 ata_session_get_trajectories(const ata_session* session, int32_t block,
                              ata_tensor** trajectories) ATA_NOEXCEPT;
 
+/**
+ * Loads a checkpoint that is in memory, as ata_model_load() loads a file of these bytes. They are
+ * read before the function returns, and not kept.
+ * @param data The file's bytes.
+ * @param size Their number.
+ * @param name What messages call it; NULL for "<memory>".
+ * @param options Options; NULL for the defaults.
+ * @param model Receives the handle.
+ */
+ATA_API(ata_status)
+ata_model_load_memory(const void* data, size_t size, const char* name,
+                      const ata_model_options* options, ata_model** model) ATA_NOEXCEPT;
+
 /* ---------------------------------------------------------------------------------------------
  * Temporal attention for other backbones
  * ------------------------------------------------------------------------------------------ */
@@ -1574,7 +1595,7 @@ ATA_API(ata_status) ata_trainer_load(ata_trainer* trainer, const char* path) ATA
  * Video
  * ------------------------------------------------------------------------------------------ */
 
-/** An open video file, or a folder of numbered JPEG or PNG frames. */
+/** An open video: a file, on disk or in memory, or a folder of numbered JPEG or PNG frames. */
 typedef struct ata_video ata_video;
 
 /** How to open a video. */
@@ -1844,6 +1865,116 @@ ATA_API(ata_status) ata_video_writer_finish(ata_video_writer* writer) ATA_NOEXCE
 
 /** Releases a handle; an unfinished file is removed. @param writer May be NULL. */
 ATA_API(void) ata_video_writer_release(ata_video_writer* writer) ATA_NOEXCEPT;
+
+/**
+ * Opens a video that is in memory: what a file of these bytes would be to ata_video_open(), and all
+ * functions give the same bits for it. Folders of images are for paths only. The bytes are as
+ * hostile as a file's; they may not change while the library has them.
+ * @param data The file's bytes.
+ * @param size Their number.
+ * @param name What messages call it; NULL for "<memory>".
+ * @param release NULL: the bytes are copied, and the caller's may go when this function returns.
+ * Else they are not copied and stay until `release` is called, exactly once, when the video and its
+ *   views need them no more, by the thread that lets them go. Never called when this function
+ * fails: the memory is then still the caller's.
+ * @param user_data Passed to `release`.
+ * @param options Options; NULL for the defaults.
+ * @param video Receives the handle.
+ */
+ATA_API(ata_status)
+ata_video_open_memory(const void* data, size_t size, const char* name, ata_release_callback release,
+                      void* user_data, const ata_video_options* options,
+                      ata_video** video) ATA_NOEXCEPT;
+
+/** How the pixels of a frame lie in memory, one byte a component. */
+ATA_ENUM(ata_pixel_format){
+    /** One plane: red, green, blue. */
+    ATA_PIXELS_RGB = 0,
+    /** One plane: blue, green, red. */
+    ATA_PIXELS_BGR = 1,
+    /** One plane: red, green, blue and a fourth byte that is not looked at. */
+    ATA_PIXELS_RGBA = 2,
+    /** One plane: blue, green, red and a fourth byte that is not looked at. */
+    ATA_PIXELS_BGRA = 3,
+    /** Two planes: luma; then Cb and Cr in turn, one pair for 2 x 2 pixels. */
+    ATA_PIXELS_NV12 = 4,
+    /** Three planes: luma; Cb; Cr, one of each for 2 x 2 pixels. */
+    ATA_PIXELS_I420 = 5,
+};
+
+/** The colour matrix by which luma and chroma were made of RGB. */
+ATA_ENUM(ata_colour_matrix){
+    /** Not known: BT.601, as of files that do not say. */
+    ATA_MATRIX_UNKNOWN = 0,
+    /** BT.601: standard definition, and most webcams. */
+    ATA_MATRIX_BT601 = 1,
+    /** BT.709: high definition. */
+    ATA_MATRIX_BT709 = 2,
+    /** BT.2020 with non-constant luminance: ultra-high definition. */
+    ATA_MATRIX_BT2020 = 3,
+};
+
+/** The values that luma and chroma take. */
+ATA_ENUM(ata_colour_range){
+    /** Not known: limited, as of files that do not say. */
+    ATA_RANGE_UNKNOWN = 0,
+    /** Luma 16 to 235, chroma 16 to 240. */
+    ATA_RANGE_LIMITED = 1,
+    /** 0 to 255, as in JPEG. */
+    ATA_RANGE_FULL = 2,
+};
+
+/** How frames lie in memory, and how fast they follow one another. */
+typedef struct ata_frame_layout {
+  /** sizeof(ata_frame_layout). */
+  size_t struct_size;
+  /** Format of the pixels. Default ::ATA_PIXELS_RGB. */
+  ata_pixel_format format;
+  /** Width in pixels, 1 to 16384; has no default. A frame has at most 2^26 pixels. Of formats with
+   *  chroma it may be odd: rows of chroma then have (width + 1) / 2 values. */
+  int32_t width;
+  /** Height in pixels, likewise. */
+  int32_t height;
+  /** Of ::ATA_PIXELS_NV12 and ::ATA_PIXELS_I420; 0 for other formats. Default 0. */
+  ata_colour_matrix matrix;
+  /** Of ::ATA_PIXELS_NV12 and ::ATA_PIXELS_I420; 0 for other formats. Default 0. */
+  ata_colour_range range;
+  /** 0. */
+  int32_t reserved;
+  /** Frames per second, above 0 and at most ::ATA_MAX_RATE. Default 25. */
+  double fps;
+  /** Bytes from a row to the next one of each plane: at least the row's, at most 2^31 - 1; 0 (the
+   *  default) for rows without gaps, and for planes that the format does not have. */
+  int64_t strides[3];
+} ata_frame_layout;
+
+/**
+ * Fills in the defaults.
+ * @param layout Receives them.
+ * @param struct_size sizeof(ata_frame_layout).
+ */
+ATA_API(ata_status)
+ata_frame_layout_init(ata_frame_layout* layout, size_t struct_size) ATA_NOEXCEPT;
+
+/**
+ * Samples a clip of frames that are in memory, such as a camera's: exactly what ata_video_sample()
+ * gives of a video of `count` frames with these pixels, `fps` a second, one after another. So
+ * `count` frames with `frames` = `count`, `stride` = 1 and the other options' defaults become the
+ * clip in their order. Only frames that the clip shows are read. Formats of one plane need no video
+ * plugin; others are converted as decoded frames are, and are ::ATA_LIBRARY_UNAVAILABLE without it.
+ * ::ATA_BAD_VIDEO if there are too few frames for ::ATA_SHORT_ERROR. Thread-safe.
+ * @param planes Address of each plane's first row, frame by frame: 1, 2 or 3 times `count`.
+ * @param count Number of frames, 1 to 2^24.
+ * @param layout How they lie in memory.
+ * @param options Options; NULL for the defaults.
+ * @param cancellation May be NULL.
+ * @param clip Receives f32 `[1, 3, T, size, size]`, normalised.
+ * @param frame_times Receives T start times of the frames in seconds from the first, or NULL.
+ */
+ATA_API(ata_status)
+ata_clip_from_frames(const void* const* planes, size_t count, const ata_frame_layout* layout,
+                     const ata_clip_options* options, const ata_cancellation* cancellation,
+                     ata_tensor** clip, double* frame_times) ATA_NOEXCEPT;
 
 /* ---------------------------------------------------------------------------------------------
  * Files: the library's own way to read and write them, for what a program keeps beside models and

@@ -89,6 +89,9 @@ inline ata_status init(ata_video_options* options) {
 inline ata_status init(ata_clip_options* options) {
   return ata_clip_options_init(options, sizeof(*options));
 }
+inline ata_status init(ata_frame_layout* layout) {
+  return ata_frame_layout_init(layout, sizeof(*layout));
+}
 
 }  // namespace detail
 
@@ -126,6 +129,11 @@ inline int thread_count() {
 /// Sets how many threads one operation uses; 0 for the number of available cores. Thread-safe.
 inline void set_thread_count(int count) {
   detail::check(ata_thread_set_count(count));
+}
+
+/// Gives back what the library keeps between calls; see ata_release_caches(). Thread-safe.
+inline void release_caches() noexcept {
+  ata_release_caches();
 }
 
 /// Describes the installation as JSON; see ata_runtime_diagnose(). Thread-safe.

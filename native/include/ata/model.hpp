@@ -45,6 +45,16 @@ class Model {
         [&](ata_model** out) { return ata_model_load(path.c_str(), &options, out); }));
   }
 
+  /// Loads a checkpoint that is in memory, which is not kept; see ata_model_load_memory(). `name`
+  /// is for messages.
+  static Model load_memory(std::span<const std::byte> content,
+                           const ata_model_options& options = defaults<ata_model_options>(),
+                           const std::string& name = {}) {
+    return Model(detail::make<ata_model>([&](ata_model** out) {
+      return ata_model_load_memory(content.data(), content.size(), name.c_str(), &options, out);
+    }));
+  }
+
   /// A trainable model with random weights, on a device; see ata_model_create().
   static Model create(const ata_model_config& config, uint64_t seed,
                       const std::string& device = "cpu") {

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <ata/model.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -22,13 +24,43 @@ struct TimedFrames {
   std::vector<double> times;
 };
 
-/// An open video file, or a folder of numbered JPEG or PNG frames. One thread at a time.
+/// An open video: a file, on disk or in memory, or a folder of numbered JPEG or PNG frames. One
+/// thread at a time.
 class VideoReader {
  public:
   explicit VideoReader(const std::string& path,
                        const ata_video_options& options = defaults<ata_video_options>())
       : handle_(detail::make<ata_video>(
             [&](ata_video** out) { return ata_video_open(path.c_str(), &options, out); })) {}
+
+  /// Opens a video that is in memory; see ata_video_open_memory(). The bytes are copied. `name` is
+  /// for messages.
+  static VideoReader open_memory(std::span<const std::byte> content,
+                                 const ata_video_options& options = defaults<ata_video_options>(),
+                                 const std::string& name = {}) {
+    return VideoReader(detail::make<ata_video>([&](ata_video** out) {
+      return ata_video_open_memory(content.data(), content.size(), name.c_str(), nullptr, nullptr,
+                                   &options, out);
+    }));
+  }
+
+  /// The same without a copy: the bytes stay as they are while `owner` does, which the video and
+  /// its views keep as long as they need them.
+  static VideoReader open_memory(std::span<const std::byte> content,
+                                 std::shared_ptr<const void> owner,
+                                 const ata_video_options& options = defaults<ata_video_options>(),
+                                 const std::string& name = {}) {
+    using Owner = std::shared_ptr<const void>;
+    auto kept = std::make_unique<Owner>(std::move(owner));
+    VideoReader reader(detail::make<ata_video>([&](ata_video** out) {
+      return ata_video_open_memory(
+          content.data(), content.size(), name.c_str(),
+          [](void* user_data) { delete static_cast<Owner*>(user_data); }, kept.get(), &options,
+          out);
+    }));
+    static_cast<void>(kept.release());
+    return reader;
+  }
 
   ata_video_info info() const {
     ata_video_info info = {};
@@ -69,6 +101,8 @@ class VideoReader {
   ata_video* get() const noexcept { return handle_.get(); }
 
  private:
+  explicit VideoReader(ata_video* handle) : handle_(handle) {}
+
   detail::Handle<ata_video, ata_video_release> handle_;
 };
 
@@ -113,6 +147,28 @@ inline ata_clip_options clip_options(const Model& model) {
   std::copy(std::begin(config.mean), std::end(config.mean), options.mean);
   std::copy(std::begin(config.std), std::end(config.std), options.std);
   return options;
+}
+
+/// Samples a clip of frames that are in memory: f32 `[1, 3, T, size, size]`, normalised; see
+/// ata_clip_from_frames(). `planes` has the addresses of each frame's planes, frame by frame.
+inline TimedFrames clip_from_frames(std::span<const void* const> planes,
+                                    const ata_frame_layout& layout,
+                                    const ata_clip_options& options = defaults<ata_clip_options>(),
+                                    const Cancellation* cancellation = nullptr) {
+  const size_t of_frame = layout.format == ATA_PIXELS_NV12   ? 2
+                          : layout.format == ATA_PIXELS_I420 ? 3
+                                                             : 1;
+  if (planes.size() % of_frame != 0) {
+    throw Error(ATA_INVALID_ARGUMENT, std::to_string(planes.size()) +
+                                          " planes are no whole number of frames of " +
+                                          std::to_string(of_frame) + " planes");
+  }
+  std::vector<double> starts(static_cast<size_t>(std::max(options.frames, 0)));
+  Tensor clip(detail::make<ata_tensor>([&](ata_tensor** out) {
+    return ata_clip_from_frames(planes.data(), planes.size() / of_frame, &layout, &options,
+                                detail::raw(cancellation), out, starts.data());
+  }));
+  return {std::move(clip), std::move(starts)};
 }
 
 /// Writes an image u8 `[H, W, 3]`, RGB, as `.png` or `.jpg`.

@@ -14,6 +14,7 @@
 #include "ata/ata.h"
 #include "backend/device.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "tensor/tensor.h"
 
 // The handles of ata.h. Each wraps one C++ object of the core.
@@ -170,6 +171,25 @@ Tensor brought_to_host(const Device& device, const ata_tensor* tensor, const cha
 std::array<int64_t, ATA_MAX_RANK> row_major_strides(const Shape& shape);
 
 std::unique_ptr<ata_tensor> make_handle(Tensor tensor, bool read_only = false);
+
+/// Memory that a caller lends. Once `release` is set, which is when nothing can fail any more, the
+/// lender's function is called when the loan ends.
+struct Loan {
+  ata_release_callback release = nullptr;
+  void* user_data = nullptr;
+
+  Loan() = default;
+  Loan(const Loan&) = delete;
+  Loan& operator=(const Loan&) = delete;
+  ~Loan() {
+    if (release != nullptr) release(user_data);
+  }
+};
+
+/// A file that the caller has in memory, kept by `owner` (null: by the caller). A NULL or empty
+/// `name` is none.
+std::shared_ptr<const InputFile> file_in_memory(const void* data, size_t size, const char* name,
+                                                std::shared_ptr<const void> owner);
 
 /// A handle over memory that was lent. When nothing refers to it any more `release(user_data)` is
 /// called, once; never if this throws. What `what` names must be row-major (`strides` null, or of

@@ -25,6 +25,17 @@ ata_status ata_file_identify(const char* path, ata_file_kind* kind, uint64_t* vo
   });
 }
 
+std::shared_ptr<const ata::InputFile> ata::api::file_in_memory(const void* data, size_t size,
+                                                               const char* name,
+                                                               std::shared_ptr<const void> owner) {
+  if (size > 0) require_pointer(data, "data");
+  require(size <= PTRDIFF_MAX, "size is ", size, ", more than any memory has");
+  const bool named = name != nullptr && *name != '\0';
+  return std::make_shared<const InputFile>(named ? name : kUnnamedMemory,
+                                           std::span(static_cast<const std::byte*>(data), size),
+                                           std::move(owner));
+}
+
 ata_status ata_file_read(const char* path, void* data, size_t capacity, size_t* size) noexcept {
   return guard([&] {
     require_pointer(path, "path");

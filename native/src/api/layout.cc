@@ -215,6 +215,17 @@ const ata_abi_entry kLayout[] = {
     ATA_FIELD(ata_clip_options, std),
     ATA_FIELD(ata_clip_options, interval_start),
     ATA_FIELD(ata_clip_options, interval_end),
+
+    ATA_STRUCT(ata_frame_layout),
+    ATA_FIELD(ata_frame_layout, struct_size),
+    ATA_FIELD(ata_frame_layout, format),
+    ATA_FIELD(ata_frame_layout, width),
+    ATA_FIELD(ata_frame_layout, height),
+    ATA_FIELD(ata_frame_layout, matrix),
+    ATA_FIELD(ata_frame_layout, range),
+    ATA_FIELD(ata_frame_layout, reserved),
+    ATA_FIELD(ata_frame_layout, fps),
+    ATA_FIELD(ata_frame_layout, strides),
 };
 
 // No struct will have more; what claims to is not initialised.

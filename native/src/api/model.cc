@@ -7,6 +7,7 @@
 
 #include "api/boundary.h"
 #include "api/handles.h"
+#include "model/checkpoint.h"
 #include "model/import.h"
 
 using ata::api::guard;
@@ -89,6 +90,19 @@ ata_status ata_model_load(const char* path, const ata_model_options* options,
     const ata_model_options checked =
         options_or_default(options, default_model_options(), "ata_model_options");
     *model = new ata_model(ata::Model::load(path, ata::ModelOptions::from_c(checked)));
+  });
+}
+
+ata_status ata_model_load_memory(const void* data, size_t size, const char* name,
+                                 const ata_model_options* options, ata_model** model) noexcept {
+  return guard([&] {
+    require_pointer(model, "model");
+    const ata_model_options checked =
+        options_or_default(options, default_model_options(), "ata_model_options");
+    // Everything is read before this returns.
+    *model = new ata_model(
+        ata::Model::load(ata::Checkpoint(ata::api::file_in_memory(data, size, name, nullptr)),
+                         ata::ModelOptions::from_c(checked)));
   });
 }
 

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/threads.h"
 #include "ops/cpu_info.h"
+#include "ops/devices.h"
 #include "video/video.h"
 
 using ata::api::guard;
@@ -71,6 +72,11 @@ ata_status ata_thread_set_count(int32_t count) noexcept {
 
 int32_t ata_thread_count(void) noexcept {
   return ata::thread_count();
+}
+
+void ata_release_caches(void) noexcept {
+  // It can only fail for lack of memory, and is called again if that matters.
+  static_cast<void>(guard([] { ata::release_device_caches(); }));
 }
 
 ata_status ata_cancellation_create(ata_cancellation** cancellation) noexcept {

@@ -36,19 +36,6 @@ ata::Shape shape_from(const int64_t* shape, int32_t rank) {
   return ata::Shape(std::span<const int64_t>(shape, static_cast<size_t>(rank)));
 }
 
-// Calls the lender's function when the last tensor over the memory is gone.
-struct Loan {
-  ata_release_callback release = nullptr;
-  void* user_data = nullptr;
-
-  Loan() = default;
-  Loan(const Loan&) = delete;
-  Loan& operator=(const Loan&) = delete;
-  ~Loan() {
-    if (release != nullptr) release(user_data);
-  }
-};
-
 // A stream of a device for one copy, which other calls may have had before and will have again:
 // making one, with the pinned memory that copies go through, costs more than many a copy, and may
 // wait for all that the device does.

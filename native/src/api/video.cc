@@ -1,6 +1,7 @@
 #include "video/video.h"
 
 #include "api/boundary.h"
+#include "video/memory_frames.h"
 #include "video/sampling.h"
 
 using ata::api::flag_of;
@@ -8,6 +9,7 @@ using ata::api::guard;
 using ata::api::init_options;
 using ata::api::make_handle;
 using ata::api::options_or_default;
+using ata::api::read_struct;
 using ata::api::read_structs;
 using ata::api::require_enum;
 using ata::api::require_pointer;
@@ -27,6 +29,13 @@ struct ata_video_writer {
 };
 
 namespace {
+
+/// The same file in memory of the library's own.
+std::shared_ptr<const ata::InputFile> copy_of(const ata::InputFile& file) {
+  auto content = std::make_shared<std::vector<std::byte>>(static_cast<size_t>(file.size()));
+  file.read(0, content->data(), content->size());
+  return std::make_shared<const ata::InputFile>(file.path(), *content, content);
+}
 
 void check_clip_options(const ata_clip_options& options) {
   require_enum(options.sampling, ATA_SAMPLING_SEGMENTS, "ata_clip_options.sampling");
@@ -48,6 +57,27 @@ ata_status ata_video_open(const char* path, const ata_video_options* options,
     const ata_video_options checked =
         options_or_default(options, ata::default_video_options(), "ata_video_options");
     *video = new ata_video{ata::VideoReader::open(path, checked)};
+  });
+}
+
+ata_status ata_video_open_memory(const void* data, size_t size, const char* name,
+                                 ata_release_callback release, void* user_data,
+                                 const ata_video_options* options, ata_video** video) noexcept {
+  return guard([&] {
+    require_pointer(video, "video");
+    const ata_video_options checked =
+        options_or_default(options, ata::default_video_options(), "ata_video_options");
+    const auto loan = release != nullptr ? std::make_shared<ata::api::Loan>() : nullptr;
+    auto file = ata::api::file_in_memory(data, size, name, loan);
+    if (loan == nullptr) file = copy_of(*file);
+    auto handle =
+        std::make_unique<ata_video>(ata_video{ata::VideoReader::open(std::move(file), checked)});
+    // Last, when nothing can fail any more.
+    if (loan != nullptr) {
+      loan->user_data = user_data;
+      loan->release = release;
+    }
+    *video = handle.release();
   });
 }
 
@@ -103,6 +133,36 @@ ata_status ata_video_sample(ata_video* video, const ata_clip_options* options,
     std::vector<double> starts;
     auto handle = make_handle(video->reader->sample(checked, flag_of(cancellation), &starts));
     if (frame_times) std::copy(starts.begin(), starts.end(), frame_times);
+    *clip = handle.release();
+  });
+}
+
+ata_status ata_frame_layout_init(ata_frame_layout* layout, size_t struct_size) noexcept {
+  return init_options(layout, struct_size, ata::default_frame_layout(), "ata_frame_layout");
+}
+
+ata_status ata_clip_from_frames(const void* const* planes, size_t count,
+                                const ata_frame_layout* layout, const ata_clip_options* options,
+                                const ata_cancellation* cancellation, ata_tensor** clip,
+                                double* frame_times) noexcept {
+  return guard([&] {
+    require_pointer(planes, "planes");
+    require_pointer(layout, "layout");
+    require_pointer(clip, "clip");
+    const ata_frame_layout frames =
+        read_struct(layout, ata::default_frame_layout(), "ata_frame_layout");
+    const ata_clip_options checked =
+        options_or_default(options, ata::default_clip_options(), "ata_clip_options");
+    check_clip_options(checked);
+    constexpr size_t kMaxFrames = size_t{1} << 24;
+    ata::require(count >= 1 && count <= kMaxFrames, "count is ", count, "; valid values are 1 to ",
+                 kMaxFrames);
+    require_enum(frames.format, ATA_PIXELS_I420, "ata_frame_layout.format");
+    const size_t plane_count = static_cast<size_t>(ata::plane_count(frames.format));
+    ata::SampledClip sampled = ata::sample_frames(std::span(planes, count * plane_count), frames,
+                                                  checked, flag_of(cancellation));
+    auto handle = make_handle(std::move(sampled.clip));
+    if (frame_times) std::copy(sampled.times.begin(), sampled.times.end(), frame_times);
     *clip = handle.release();
   });
 }

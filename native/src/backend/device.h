@@ -90,6 +90,9 @@ class Device {
   virtual void copy(void* to, const void* from, size_t bytes, Stream& stream) = 0;
   virtual void fill(void* to, int byte, size_t bytes, Stream& stream) = 0;
   virtual void synchronize(Stream& stream) = 0;
+
+  /// Gives back what is kept between calls and that no tensor, stream or recording holds.
+  virtual void release_caches() {}
 };
 
 /// What only a device sees happen, as bits of a stream's status. Kernels set them and go on;

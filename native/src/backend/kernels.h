@@ -59,7 +59,7 @@ struct RandomDrop {
 };
 
 /// Version of the table below, checked when a plugin is loaded.
-constexpr uint32_t kKernelsVersion = 7;
+constexpr uint32_t kKernelsVersion = 8;
 
 /// The operations of one device: the table every device fills. Entries check nothing; the ops in
 /// native/src/ops check shapes and types first, and document what is computed. The entry order is

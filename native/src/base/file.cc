@@ -150,7 +150,15 @@ InputFile::InputFile(const std::string& path) : path_(path) {
 #endif
 }
 
+InputFile::InputFile(std::string name, std::span<const std::byte> content,
+                     std::shared_ptr<const void> owner)
+    : path_(std::move(name)),
+      content_(content.data()),
+      owner_(std::move(owner)),
+      size_(content.size()) {}
+
 InputFile::~InputFile() {
+  if (in_memory()) return;
 #if defined(_WIN32)
   _close(static_cast<int>(handle_));
 #else
@@ -159,6 +167,13 @@ InputFile::~InputFile() {
 }
 
 void InputFile::read(uint64_t offset, void* data, size_t size) const {
+  if (in_memory()) {
+    if (offset > size_ || size > size_ - offset) {
+      fail(ATA_IO_ERROR, "'", path_, "' ended early; it is truncated");
+    }
+    if (size > 0) std::memcpy(data, content_ + offset, size);
+    return;
+  }
   char* out = static_cast<char*>(data);
   while (size > 0) {
 #if defined(_WIN32)

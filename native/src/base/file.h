@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
+#include <span>
 #include <string>
 
 namespace ata {
@@ -27,26 +29,40 @@ struct FileIdentity {
 /// Throws ATA_NOT_FOUND or ATA_IO_ERROR naming the path.
 FileIdentity identify_file(const std::string& path);
 
-/// A read-only regular file with positioned reads; safe to use from several threads at once. What
-/// is not a regular file is refused without waiting for it, as opening a pipe would.
+/// The content of a file with positioned reads, of a regular file or in memory; safe to use from
+/// several threads at once. What is not a regular file is refused without waiting for it, as
+/// opening a pipe would.
 class InputFile {
  public:
   /// Throws ATA_NOT_FOUND or ATA_IO_ERROR naming the path.
   explicit InputFile(const std::string& path);
+  /// A file that is in memory already, which `owner` (null: the caller) keeps as long as this
+  /// object lives. `name` stands for its path in messages.
+  InputFile(std::string name, std::span<const std::byte> content,
+            std::shared_ptr<const void> owner);
   ~InputFile();
   InputFile(const InputFile&) = delete;
   InputFile& operator=(const InputFile&) = delete;
 
   const std::string& path() const { return path_; }
+  /// Whether path() is a name and leads to no file.
+  bool in_memory() const { return handle_ == kNoHandle; }
   uint64_t size() const { return size_; }
   /// Fills `data` with exactly `size` bytes from `offset`, or throws ATA_IO_ERROR.
   void read(uint64_t offset, void* data, size_t size) const;
 
  private:
+  static constexpr int64_t kNoHandle = -1;
+
   std::string path_;
-  int64_t handle_ = -1;
+  int64_t handle_ = kNoHandle;
+  const std::byte* content_ = nullptr;  // where there is no handle
+  std::shared_ptr<const void> owner_;
   uint64_t size_ = 0;
 };
+
+/// What messages call a file in memory that was given no name.
+inline constexpr char kUnnamedMemory[] = "<memory>";
 
 /// The place of a file that is being written, so that `path` holds either its old content or all of
 /// the new: content goes to temporary_path(), in the same folder, until commit() puts it in its

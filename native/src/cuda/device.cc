@@ -41,6 +41,9 @@ class PoolMemory : public Allocator {
     return {live_, peak_};
   }
 
+  // Blocks that were released go back to the driver, when the work that may use them is done.
+  void trim();
+
  private:
   cudaError_t try_allocate(void** block, size_t bytes);
 
@@ -155,6 +158,7 @@ class CudaDevice : public Device {
     const CurrentDevice current(ordinal_);
     state_of(stream).synchronize();
   }
+  void release_caches() override { memory_.trim(); }
 
  private:
   std::shared_ptr<Stream> stream_over(std::shared_ptr<Allocator> allocator, cudaStream_t given) {
@@ -233,6 +237,13 @@ void PoolMemory::release(void* block, size_t bytes) noexcept {
     cudaGetLastError();
     log(ATA_LOG_ERROR, "memory of a GPU could not be released");
   }
+}
+
+void PoolMemory::trim() {
+  const CurrentDevice current(device_.ordinal());
+  std::lock_guard lock(mutex_);
+  check(cudaStreamSynchronize(stream_), "waiting for memory of a GPU");
+  check(cudaMemPoolTrimTo(pool_, 0), "giving memory of a GPU back");
 }
 
 Device* PoolMemory::device() const {

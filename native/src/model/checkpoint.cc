@@ -1,6 +1,7 @@
 #include "model/checkpoint.h"
 
 #include <unordered_set>
+#include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -14,15 +15,17 @@ constexpr char kConfigKey[] = "config";
 
 }  // namespace
 
-Checkpoint::Checkpoint(const std::string& path) : file_(path) {
-  const std::string origin = concat("'", path, "'");
+Checkpoint::Checkpoint(const std::string& path)
+    : Checkpoint(std::make_shared<const InputFile>(path)) {}
+
+Checkpoint::Checkpoint(std::shared_ptr<const InputFile> file) : file_(std::move(file)) {
+  const std::string origin = concat("'", path(), "'");
   const std::string* json = file_.metadata(kConfigKey);
   if (json == nullptr) {
     fail(ATA_BAD_MODEL, origin,
          " has no model configuration (metadata 'config'); if it is a checkpoint of another "
-         "project, "
-         "convert it with: ata import ",
-         path, " OUT.safetensors");
+         "project, convert it with: ata import ",
+         file_.argument(), " OUT.safetensors");
   }
   config_ = ModelConfig::from_json(*json, origin);
   check_tensors();
@@ -49,7 +52,7 @@ void Checkpoint::check_tensors() const {
   for (size_t i = 0; i < file_.count(); ++i) {
     if (known.count(file_.name(i)) != 0) continue;
     fail(ATA_BAD_MODEL, "'", path(), "': the model has no tensor '", shown(file_.name(i)),
-         "'; if it can do without, leave it out with: ata import ", path(),
+         "'; if it can do without, leave it out with: ata import ", file_.argument(),
          " OUT.safetensors --ignore '", shown(file_.name(i)), "'");
   }
 }

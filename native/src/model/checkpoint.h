@@ -17,6 +17,7 @@ class Checkpoint {
   /// Throws ATA_NOT_FOUND, ATA_IO_ERROR, or ATA_BAD_MODEL naming the file and the tensor: also one
   /// that the model does not have, for without it another network might come out.
   explicit Checkpoint(const std::string& path);
+  explicit Checkpoint(std::shared_ptr<const InputFile> file);
 
   const std::string& path() const { return file_.path(); }
   /// The configuration as stored.

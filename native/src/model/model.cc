@@ -130,7 +130,10 @@ ModelOptions ModelOptions::from_c(const ata_model_options& options) {
 }
 
 std::shared_ptr<Model> Model::load(const std::string& path, const ModelOptions& options) {
-  const Checkpoint checkpoint(path);
+  return load(Checkpoint(path), options);
+}
+
+std::shared_ptr<Model> Model::load(const Checkpoint& checkpoint, const ModelOptions& options) {
   std::shared_ptr<Model> model(new Model());
   ModelConfig& config = model->config_;
   config = checkpoint.config();
@@ -142,7 +145,7 @@ std::shared_ptr<Model> Model::load(const std::string& path, const ModelOptions& 
   config.iterations = options.iterations.value_or(config.iterations);
   config.frames = options.frames.value_or(config.frames);
   config.image_size = options.image_size.value_or(config.image_size);
-  config.validate(ATA_INVALID_ARGUMENT, concat("cannot load '", path, "' as asked"));
+  config.validate(ATA_INVALID_ARGUMENT, concat("cannot load '", checkpoint.path(), "' as asked"));
   check_mode(checkpoint, config);
   model->precision_ = options.precision;
   model->device_ = options.device;

@@ -14,7 +14,7 @@
 
 namespace ata {
 
-class TensorFile;
+class Checkpoint;
 
 /// How to load a model.
 struct ModelOptions {
@@ -46,6 +46,7 @@ class Model {
   /// that memory peaks at the packed weights plus one tensor. Throws ATA_BAD_MODEL when the file
   /// contradicts itself, ATA_UNSUPPORTED when its tensors do not suffice for the mode asked for.
   static std::shared_ptr<Model> load(const std::string& path, const ModelOptions& options = {});
+  static std::shared_ptr<Model> load(const Checkpoint& checkpoint, const ModelOptions& options);
 
   /// A trainable model with random weights (initial_parameter).
   static std::shared_ptr<Model> create(const ModelConfig& config, uint64_t seed,

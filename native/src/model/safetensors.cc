@@ -162,28 +162,31 @@ class TensorFile::HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   std::vector<int64_t>* list_ = nullptr;
 };
 
-TensorFile::TensorFile(const std::string& path) : path_(path) {
-  file_ = std::make_shared<const InputFile>(path);
+TensorFile::TensorFile(const std::string& path)
+    : TensorFile(std::make_shared<const InputFile>(path)) {}
+
+TensorFile::TensorFile(std::shared_ptr<const InputFile> file)
+    : path_(file->path()), file_(std::move(file)) {
   const FileFormat kind = recognise(*file_);
   if (kind.is_pytorch() || kind.container == FileFormat::Container::kShardIndex) {
-    fail(ATA_BAD_MODEL, "'", path, "' is ", kind.what,
-         ", not a safetensors file; convert it with: ata import ", path, " OUT.safetensors");
+    fail(ATA_BAD_MODEL, "'", path_, "' is ", kind.what,
+         ", not a safetensors file; convert it with: ata import ", argument(), " OUT.safetensors");
   }
   if (kind.container == FileFormat::Container::kOther) {
-    fail(ATA_BAD_MODEL, "'", path, "' is ", kind.what, ", not a safetensors file; ", kind.remedy);
+    fail(ATA_BAD_MODEL, "'", path_, "' is ", kind.what, ", not a safetensors file; ", kind.remedy);
   }
   const uint64_t size = file_->size();
   if (size < 8) {
-    fail(ATA_BAD_MODEL, "'", path, "' is not a safetensors file: it has only ", size, " bytes");
+    fail(ATA_BAD_MODEL, "'", path_, "' is not a safetensors file: it has only ", size, " bytes");
   }
   uint64_t header_size = 0;
   file_->read(0, &header_size, sizeof(header_size));
   if (header_size > kMaxHeaderBytes) {
-    fail(ATA_BAD_MODEL, "'", path, "' is not a safetensors file: its header would have ",
+    fail(ATA_BAD_MODEL, "'", path_, "' is not a safetensors file: its header would have ",
          header_size, " bytes, more than the format's limit of ", kMaxHeaderBytes);
   }
   if (header_size > size - 8) {
-    fail(ATA_BAD_MODEL, "'", path, "' is truncated: its header has ", header_size,
+    fail(ATA_BAD_MODEL, "'", path_, "' is truncated: its header has ", header_size,
          " bytes, the file ", size);
   }
   {

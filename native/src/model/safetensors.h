@@ -27,9 +27,12 @@ class TensorFile : public TensorSource {
   TensorFile() = default;
   /// Opens `path`. Throws ATA_NOT_FOUND, ATA_IO_ERROR or ATA_BAD_MODEL.
   explicit TensorFile(const std::string& path);
+  explicit TensorFile(std::shared_ptr<const InputFile> file);
 
   /// The file's path; "" for a set that was not opened.
   const std::string& path() const override { return path_; }
+  /// The file as an argument of the command line, for remedies: FILE for one in memory.
+  std::string argument() const { return file_ && file_->in_memory() ? "FILE" : path_; }
   size_t count() const override { return entries_.size(); }
   /// Name of tensor `index`, in the order of the file, then of set().
   const std::string& name(size_t index) const override { return entries_[index].name; }

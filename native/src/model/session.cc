@@ -42,17 +42,18 @@ Session::ShapeState& Session::state_for(const Shape& shape) {
     states_.splice(states_.begin(), states_, known);
     return states_.front();
   }
-  // Blocks of other sizes would never be used again.
+  // What alignment keeps between runs is of one shape.
   states_.remove_if([](const ShapeState& state) { return !state.recorded; });
   while (states_.size() >= kRecordedShapes) states_.pop_back();
   states_.emplace_front().shape = shape;
   return states_.front();
 }
 
-Context Session::make_context(ShapeState& state, Tape* tape, const std::atomic<bool>* cancelled) {
+Context Session::make_context(Tape* tape, const std::atomic<bool>* cancelled) {
   trajectories_.clear();
-  if (!state.workspace) state.workspace = make_workspace(model_->device().memory());
-  stream_->allocator = state.workspace;
+  if (!workspace_) workspace_ = make_workspace(model_->device().memory());
+  workspace_->begin_pass();
+  stream_->allocator = workspace_;
   const Context context = {.stream = stream_, .tape = tape, .cancelled = cancelled};
   context.clear_status();
   return context;
@@ -80,9 +81,9 @@ Session::Results Session::compute(const Context& context, AlignmentState& alignm
 bool Session::has_recorded(ShapeState& state) {
   if (state.recorded) return true;
   if (!state.has_run || state.unrecordable) return false;
-  // Until it is recorded the workspace is the state's: recording may fail.
+  // It takes the blocks that it needs from the session's workspace for good; the others stay there.
   auto pass = std::make_unique<RecordedPass>();
-  pass->workspace = state.workspace;
+  pass->workspace = make_lasting_workspace(workspace_);
   pass->alignment = std::exchange(state.alignment, {});
   stream_->allocator = pass->workspace;
   const Context context = {.stream = stream_};
@@ -96,7 +97,6 @@ bool Session::has_recorded(ShapeState& state) {
     state.alignment = std::move(pass->alignment);
     return false;
   }
-  state.workspace = nullptr;
   state.recorded = std::move(pass);
   return true;
 }
@@ -113,7 +113,7 @@ Session::Outputs Session::classify(ShapeState& state, const Tensor& clip, const 
     state.recorded->work->replay();
     results = state.recorded->results;
   } else {
-    const Context context = make_context(state, nullptr, cancelled);
+    const Context context = make_context(nullptr, cancelled);
     try {
       results = compute(context, state.alignment, context.upload(clip));
     } catch (const Error& error) {
@@ -173,7 +173,7 @@ Session::Outputs Session::run(const Tensor& clip, const Request& request,
   if (whole_pass) {
     outputs = classify(state, clip, request, cancelled);
   } else {
-    const Context context = make_context(state, nullptr, cancelled);
+    const Context context = make_context(nullptr, cancelled);
     Forward pass(context, model_->network(), config, model_->precision(), state.alignment);
     Variable tokens = pass.embed(Variable(context.upload(clip)));
     for (int64_t block = 0;; ++block) {
@@ -226,7 +226,7 @@ Session::Loss Session::gradients(const Tensor& clip, const Tensor& labels,
   const Network network(model_->config(), walk);
   Tape tape;
   ShapeState& state = state_for(clip.shape());
-  const Context context = make_context(state, &tape, cancelled);
+  const Context context = make_context(&tape, cancelled);
   Forward run(context, network, model_->config(), model_->precision(), state.alignment);
   const Variable logits = run.logits(Variable(context.upload(clip)));
   const Variable loss = softmax_cross_entropy(context, logits, context.upload(labels));

@@ -99,7 +99,6 @@ class Session {
   // What runs on clips of one shape share.
   struct ShapeState {
     Shape shape;
-    std::shared_ptr<Allocator> workspace;
     AlignmentState alignment;
     /// A pass has run, so that the workspace has the memory that another needs.
     bool has_run = false;
@@ -113,7 +112,7 @@ class Session {
   void require_features(int64_t block) const;
   void require_trajectories(int64_t block) const;
   ShapeState& state_for(const Shape& shape);
-  Context make_context(ShapeState& state, Tape* tape, const std::atomic<bool>* cancelled);
+  Context make_context(Tape* tape, const std::atomic<bool>* cancelled);
   Results compute(const Context& context, AlignmentState& alignment, const Tensor& clip) const;
   bool has_recorded(ShapeState& state);
   Outputs classify(ShapeState& state, const Tensor& clip, const Request& request,
@@ -121,6 +120,8 @@ class Session {
 
   std::shared_ptr<const Model> model_;
   std::shared_ptr<Stream> stream_;
+  /// Of the passes that are not recorded, whatever their shapes; null until there is one.
+  std::shared_ptr<Allocator> workspace_;
   /// The shapes of the last runs, the newest in front.
   std::list<ShapeState> states_;
   std::vector<Trajectories> trajectories_;

@@ -98,6 +98,7 @@ TemporalBlock::TemporalBlock(const TemporalBlockOptions& options)
   }
   // Whoever opens a parameter writes to it on another stream.
   context().synchronize();
+  stream_->allocator = make_workspace(options_.device->memory());
 }
 
 Tensor TemporalBlock::forward(const Tensor& features, bool for_backward) {
@@ -132,7 +133,8 @@ Tensor TemporalBlock::run(const Tensor& features, const Tensor& trajectories, bo
   input_ = output_ = Variable();
   variables_.clear();
   trajectories_.reset();
-  fit_workspace(*stream_, features.shape(), shape_);
+  stream_->allocator->begin_pass();
+  shape_ = features.shape();
 
   const Context pass = context(for_backward ? &tape_ : nullptr);
   pass.clear_status();

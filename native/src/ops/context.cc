@@ -1,7 +1,6 @@
 #include "ops/context.h"
 
 namespace ata {
-namespace {
 
 Context on_queue_of(const std::shared_ptr<Stream>& stream, std::shared_ptr<Allocator> allocator) {
   auto* const other = new Stream(*stream);
@@ -10,8 +9,6 @@ Context on_queue_of(const std::shared_ptr<Stream>& stream, std::shared_ptr<Alloc
   result->allocator = std::move(allocator);
   return {.stream = std::move(result)};
 }
-
-}  // namespace
 
 Tensor Context::zeros(Shape shape, DType dtype) const {
   Tensor tensor = empty(shape, dtype);
@@ -122,12 +119,6 @@ void Context::backward(const Variable& loss) const {
   one.data<float>()[0] = 1.0f;
   // A copy: the first operation may hand it on as a gradient that others write to.
   tape->backward(loss, copy(one));
-}
-
-void fit_workspace(Stream& stream, const Shape& shape, Shape& last) {
-  if (shape == last) return;
-  stream.allocator = make_workspace(stream.device.memory());
-  last = shape;
 }
 
 Context make_context(Device& device) {

@@ -78,14 +78,11 @@ struct Context {
   void backward(const Variable& loss) const;
 };
 
-/// Gives a stream that runs passes on inputs of one shape after another a new workspace over the
-/// device's memory when `shape` is not `last`, which becomes it: blocks of other sizes would never
-/// be used again.
-void fit_workspace(Stream& stream, const Shape& shape, Shape& last);
-
 /// A context on a stream of its own that allocates from the device's own memory: for what outlives
 /// a run.
 Context make_context(Device& device);
+/// The same queue as `stream`, allocating from `allocator`.
+Context on_queue_of(const std::shared_ptr<Stream>& stream, std::shared_ptr<Allocator> allocator);
 /// The same queue as `stream`, allocating from the device's own memory.
 Context lasting_context(const std::shared_ptr<Stream>& stream);
 /// The same queue as `stream`, allocating from a workspace of its own, for what is needed again and

@@ -5,6 +5,7 @@
 #include "backend/kernels.h"
 #include "ops/cpu.h"
 #include "ops/cpu_info.h"
+#include "ops/matmul_cpu.h"
 
 namespace ata {
 namespace {
@@ -45,6 +46,7 @@ class CpuDevice : public Device {
   }
   void fill(void* to, int byte, size_t bytes, Stream&) override { std::memset(to, byte, bytes); }
   void synchronize(Stream&) override {}
+  void release_caches() override { cpu::release_product_cache(); }
 
  private:
   const DeviceInfo info_ = {"cpu", processor_name()};

@@ -1,5 +1,6 @@
 #include "ops/devices.h"
 
+#include <atomic>
 #include <charconv>
 #include <cstdlib>
 #include <mutex>
@@ -7,7 +8,12 @@
 
 #include "backend/kernels.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/text.h"
+
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 namespace ata {
 namespace {
@@ -62,8 +68,12 @@ CudaDevices find_cuda_devices() {
   return found;
 }
 
+// What cuda_devices() has found; null before its first call.
+std::atomic<const CudaDevices*> found_cuda_devices = nullptr;
+
 const CudaDevices& cuda_devices() {
   static const CudaDevices& found = *new CudaDevices(find_cuda_devices());
+  found_cuda_devices = &found;
   return found;
 }
 
@@ -132,6 +142,25 @@ std::vector<ListedDevice> list_devices() {
     list.push_back({device->info().name.c_str(), device, nullptr});
   }
   return list;
+}
+
+void release_device_caches() {
+  std::vector<Device*> devices = registered_devices();
+  devices.push_back(&cpu_device());
+  if (const CudaDevices* cuda = found_cuda_devices) {
+    devices.insert(devices.end(), cuda->devices.begin(), cuda->devices.end());
+  }
+  for (Device* device : devices) {
+    try {
+      device->release_caches();
+    } catch (const Error& error) {
+      log(ATA_LOG_WARNING, concat("device '", device->info().name,
+                                  "' could not give back what it keeps: ", error.what()));
+    }
+  }
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
 }
 
 void register_device(Device& device) {

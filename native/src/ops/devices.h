@@ -61,6 +61,10 @@ struct ListedDevice {
 /// Thread-safe.
 std::vector<ListedDevice> list_devices();
 
+/// Lets every device that was used or listed so far give back what it keeps between calls, and the
+/// heap its free pages. Looks for no further ones. Thread-safe.
+void release_device_caches();
+
 /// Lets a device that lives as long as the process be found by its name: one that no plugin brings,
 /// such as a test's. Thread-safe.
 void register_device(Device& device);

@@ -135,6 +135,11 @@ class ProductCache {
     return products_.emplace(key, std::move(product)).first->second;
   }
 
+  void release() {
+    std::lock_guard lock(mutex_);
+    products_.clear();
+  }
+
   // A number that equal layouts share, above kPlainLayout.
   int layout_of(const memory::desc& desc) {
     std::lock_guard lock(mutex_);
@@ -310,6 +315,15 @@ void matmul(const MatrixView& a, const PackedFactor& b, const MatmulOptions& opt
                          .threads = threads.count()};
     run(key, a.data, b.desc(), b.data(), options.bias, c, scratch);
   });
+}
+
+void release_product_cache() {
+  cache().release();
+  // oneDNN keeps what it compiled, too; a smaller capacity evicts it.
+  int capacity = 0;
+  if (dnnl_get_primitive_cache_capacity(&capacity) != dnnl_success) return;
+  dnnl_set_primitive_cache_capacity(0);
+  dnnl_set_primitive_cache_capacity(capacity);
 }
 
 bool has_bf16_matmul() {

@@ -40,6 +40,9 @@ void matmul(const MatrixView& a, const PackedFactor& b, const MatmulOptions& opt
 /// f32 alone.
 bool has_bf16_matmul();
 
+/// Forgets the products that were compiled; those that run end normally. Thread-safe.
+void release_product_cache();
+
 }  // namespace ata::cpu
 
 #endif  // ATA_OPS_MATMUL_CPU_H_

@@ -70,6 +70,8 @@ class Allocator {
   /// Throws ATA_OUT_OF_MEMORY naming the size.
   virtual void* allocate(size_t bytes) = 0;
   virtual void release(void* block, size_t bytes) noexcept = 0;
+  /// Says that a pass of a model begins, to allocators that keep blocks from one to the next.
+  virtual void begin_pass() {}
   /// Whose memory it is; null for the host's heap.
   virtual Device* device() const { return nullptr; }
   /// Whether the host's code may follow pointers into it now.
@@ -86,9 +88,15 @@ struct MemoryStatistics {
 /// Bytes that tensors hold through heap_allocator(), now and at most since the process began.
 MemoryStatistics memory_statistics();
 
-/// An allocator that keeps released blocks and hands them out again by size, so that a session's
-/// second run allocates nothing. One per session.
+/// An allocator that keeps released blocks and hands them out again, so that a session's second run
+/// allocates nothing, nor do runs on batches whose sizes alternate. A block serves what needs at
+/// least half of it. When a pass begins, the blocks that were not used for longest go back to
+/// `upstream` until what is held is at most twice what any of the last passes used; all free ones
+/// go when `upstream` has no memory left. One per session.
 std::shared_ptr<Allocator> make_workspace(std::shared_ptr<Allocator> upstream);
+/// The same, but it gives nothing back as long as it lives: for recorded work, which uses its
+/// blocks whenever it is repeated.
+std::shared_ptr<Allocator> make_lasting_workspace(std::shared_ptr<Allocator> upstream);
 
 /// A contiguous row-major array in the memory of one device. Copies share memory (like shared_ptr);
 /// `clone` copies it. An empty Tensor (default-constructed) stands for "absent" where an argument

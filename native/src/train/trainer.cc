@@ -134,22 +134,24 @@ Trainer::Results Trainer::compute(const Context& stream_context, const Inputs& i
 bool Trainer::has_recorded(const Tensor& clips, const Tensor& targets) {
   if (pass_.clips != clips.shape() || pass_.targets != targets.shape()) {
     pass_ = {};
-    fit_workspace(*stream_, clips.shape(), clip_shape_);
     pass_.clips = clips.shape();
     pass_.targets = targets.shape();
   }
   if (pass_.work) return true;
   if (!pass_.has_run || pass_.unrecordable) return false;
-  const Context context = {.stream = stream_};
+  // It takes the blocks that it needs from the workspace for good; the others stay there.
+  pass_.memory = make_lasting_workspace(stream_->allocator);
+  const Context context = on_queue_of(stream_, pass_.memory);
   pass_.inputs = {context.empty(clips.shape()), context.empty(targets.shape(), targets.dtype()),
                   context.empty({1}, DType::kI64)};
   // What alignments keep may be made by the work itself, which need not come to run.
   AlignmentState alignment = std::exchange(alignment_, {});
   Results results;
   std::unique_ptr<Recording> work = model_->device().record(
-      *stream_, [&] { results = compute(context, pass_.inputs, alignment); });
+      *context.stream, [&] { results = compute(context, pass_.inputs, alignment); });
   if (!work) {
     pass_.inputs = {};
+    pass_.memory = nullptr;
     pass_.unrecordable = true;
     return false;
   }
@@ -175,6 +177,7 @@ Trainer::Batch Trainer::run(const Tensor& clips, const Tensor& targets,
       pass_.work->replay();
       results = pass_.results;
     } else {
+      stream_->allocator->begin_pass();
       results = compute(
           context, {context.upload(clips), context.upload(targets), context.upload(batch_stream)},
           alignment_);

@@ -89,7 +89,8 @@ class Trainer {
     bool has_run = false;
     /// Something in the pass keeps it from being recorded.
     bool unrecordable = false;
-    /// The recorded pass, or null, and where it reads and writes.
+    /// The recorded pass, or null, its memory, and where it reads and writes.
+    std::shared_ptr<Allocator> memory = nullptr;
     std::unique_ptr<Recording> work = nullptr;
     Inputs inputs = {};
     Results results = {};
@@ -133,8 +134,6 @@ class Trainer {
   Tensor one_;
   AlignmentState alignment_;
   Pass pass_;
-  /// Shape of the clips that the stream's workspace has blocks for.
-  Shape clip_shape_;
   /// Batches accumulated since the beginning: the counter of the random draws.
   uint64_t batch_count_ = 0;
 };

@@ -38,11 +38,6 @@ Packet make_packet();
 /// What an FFmpeg status means: "Invalid data found when processing input".
 std::string error_text(int status);
 
-/// Longest side and largest area of a picture that is read, so that a lying header cannot ask for
-/// all memory.
-constexpr int kMaxSide = 16384;
-constexpr int64_t kMaxPixels = int64_t{1} << 26;
-
 }  // namespace ata::ffmpeg
 
 #endif  // ATA_VIDEO_FFMPEG_H_

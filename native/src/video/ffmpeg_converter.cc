@@ -25,11 +25,12 @@ Orientation orientation_of(const int32_t* matrix) {
 }
 
 void check_size(const std::string& path, int width, int height) {
-  const bool reasonable = width > 0 && height > 0 && width <= kMaxSide && height <= kMaxSide &&
-                          int64_t{width} * height <= kMaxPixels;
+  const bool reasonable = width > 0 && height > 0 && width <= kMaxPictureSide &&
+                          height <= kMaxPictureSide && int64_t{width} * height <= kMaxPicturePixels;
   if (!reasonable) {
     fail(ATA_BAD_VIDEO, "'", path, "' claims pictures of ", width, " x ", height,
-         " pixels; at most ", kMaxSide, " a side and ", kMaxPixels, " in all can be read");
+         " pixels; at most ", kMaxPictureSide, " a side and ", kMaxPicturePixels,
+         " in all can be read");
   }
 }
 

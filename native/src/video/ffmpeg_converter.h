@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "video/ffmpeg.h"
+#include "video/plugin.h"
 
 namespace ata::ffmpeg {
 

@@ -19,7 +19,8 @@
 namespace ata::ffmpeg {
 
 /// VideoPlugin::open_file.
-std::unique_ptr<FrameDecoder> open_file(const std::string& path, const ata_video_options& options);
+std::unique_ptr<FrameDecoder> open_file(std::shared_ptr<const InputFile> file,
+                                        const ata_video_options& options);
 
 /// Makes an opened decoder. `parameters`, those of the stream, may be null where the packets say it
 /// all; `threads` as in ata_video_options. Throws ATA_UNSUPPORTED if FFmpeg was built without the
@@ -40,7 +41,7 @@ CodecContext open_codec(const std::string& path, AVCodecID id, const AVCodecPara
 /// decoded once to learn the order. So a frame never depends on how it was reached.
 class FileDecoder : public FrameDecoder {
  public:
-  FileDecoder(const std::string& path, const ata_video_options& options);
+  FileDecoder(std::shared_ptr<const InputFile> file, const ata_video_options& options);
 
   const ata_video_info& info() const override { return info_; }
   void read(std::span<const double> times, const std::atomic<bool>* cancelled,

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -66,7 +67,7 @@ CodecContext open_codec(const std::string& path, AVCodecID id, const AVCodecPara
   int status = parameters ? avcodec_parameters_to_context(context.get(), parameters) : 0;
   if (status >= 0) {
     context->thread_count = threads;
-    context->max_pixels = kMaxPixels;
+    context->max_pixels = kMaxPicturePixels;
     context->opaque = &complaints;
     status = avcodec_open2(context.get(), codec, nullptr);
   }
@@ -77,12 +78,14 @@ CodecContext open_codec(const std::string& path, AVCodecID id, const AVCodecPara
   return context;
 }
 
-std::unique_ptr<FrameDecoder> open_file(const std::string& path, const ata_video_options& options) {
-  return std::make_unique<FileDecoder>(path, options);
+std::unique_ptr<FrameDecoder> open_file(std::shared_ptr<const InputFile> file,
+                                        const ata_video_options& options) {
+  return std::make_unique<FileDecoder>(std::move(file), options);
 }
 
-FileDecoder::FileDecoder(const std::string& path, const ata_video_options& options)
-    : demuxer_(path), packet_(make_packet()), packets_(demuxer_, timeline_) {
+FileDecoder::FileDecoder(std::shared_ptr<const InputFile> file, const ata_video_options& options)
+    : demuxer_(std::move(file)), packet_(make_packet()), packets_(demuxer_, timeline_) {
+  const std::string& path = demuxer_.path();
   const AVCodecParameters* parameters = demuxer_.stream()->codecpar;
   if (parameters->width > 0 || parameters->height > 0) {
     check_size(path, parameters->width, parameters->height);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -51,8 +52,8 @@ AVStream* choose_stream(AVFormatContext* format) {
 
 }  // namespace
 
-Demuxer::Demuxer(const std::string& path) : file_(path) {
-  if (file_.size() == 0) fail(ATA_BAD_VIDEO, "'", path, "' is empty");
+Demuxer::Demuxer(std::shared_ptr<const InputFile> file) : file_(std::move(file)) {
+  if (file_->size() == 0) fail(ATA_BAD_VIDEO, "'", path(), "' is empty");
   try {
     open();
   } catch (...) {
@@ -68,12 +69,12 @@ Demuxer::~Demuxer() {
 
 int Demuxer::read_bytes(void* self, uint8_t* buffer, int size) {
   auto* demuxer = static_cast<Demuxer*>(self);
-  const uint64_t total = demuxer->file_.size();
+  const uint64_t total = demuxer->file_->size();
   if (demuxer->position_ >= total) return AVERROR_EOF;
   const uint64_t count =
       std::min<uint64_t>(static_cast<uint64_t>(size), total - demuxer->position_);
   try {
-    demuxer->file_.read(demuxer->position_, buffer, static_cast<size_t>(count));
+    demuxer->file_->read(demuxer->position_, buffer, static_cast<size_t>(count));
   } catch (...) {
     demuxer->exception_ = std::current_exception();
     return AVERROR(EIO);
@@ -84,7 +85,7 @@ int Demuxer::read_bytes(void* self, uint8_t* buffer, int size) {
 
 int64_t Demuxer::seek_bytes(void* self, int64_t offset, int whence) {
   auto* demuxer = static_cast<Demuxer*>(self);
-  const int64_t total = static_cast<int64_t>(demuxer->file_.size());
+  const int64_t total = static_cast<int64_t>(demuxer->file_->size());
   switch (whence & ~AVSEEK_FORCE) {
     case AVSEEK_SIZE:
       return total;

@@ -17,12 +17,12 @@ namespace ata::ffmpeg {
 class Demuxer {
  public:
   /// Throws ATA_BAD_VIDEO naming the path if the format is unknown or there is no video stream.
-  explicit Demuxer(const std::string& path);
+  explicit Demuxer(std::shared_ptr<const InputFile> file);
   ~Demuxer();
   Demuxer(const Demuxer&) = delete;
   Demuxer& operator=(const Demuxer&) = delete;
 
-  const std::string& path() const { return file_.path(); }
+  const std::string& path() const { return file_->path(); }
   AVFormatContext* format() const { return format_; }
   AVStream* stream() const { return stream_; }
 
@@ -49,7 +49,7 @@ class Demuxer {
   static int read_bytes(void* self, uint8_t* buffer, int size);
   static int64_t seek_bytes(void* self, int64_t offset, int whence);
 
-  InputFile file_;
+  std::shared_ptr<const InputFile> file_;
   uint64_t position_ = 0;
   std::exception_ptr exception_;  // of a callback, until FFmpeg returns to us
   AVIOContext* io_ = nullptr;

@@ -6,6 +6,7 @@
 #include "video/ffmpeg_encoder.h"
 #include "video/ffmpeg_images.h"
 #include "video/ffmpeg_log.h"
+#include "video/ffmpeg_yuv.h"
 #include "video/plugin.h"
 
 namespace ata::ffmpeg {
@@ -61,6 +62,7 @@ extern "C" ATA_PLUGIN_EXPORT const ata::PluginHeader* ata_video_plugin(
       ata::ffmpeg::open_images,
       ata::ffmpeg::create_encoder,
       ata::ffmpeg::encode_image,
+      ata::ffmpeg::create_yuv_unpacker,
   };
   ata::install_plugin_host(host);
   // One sink per process: an application that logs FFmpeg itself must install its own afterwards.

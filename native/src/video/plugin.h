@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ata/ata.h"
+#include "base/file.h"
 #include "base/plugin_loader.h"
 #include "video/frame_times.h"
 
@@ -83,7 +84,21 @@ struct EncoderOptions {
 
 enum class ImageFormat { kPng, kJpeg };
 
-constexpr uint32_t kVideoPluginVersion = 2;
+/// Longest side and largest area of a picture that is read, so that a lying header cannot ask for
+/// all memory.
+constexpr int kMaxPictureSide = 16384;
+constexpr int64_t kMaxPicturePixels = int64_t{1} << 26;
+
+/// Turns frames that come from no file into what a decoded frame with these planes is. One thread
+/// at a time.
+class ATA_EXPORT FrameUnpacker {
+ public:
+  virtual ~FrameUnpacker() = default;
+  /// `height` rows of `width * 3` bytes, RGB, valid until the next call and while the planes are.
+  virtual const uint8_t* unpack(const void* const* planes) = 0;
+};
+
+constexpr uint32_t kVideoPluginVersion = 3;
 constexpr const char* kVideoPluginName = "ata_video";
 constexpr const char* kVideoPluginEntry = "ata_video_plugin";
 
@@ -92,7 +107,7 @@ struct VideoPlugin {
   PluginHeader header;
   /// FFmpeg's libraries and their versions: "libavcodec 59.37.100, ...".
   std::string (*library_versions)();
-  std::unique_ptr<FrameDecoder> (*open_file)(const std::string& path,
+  std::unique_ptr<FrameDecoder> (*open_file)(std::shared_ptr<const InputFile> file,
                                              const ata_video_options& options);
   /// Shows each of `files` (at least one) for 1 / folder_fps seconds.
   std::unique_ptr<FrameDecoder> (*open_images)(std::vector<std::string> files,
@@ -101,6 +116,8 @@ struct VideoPlugin {
   /// Encodes `height` rows of `width * 3` bytes.
   std::vector<uint8_t> (*encode_image)(ImageFormat format, const uint8_t* rgb, int width,
                                        int height);
+  /// For a layout of luma and chroma that was checked, with its strides filled in.
+  std::unique_ptr<FrameUnpacker> (*create_yuv_unpacker)(const ata_frame_layout& layout);
 };
 
 }  // namespace ata

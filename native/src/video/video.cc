@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "video/image_folder.h"
+#include "video/memory_frames.h"
 #include "video/sampling.h"
 
 namespace ata {
@@ -81,14 +82,22 @@ ata_video_options default_video_options() {
   return options;
 }
 
-std::unique_ptr<VideoReader> VideoReader::open(const std::string& path,
-                                               const ata_video_options& options) {
+namespace {
+
+void check_video_options(const ata_video_options& options) {
   require(options.threads >= 0 && options.threads <= ATA_MAX_THREADS, "threads is ",
           options.threads, "; valid values are 0 (the codec chooses) to ", ATA_MAX_THREADS);
   require(std::isfinite(options.folder_fps) && options.folder_fps > 0 && options.folder_fps <= 1e6,
           "folder_fps is ", options.folder_fps, "; it must be above 0 and at most 1e6");
   require(options.keep_bytes >= 0, "keep_bytes is ", options.keep_bytes,
           "; give the number of bytes that frames may take in memory, or 0 to keep none");
+}
+
+}  // namespace
+
+std::unique_ptr<VideoReader> VideoReader::open(const std::string& path,
+                                               const ata_video_options& options) {
+  check_video_options(options);
   std::error_code code;
   const auto status = std::filesystem::status(native_path(path), code);
   if (!std::filesystem::exists(status)) {
@@ -98,12 +107,20 @@ std::unique_ptr<VideoReader> VideoReader::open(const std::string& path,
   if (!std::filesystem::is_regular_file(status) && !std::filesystem::is_directory(status)) {
     fail(ATA_BAD_VIDEO, "'", path, "' is neither a file nor a folder; give a video file");
   }
-  std::unique_ptr<FrameDecoder> decoder =
-      std::filesystem::is_directory(status)
-          ? video_plugin().open_images(list_frame_files(path), options)
-          : video_plugin().open_file(path, options);
+  if (std::filesystem::is_regular_file(status)) {
+    return open(std::make_shared<const InputFile>(path), options);
+  }
+  return std::unique_ptr<VideoReader>(new VideoReader(
+      path, video_plugin().open_images(list_frame_files(path), options), options.keep_bytes));
+}
+
+std::unique_ptr<VideoReader> VideoReader::open(std::shared_ptr<const InputFile> file,
+                                               const ata_video_options& options) {
+  check_video_options(options);
+  std::string name = file->path();
+  std::unique_ptr<FrameDecoder> decoder = video_plugin().open_file(std::move(file), options);
   return std::unique_ptr<VideoReader>(
-      new VideoReader(path, std::move(decoder), options.keep_bytes));
+      new VideoReader(std::move(name), std::move(decoder), options.keep_bytes));
 }
 
 VideoReader::VideoReader(std::string path, std::unique_ptr<FrameDecoder> decoder,
@@ -142,6 +159,22 @@ Tensor VideoReader::sample(const ata_clip_options& options, const std::atomic<bo
 
 ViewSampler VideoReader::views(std::vector<ata_clip_options> views) {
   return ViewSampler(*decoder_, path_, std::move(views));
+}
+
+SampledClip sample_frames(std::span<const void* const> planes, const ata_frame_layout& layout,
+                          const ata_clip_options& options, const std::atomic<bool>* cancelled) {
+  const ata_frame_layout checked = checked_layout(layout);
+  require(!planes.empty(), "there are no frames; give at least one");
+  const auto absent = std::find(planes.begin(), planes.end(), nullptr);
+  if (absent != planes.end()) {
+    const auto index = static_cast<int64_t>(absent - planes.begin());
+    const int count = plane_count(checked.format);
+    fail(ATA_INVALID_ARGUMENT, "plane ", index % count, " of frame ", index / count, " is NULL");
+  }
+  MemoryFrames frames(planes, checked,
+                      is_yuv(checked.format) ? video_plugin().create_yuv_unpacker(checked)
+                                             : make_packed_unpacker(checked));
+  return *ViewSampler(frames, kFramesInMemory, {options}).next(cancelled);
 }
 
 void write_image(const std::string& path, const Tensor& image) {

@@ -19,13 +19,16 @@
 
 namespace ata {
 
-/// An open video file or folder of numbered images. Distinct readers may be used from distinct
-/// threads at once; one reader by one thread at a time. After an error a reader can be used again.
+/// An open video, a file (on disk or in memory) or a folder of numbered images. Distinct readers
+/// may be used from distinct threads at once; one reader by one thread at a time. After an error a
+/// reader can be used again.
 class VideoReader {
  public:
   /// Throws ATA_NOT_FOUND, ATA_BAD_VIDEO naming path and reason, ATA_UNSUPPORTED for a codec that
   /// the installed FFmpeg lacks, or ATA_LIBRARY_UNAVAILABLE.
   static std::unique_ptr<VideoReader> open(const std::string& path,
+                                           const ata_video_options& options);
+  static std::unique_ptr<VideoReader> open(std::shared_ptr<const InputFile> file,
                                            const ata_video_options& options);
 
   const ata_video_info& info() const { return decoder_->info(); }
@@ -57,6 +60,13 @@ class VideoReader {
 };
 
 ata_video_options default_video_options();
+
+/// A clip of frames that were not decoded: as VideoReader::sample() of a video of constant rate
+/// that shows them one after another. `planes` has plane_count() addresses a frame
+/// (memory_frames.h). Throws ATA_INVALID_ARGUMENT, ATA_BAD_VIDEO for too few frames, and for
+/// layouts of luma and chroma ATA_LIBRARY_UNAVAILABLE.
+SampledClip sample_frames(std::span<const void* const> planes, const ata_frame_layout& layout,
+                          const ata_clip_options& options, const std::atomic<bool>* cancelled);
 
 /// Writes u8 `[H, W, 3]` as `.png`, `.jpg` or `.jpeg` by the path's extension. `path` is never
 /// half-written.

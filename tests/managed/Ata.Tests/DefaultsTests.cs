@@ -31,6 +31,13 @@ public sealed unsafe class DefaultsTests
         NativeStatus.Check(NativeMethods.ata_clip_options_init(&clip, (nuint)sizeof(ata_clip_options)));
         AssertSame(clip, new ClipOptions().ToNative());
 
+        ata_frame_layout layout;
+        NativeStatus.Check(NativeMethods.ata_frame_layout_init(&layout, (nuint)sizeof(ata_frame_layout)));
+        layout.width = 4;
+        layout.height = 6;
+        layout.strides[0] = 12;
+        AssertSame(layout, new FrameLayout(PixelFormat.Rgb, 4, 6).ToNative());
+
         ata_model_options model;
         NativeStatus.Check(NativeMethods.ata_model_options_init(&model, (nuint)sizeof(ata_model_options)));
         AssertSame(model, new ModelOptions().ToNative(model.device));

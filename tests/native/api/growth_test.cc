@@ -239,6 +239,23 @@ class Growth : public testing::Test {
            return ata_model_config_init("vit-tiny", static_cast<ata_model_config*>(bytes), size);
          },
          offsetof(ata_model_config, temporal)});
+    static const unsigned char pixels[2 * 2 * 3] = {};
+    ata_frame_layout layout;
+    EXPECT_EQ(ata_frame_layout_init(&layout, sizeof(layout)), ATA_OK);
+    layout.width = layout.height = 2;
+    cases.push_back({"ata_frame_layout", bytes_of(layout),
+                     [](const void* bytes) {
+                       const std::vector<const void*> frames(32, pixels);
+                       ata_tensor* made = nullptr;
+                       return drop(ata_clip_from_frames(frames.data(), frames.size(),
+                                                        static_cast<const ata_frame_layout*>(bytes),
+                                                        nullptr, nullptr, &made, nullptr),
+                                   made);
+                     },
+                     [](void* bytes, size_t size) {
+                       return ata_frame_layout_init(static_cast<ata_frame_layout*>(bytes), size);
+                     },
+                     offsetof(ata_frame_layout, matrix)});
     static float element = 1;
     cases.push_back({"ata_tensor_info",
                      bytes_of(describe(&element, 4, ATA_F32, {})),

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
@@ -11,6 +12,7 @@
 
 #include "ata/ata.h"
 #include "device.h"
+#include "support/mentions.h"
 #include "support/scratch.h"
 
 namespace {
@@ -227,6 +229,64 @@ TEST_F(CApiModel, SavedModelLoadsAndGivesTheSame) {
   for (size_t i = 0; i < 5; ++i) EXPECT_NEAR(logits[i], expected[i], 1e-4f);
   // Inference keeps no plain weights.
   EXPECT_EQ(ata_model_save(loaded, path.c_str()), ATA_UNSUPPORTED);
+}
+
+TEST_F(CApiModel, LoadsFromMemoryAsFromAFile) {
+  const std::vector<float> expected = forward(session().get());
+  const ata::Scratch scratch;
+  const std::string path = scratch.path("model.safetensors");
+  ASSERT_EQ(ata_model_save(model_.get(), path.c_str()), ATA_OK) << ata_last_error();
+  std::string bytes = ata::read_file(path);
+  ata_model_options loading;
+  ASSERT_EQ(ata_model_options_init(&loading, sizeof(loading)), ATA_OK);
+  loading.device = device_name();
+  ata_model* loaded = nullptr;
+  ASSERT_EQ(ata_model_load(path.c_str(), &loading, &loaded), ATA_OK) << ata_last_error();
+  model_.reset(loaded);
+  const std::vector<float> of_file = forward(session().get());
+  ASSERT_EQ(ata_model_load_memory(bytes.data(), bytes.size(), nullptr, &loading, &loaded), ATA_OK)
+      << ata_last_error();
+  // Nothing of them is kept.
+  const std::string whole = std::exchange(bytes, std::string());
+  model_.reset(loaded);
+  EXPECT_EQ(forward(session().get()), of_file);
+
+  loaded = nullptr;
+  EXPECT_EQ(ata_model_load_memory(nullptr, 1, nullptr, nullptr, &loaded), ATA_INVALID_ARGUMENT);
+  EXPECT_MENTIONS(ata_last_error(), "data is NULL");
+  EXPECT_EQ(ata_model_load_memory(whole.data(), SIZE_MAX, nullptr, nullptr, &loaded),
+            ATA_INVALID_ARGUMENT);
+  EXPECT_EQ(ata_model_load_memory(nullptr, 0, nullptr, nullptr, &loaded), ATA_BAD_MODEL);
+  EXPECT_MENTIONS(ata_last_error(), "'<memory>' is empty");
+  // What is wrong with a file is wrong with its bytes, whatever they are called.
+  for (const size_t size : {size_t{4}, size_t{100}, whole.size() - 1}) {
+    ata::write_file(path, whole.substr(0, size));
+    ASSERT_EQ(ata_model_load(path.c_str(), nullptr, &loaded), ATA_BAD_MODEL);
+    const std::string message = ata_last_error();
+    EXPECT_EQ(ata_model_load_memory(whole.data(), size, path.c_str(), nullptr, &loaded),
+              ATA_BAD_MODEL);
+    EXPECT_EQ(ata_last_error(), message);
+  }
+  const std::string index = R"({"weight_map": {"a": "model-00001-of-00002.safetensors"}})";
+  EXPECT_EQ(ata_model_load_memory(index.data(), index.size(), "the upload", nullptr, &loaded),
+            ATA_BAD_MODEL);
+  EXPECT_MENTIONS(ata_last_error(), "'the upload' is an index of shards");
+  EXPECT_MENTIONS(ata_last_error(), "ata import FILE OUT.safetensors");
+  EXPECT_EQ(loaded, nullptr);
+}
+
+TEST_F(CApiModel, ReleasedCachesAreMadeAgain) {
+  auto run = session();
+  const std::vector<float> before = forward(run.get());
+  ata_release_caches();
+  EXPECT_EQ(forward(run.get()), before);
+  std::atomic<bool> done = false;
+  std::thread other([&] {
+    while (!done) ata_release_caches();
+  });
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(forward(run.get()), before);
+  done = true;
+  other.join();
 }
 
 TEST_F(CApiModel, WrongBuffersAndClipsAreRefused) {

@@ -76,6 +76,24 @@ TEST_F(FileTest, ReadPastTheEndFails) {
   EXPECT_THROW(in.read(1, buffer, 3), Error);
 }
 
+TEST_F(FileTest, MemoryIsReadAsAFile) {
+  const std::byte content[] = {std::byte{'a'}, std::byte{'b'}, std::byte{'c'}};
+  auto owner = std::make_shared<int>();
+  {
+    const InputFile in("upload", content, owner);
+    EXPECT_TRUE(in.in_memory());
+    EXPECT_EQ(in.size(), 3u);
+    char buffer[8] = {};
+    in.read(1, buffer, 2);
+    EXPECT_STREQ(buffer, "bc");
+    expect_error(ATA_IO_ERROR, "'upload'", [&] { in.read(1, buffer, 3); });
+    expect_error(ATA_IO_ERROR, "'upload'", [&] { in.read(UINT64_MAX, buffer, 2); });
+    in.read(3, nullptr, 0);
+    EXPECT_EQ(owner.use_count(), 2);
+  }
+  EXPECT_EQ(owner.use_count(), 1);
+}
+
 TEST_F(FileTest, UnwritableTargetFails) {
   EXPECT_THROW(AtomicFile(path("no/such/directory/a")), Error);
 }

@@ -106,6 +106,33 @@ TEST_P(FixtureTest, SecondRunOfAShapeAllocatesNothing) {
   set_thread_count(0);
 }
 
+TEST_P(FixtureTest, BatchesOfAlternatingSizesAllocateNothing) {
+  // What alignment keeps between runs is of one shape, and no part of the workspace.
+  if (fixture_.config.temporal == ATA_TEMPORAL_ATA) GTEST_SKIP() << "aligns";
+  set_thread_count(1);
+  Session session(load(/*trainable=*/false));
+  const Tensor one = fixture_.get("clip").slice(0, 1);
+  Tensor five({5, one.dim(1), one.dim(2), one.dim(3), one.dim(4)}, DType::kF32);
+  for (int64_t i = 0; i < 5; ++i) {
+    std::memcpy(five.slice(i, i + 1).raw(), one.raw(), one.bytes());
+  }
+  const Tensor alone = session.forward(one);
+  const Tensor among = session.forward(five);
+  for (int i = 0; i < 2; ++i) {
+    session.forward(one);
+    session.forward(five);
+  }
+  const int64_t live = test_device().memory_statistics().live_bytes;
+  for (int i = 0; i < 3; ++i) {
+    // What the smaller batch leaves alone is kept for the larger one.
+    EXPECT_TRUE(same_bits(session.forward(one), alone));
+    EXPECT_EQ(test_device().memory_statistics().live_bytes, live);
+    EXPECT_TRUE(same_bits(session.forward(five), among));
+    EXPECT_EQ(test_device().memory_statistics().live_bytes, live);
+  }
+  set_thread_count(0);
+}
+
 // Directional derivatives of the loss along random directions, one for every parameter tensor.
 void expect_gradients_match_differences(const ModelConfig& config, uint64_t seed) {
   // Hundreds of tiny passes: starting threads would be most of the work.

@@ -354,6 +354,25 @@ TEST_F(TrainerTest, RecomputationKeepsLessInMemory) {
   EXPECT_LT(activation_bytes(recompute), activation_bytes(TrainOptions()) / 4);
 }
 
+TEST_F(TrainerTest, BatchesOfAlternatingSizesAllocateNothing) {
+  const Fixture fixture("tiny-divided");
+  Trainer trainer(model_of(fixture), TrainOptions());
+  const auto batch = [&](int64_t clips) {
+    trainer.accumulate(fixture.get("clip").slice(0, clips),
+                       labels_of(std::vector<int64_t>(static_cast<size_t>(clips), 1)), 1.0f);
+    return test_device().memory_statistics().live_bytes;
+  };
+  for (int i = 0; i < 3; ++i) {
+    batch(1);
+    batch(2);
+  }
+  const int64_t live = batch(1);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(batch(2), live);
+    EXPECT_EQ(batch(1), live);
+  }
+}
+
 TEST_F(TrainerTest, TheAverageFollowsTheWeights) {
   const Fixture fixture("tiny-joint");
   TrainOptions options;
