@@ -6,11 +6,29 @@
 
 namespace ata {
 
-/// Number of threads that one parallel region of the library uses (default: the available cores).
+/// Number of threads that one parallel region of the library uses, the calling one included: the
+/// limit of the innermost ThreadLimit of this thread, else what set_thread_count() said, else
+/// default_thread_count() (base/cores.h).
 int thread_count();
 
 /// Sets thread_count() for regions that start later. `count` <= 0 restores the default.
 void set_thread_count(int count);
+
+/// While it lives, regions that its thread starts use at most `count` threads; 0 sets no limit.
+class ThreadLimit {
+ public:
+  explicit ThreadLimit(int count);
+  ~ThreadLimit();
+  ThreadLimit(const ThreadLimit&) = delete;
+  ThreadLimit& operator=(const ThreadLimit&) = delete;
+
+ private:
+  int previous_;
+};
+
+// All regions share the threads of one pool (base/thread_pool.h): a caller works on its own region,
+// and those of the pool that are idle help. A region that is started inside another runs on the
+// thread that starts it. Every item is computed in the default floating-point environment.
 
 /// Calls `body(begin, end)` over a partition of [0, count) into contiguous ranges of at least
 /// `grain` items. Runs inline when one range suffices. How the work is split must not change the

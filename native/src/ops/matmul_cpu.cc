@@ -1,8 +1,7 @@
 #include "ops/matmul_cpu.h"
 
-#include <omp.h>
-
 #include <algorithm>
+#include <cmath>
 #include <compare>
 #include <dnnl.hpp>
 #include <map>
@@ -12,6 +11,12 @@
 #include <vector>
 
 #include "base/threads.h"
+
+#if DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_OMP
+// OpenMP's, of the runtime that oneDNN uses; its header belongs to a compiler, maybe another one.
+extern "C" int omp_get_max_threads(void);
+extern "C" void omp_set_num_threads(int count);
+#endif
 
 namespace ata::cpu {
 namespace {
@@ -23,21 +28,25 @@ const dnnl::engine& cpu_engine() {
   return engine;
 }
 
-// oneDNN parallelises over the caller's OpenMP setting, which belongs to the caller. Products are
-// compiled for a number of threads and must run with no more.
-class ThreadCountScope {
+// Products are cut into tiles, and each runs on one thread of the library's pool: oneDNN, which
+// would start threads of its own for the whole of it, is kept to the one that calls it.
+class OneThread {
+#if DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_OMP
  public:
-  ThreadCountScope() : count_(thread_count()), previous_(omp_get_max_threads()) {
-    omp_set_num_threads(count_);
+  OneThread() : previous_(omp_get_max_threads()) {
+    omp_set_num_threads(1);
   }
-  ~ThreadCountScope() { omp_set_num_threads(previous_); }
-  ThreadCountScope(const ThreadCountScope&) = delete;
-  ThreadCountScope& operator=(const ThreadCountScope&) = delete;
-  int count() const { return count_; }
+  ~OneThread() {
+    omp_set_num_threads(previous_);
+  }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
 
  private:
-  int count_;
   int previous_;
+#elif DNNL_CPU_THREADING_RUNTIME != DNNL_RUNTIME_SEQ
+#error "oneDNN must be built with OpenMP or without threads (DNNL_CPU_RUNTIME=OMP or SEQ)"
+#endif
 };
 
 // Runs `body`, turning oneDNN's exceptions into the library's.
@@ -55,31 +64,76 @@ memory::data_type data_type(DType dtype) {
   return dtype == DType::kBF16 ? memory::data_type::bf16 : memory::data_type::f32;
 }
 
-memory::desc plain_desc(int64_t rows, int64_t columns, DType dtype, bool transposed) {
-  const memory::dims strides =
-      transposed ? memory::dims{1, rows} : memory::dims{std::max<int64_t>(columns, 1), 1};
+// A matrix inside another one whose rows (columns, when it is read transposed) are `stride` apart.
+memory::desc plain_desc(int64_t rows, int64_t columns, int64_t stride, DType dtype,
+                        bool transposed) {
+  stride = std::max<int64_t>(stride, 1);
+  const memory::dims strides = transposed ? memory::dims{1, stride} : memory::dims{stride, 1};
   return memory::desc({rows, columns}, data_type(dtype), strides);
 }
 
-memory::desc plain_desc(const MatrixView& view) {
-  const int axis = view.transposed ? 1 : 0;
-  return plain_desc(view.data.dim(axis), view.data.dim(1 - axis), view.data.dtype(),
-                    view.transposed);
+// How a dimension is cut. The cut depends on nothing but the product's extents, so that the bits of
+// a result do not depend on the number of threads.
+struct Cut {
+  int64_t extent = 0;
+  int64_t parts = 1;
+  // Parts are this long, and longer by `unit` where the extent asks for it; the last one may be
+  // shorter.
+  int64_t unit = 1;
+
+  int64_t begin(int64_t part) const {
+    const int64_t units = (extent + unit - 1) / unit;
+    return std::min(extent, units * part / parts * unit);
+  }
+  int64_t size(int64_t part) const { return begin(part + 1) - begin(part); }
+};
+
+// A tile of about kTileRows x kTileColumns keeps a core at full speed, its part of a weight fits
+// the core's own cache, and there are enough for many cores.
+constexpr int64_t kTileRows = 96;
+constexpr int64_t kTileColumns = 384;
+constexpr int64_t kBlockColumns = 64;
+// Products of fewer operations are not cut.
+constexpr double kSmallProduct = 4e6;
+
+// Even numbers of parts where there are many rows, so that they divide well among threads.
+Cut cut_rows(int64_t m, int64_t n, int64_t k) {
+  Cut cut{.extent = m};
+  if (2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) <
+      kSmallProduct) {
+    return cut;
+  }
+  const double wanted = static_cast<double>(m) / kTileRows;
+  const double step = wanted >= 16 ? 16 : wanted >= 8 ? 8 : wanted >= 3 ? 4 : wanted >= 1.5 ? 2 : 1;
+  cut.parts = std::max<int64_t>(1, std::llround(wanted / step) * static_cast<int64_t>(step));
+  return cut;
+}
+
+Cut cut_columns(int64_t n, int64_t k) {
+  Cut cut{.extent = n, .unit = kBlockColumns};
+  if (n * k >= kTileColumns * kTileColumns) {
+    cut.parts = std::max<int64_t>(1, (n + kTileColumns / 2) / kTileColumns);
+  }
+  return cut;
 }
 
 // Layouts of right factors: plain, whichever is fastest, or a number from ProductCache::layout_of.
 constexpr int kPlainLayout = 0;
 constexpr int kAnyLayout = -1;
 
-// Everything a compiled product depends on.
+// Everything a compiled product depends on. Strides are those of the whole matrices.
 struct ProductKey {
   int64_t m = 0, n = 0, k = 0;
+  int64_t a_stride = 0, c_stride = 0;
   DType factors = DType::kF32, result = DType::kF32;
-  bool a_transposed = false, b_transposed = false;
+  bool a_transposed = false;
   bool bias = false;
   Activation activation = Activation::kNone;
   bool accumulate = false;
-  int layout = kPlainLayout, threads = 0;
+  // Of a plain right factor.
+  bool b_transposed = false;
+  int64_t b_stride = 0;
+  int layout = kPlainLayout;
   auto operator<=>(const ProductKey&) const = default;
 };
 
@@ -108,10 +162,10 @@ dnnl::matmul::primitive_desc describe(const ProductKey& key, const memory::desc&
   append_activation(key.activation, after);
   if (key.accumulate) after.append_sum(1.0f);
   attributes.set_post_ops(after);
-  const memory::desc a = plain_desc(key.m, key.k, key.factors, key.a_transposed);
-  const memory::desc c = plain_desc(key.m, key.n, key.result, false);
+  const memory::desc a = plain_desc(key.m, key.k, key.a_stride, key.factors, key.a_transposed);
+  const memory::desc c = plain_desc(key.m, key.n, key.c_stride, key.result, false);
   if (key.bias) {
-    const memory::desc bias = plain_desc(1, key.n, DType::kF32, false);
+    const memory::desc bias = plain_desc(1, key.n, key.n, DType::kF32, false);
     return {dnnl::matmul::desc(a, b, bias, c), attributes, cpu_engine()};
   }
   return {dnnl::matmul::desc(a, b, c), attributes, cpu_engine()};
@@ -151,7 +205,7 @@ class ProductCache {
   }
 
  private:
-  static constexpr size_t kCapacity = 256;
+  static constexpr size_t kCapacity = 1024;
   std::mutex mutex_;
   std::map<ProductKey, std::shared_ptr<const Product>> products_;
   std::vector<memory::desc> layouts_;
@@ -162,29 +216,16 @@ ProductCache& cache() {
   return instance;
 }
 
-memory view_memory(const memory::desc& desc, const Tensor& tensor) {
-  return memory(desc, cpu_engine(), const_cast<void*>(tensor.raw()));
+memory view_memory(const memory::desc& desc, const void* data) {
+  return memory(desc, cpu_engine(), const_cast<void*>(data));
 }
 
-void run(const ProductKey& key, const Tensor& a, const memory::desc& b_desc, const Tensor& b,
-         const Tensor& bias, Tensor& c, const std::shared_ptr<Allocator>& scratch) {
-  const auto product = cache().get(key, b_desc);
-  const dnnl::matmul::primitive_desc& desc = product->desc;
-  const memory::desc pad_desc = desc.scratchpad_desc();
-  const Tensor pad({static_cast<int64_t>(pad_desc.get_size())}, DType::kU8, scratch);
-  std::unordered_map<int, memory> arguments = {
-      {DNNL_ARG_SRC, view_memory(desc.src_desc(), a)},
-      {DNNL_ARG_WEIGHTS, view_memory(desc.weights_desc(), b)},
-      {DNNL_ARG_DST, view_memory(desc.dst_desc(), c)},
-      {DNNL_ARG_SCRATCHPAD, view_memory(pad_desc, pad)}};
-  if (key.bias) arguments.emplace(DNNL_ARG_BIAS, view_memory(desc.bias_desc(), bias));
-  dnnl::stream stream(cpu_engine());
-  product->primitive.execute(stream, arguments);
-  stream.wait();
+const char* at(const Tensor& tensor, int64_t element) {
+  return static_cast<const char*>(tensor.raw()) +
+         element * static_cast<int64_t>(dtype_size(tensor.dtype()));
 }
 
 constexpr int64_t kBlockRows = 16;
-constexpr int64_t kBlockColumns = 64;
 
 // The layout that oneDNN prefers for an f32 factor on processors with AVX-512: blocks of rows and
 // columns, row-major each, one column of blocks after the other; what lacks at the ends is 0.
@@ -194,105 +235,181 @@ memory::desc block_desc(int64_t rows, int64_t columns) {
 
 // Packs a row-major matrix into that layout. oneDNN's own reorder takes three times as long, which
 // training notices: it packs all weights in each step.
-void copy_to_blocks(const float* values, int64_t rows, int64_t columns, float* blocks) {
+void copy_to_blocks(const float* values, int64_t rows, int64_t columns, int64_t stride,
+                    float* blocks) {
   const int64_t block_rows = (rows + kBlockRows - 1) / kBlockRows;
-  parallel_for(block_rows, 1, [&](int64_t begin_row, int64_t end_row) {
-    for (int64_t block_row = begin_row; block_row < end_row; ++block_row) {
-      float* block = blocks + block_row * kBlockRows * kBlockColumns;
-      for (int64_t first = 0; first < columns; first += kBlockColumns) {
-        const int64_t width = std::min(kBlockColumns, columns - first);
-        for (int64_t r = 0; r < kBlockRows; ++r) {
-          const int64_t row = block_row * kBlockRows + r;
-          float* out = block + r * kBlockColumns;
-          float* end = out;
-          if (row < rows) end = std::copy_n(values + row * columns + first, width, out);
-          std::fill(end, out + kBlockColumns, 0.0f);
-        }
-        block += block_rows * kBlockRows * kBlockColumns;
-      }
+  for (int64_t first = 0; first < columns; first += kBlockColumns) {
+    const int64_t width = std::min(kBlockColumns, columns - first);
+    for (int64_t row = 0; row < block_rows * kBlockRows; ++row) {
+      float* end = blocks;
+      if (row < rows) end = std::copy_n(values + row * stride + first, width, blocks);
+      blocks += kBlockColumns;
+      std::fill(end, blocks, 0.0f);
     }
-  });
+  }
 }
 
 }  // namespace
 
+// Its columns are packed part by part, so that each tile finds its own.
 class PackedFactor {
  public:
-  PackedFactor(memory::desc desc, Tensor data, DType dtype, int64_t k, int64_t n)
-      : desc_(std::move(desc)),
-        data_(std::move(data)),
-        dtype_(dtype),
-        k_(k),
-        n_(n),
-        layout_(cache().layout_of(desc_)) {}
+  struct Part {
+    memory::desc desc;
+    int layout = kPlainLayout;
+    /// Where its bytes begin in data().
+    int64_t offset = 0;
+  };
 
-  const memory::desc& desc() const { return desc_; }
+  PackedFactor(int64_t k, int64_t n, DType dtype, const std::shared_ptr<Allocator>& allocator)
+      : k_(k), cut_(cut_columns(n, k)), dtype_(dtype) {
+    int64_t bytes = 0;
+    for (int64_t part = 0; part < cut_.parts; ++part) {
+      // The preferred layout depends a little on the rows of a tile; that of full ones serves all.
+      const int64_t width = cut_.size(part);
+      const ProductKey key{.m = kTileRows,
+                           .n = width,
+                           .k = k,
+                           .a_stride = k,
+                           .c_stride = n,
+                           .factors = dtype,
+                           .result = dtype,
+                           .layout = kAnyLayout};
+      const memory::desc any({k, width}, data_type(dtype), memory::format_tag::any);
+      const memory::desc packed = cache().get(key, any)->desc.weights_desc();
+      parts_.push_back({packed, cache().layout_of(packed), bytes});
+      bytes += (static_cast<int64_t>(packed.get_size()) + 63) / 64 * 64;
+    }
+    data_ = Tensor({bytes}, DType::kU8, allocator);
+  }
+
+  /// Copies B = op(b) into the parts.
+  void fill(const MatrixView& b) {
+    const int64_t stride = b.data.dim(1);
+    parallel_for_dynamic(cut_.parts, [&](int64_t index, int) {
+      const OneThread single;
+      const Part& part = parts_[static_cast<size_t>(index)];
+      const int64_t first = cut_.begin(index);
+      const int64_t width = cut_.size(index);
+      const char* from = at(b.data, b.transposed ? first * stride : first);
+      char* to = static_cast<char*>(data_.raw()) + part.offset;
+      if (!b.transposed && b.data.dtype() == DType::kF32 && part.desc == block_desc(k_, width)) {
+        copy_to_blocks(reinterpret_cast<const float*>(from), k_, width, stride,
+                       reinterpret_cast<float*>(to));
+        return;
+      }
+      memory source =
+          view_memory(plain_desc(k_, width, stride, b.data.dtype(), b.transposed), from);
+      memory target = view_memory(part.desc, to);
+      dnnl::stream stream(cpu_engine());
+      dnnl::reorder(source, target).execute(stream, source, target);
+      stream.wait();
+    });
+  }
+
+  const Cut& cut() const { return cut_; }
+  const Part& part(int64_t index) const { return parts_[static_cast<size_t>(index)]; }
   const Tensor& data() const { return data_; }
   DType dtype() const { return dtype_; }
   int64_t k() const { return k_; }
-  int64_t n() const { return n_; }
-  int layout() const { return layout_; }
 
  private:
-  memory::desc desc_;
-  Tensor data_;
-  DType dtype_;
   int64_t k_;
-  int64_t n_;
-  int layout_;
+  Cut cut_;
+  DType dtype_;
+  std::vector<Part> parts_;
+  Tensor data_;
 };
+
+namespace {
+
+// The right factor of a tile: B's columns [first, first + width).
+struct RightFactor {
+  memory::desc desc;
+  const void* data;
+};
+
+// Computes c tile by tile. `key` describes the whole product; `right(part, key)` gives a part's
+// right factor and completes the key.
+template <typename Right>
+void run_tiles(const ProductKey& whole, const Cut& columns, const Tensor& a, const Tensor& bias,
+               Tensor& c, const std::shared_ptr<Allocator>& scratch, const Right& right) {
+  const Cut rows = cut_rows(whole.m, whole.n, whole.k);
+  const int64_t tiles = rows.parts * columns.parts;
+  const int workers = static_cast<int>(std::min<int64_t>(thread_count(), tiles));
+  parallel_for_dynamic(tiles, workers, [&](int64_t tile, int) {
+    const OneThread single;
+    // Neighbours in time share the right factor, which is the larger one.
+    const int64_t row = tile % rows.parts;
+    const int64_t column = tile / rows.parts;
+    ProductKey key = whole;
+    key.m = rows.size(row);
+    key.n = columns.size(column);
+    const RightFactor b = right(column, &key);
+    const auto product = cache().get(key, b.desc);
+    const dnnl::matmul::primitive_desc& desc = product->desc;
+    const memory::desc pad_desc = desc.scratchpad_desc();
+    const Tensor pad({static_cast<int64_t>(pad_desc.get_size())}, DType::kU8, scratch);
+    const int64_t first_row = rows.begin(row);
+    const int64_t first_column = columns.begin(column);
+    std::unordered_map<int, memory> arguments = {
+        {DNNL_ARG_SRC, view_memory(desc.src_desc(),
+                                   at(a, key.a_transposed ? first_row : first_row * key.a_stride))},
+        {DNNL_ARG_WEIGHTS, view_memory(desc.weights_desc(), b.data)},
+        {DNNL_ARG_DST,
+         view_memory(desc.dst_desc(), at(c, first_row * key.c_stride + first_column))},
+        {DNNL_ARG_SCRATCHPAD, view_memory(pad_desc, pad.raw())}};
+    if (key.bias) {
+      arguments.emplace(DNNL_ARG_BIAS, view_memory(desc.bias_desc(), at(bias, first_column)));
+    }
+    dnnl::stream stream(cpu_engine());
+    product->primitive.execute(stream, arguments);
+    stream.wait();
+  });
+}
+
+ProductKey describe_product(const MatrixView& a, const MatmulOptions& options, const Tensor& c) {
+  return {.m = c.dim(0),
+          .n = c.dim(1),
+          .k = a.data.dim(a.transposed ? 0 : 1),
+          .a_stride = a.data.dim(1),
+          .c_stride = c.dim(1),
+          .factors = a.data.dtype(),
+          .result = c.dtype(),
+          .a_transposed = a.transposed,
+          .bias = options.bias.defined(),
+          .activation = options.activation,
+          .accumulate = options.accumulate};
+}
+
+}  // namespace
 
 std::shared_ptr<const PackedFactor> pack_factor(const MatrixView& b, DType precision,
                                                 const std::shared_ptr<Allocator>& allocator) {
   return guarded([&] {
-    const ThreadCountScope threads;
+    const OneThread single;
     const int axis = b.transposed ? 1 : 0;
-    const int64_t k = b.data.dim(axis);
-    const int64_t n = b.data.dim(1 - axis);
-    // The preferred layout depends a little on m; that of a clip's worth of rows serves all.
-    constexpr int64_t kTypicalRows = 1576;
-    const ProductKey key{.m = kTypicalRows,
-                         .n = n,
-                         .k = k,
-                         .factors = precision,
-                         .result = precision,
-                         .layout = kAnyLayout,
-                         .threads = threads.count()};
-    const memory::desc any({k, n}, data_type(precision), memory::format_tag::any);
-    const memory::desc packed = cache().get(key, any)->desc.weights_desc();
-    Tensor data({static_cast<int64_t>(packed.get_size())}, DType::kU8, allocator);
-    if (!b.transposed && b.data.dtype() == DType::kF32 && packed == block_desc(k, n)) {
-      copy_to_blocks(b.data.data<float>(), k, n, static_cast<float*>(data.raw()));
-      return std::make_shared<const PackedFactor>(packed, data, precision, k, n);
-    }
-    memory from = view_memory(plain_desc(b), b.data);
-    memory to = view_memory(packed, data);
-    dnnl::stream stream(cpu_engine());
-    dnnl::reorder(from, to).execute(stream, from, to);
-    stream.wait();
-    return std::make_shared<const PackedFactor>(packed, data, precision, k, n);
+    auto packed = std::make_shared<PackedFactor>(b.data.dim(axis), b.data.dim(1 - axis), precision,
+                                                 allocator);
+    packed->fill(b);
+    return packed;
   });
 }
 
 void matmul(const MatrixView& a, const MatrixView& b, const MatmulOptions& options, Tensor& c,
             const std::shared_ptr<Allocator>& scratch) {
-  const int64_t k = a.data.dim(a.transposed ? 0 : 1);
   if (c.count() == 0) return;
   guarded([&] {
-    const ThreadCountScope threads;
-    const ProductKey key{.m = c.dim(0),
-                         .n = c.dim(1),
-                         .k = k,
-                         .factors = a.data.dtype(),
-                         .result = c.dtype(),
-                         .a_transposed = a.transposed,
-                         .b_transposed = b.transposed,
-                         .bias = options.bias.defined(),
-                         .activation = options.activation,
-                         .accumulate = options.accumulate,
-                         .layout = kPlainLayout,
-                         .threads = threads.count()};
-    run(key, a.data, plain_desc(b), b.data, options.bias, c, scratch);
+    ProductKey whole = describe_product(a, options, c);
+    whole.b_transposed = b.transposed;
+    whole.b_stride = b.data.dim(1);
+    const Cut columns = cut_columns(whole.n, whole.k);
+    run_tiles(whole, columns, a.data, options.bias, c, scratch,
+              [&](int64_t part, ProductKey* key) -> RightFactor {
+                const int64_t first = columns.begin(part);
+                return {plain_desc(key->k, key->n, key->b_stride, key->factors, b.transposed),
+                        at(b.data, b.transposed ? first * key->b_stride : first)};
+              });
   });
 }
 
@@ -300,20 +417,13 @@ void matmul(const MatrixView& a, const PackedFactor& b, const MatmulOptions& opt
             const std::shared_ptr<Allocator>& scratch) {
   if (c.count() == 0) return;
   guarded([&] {
-    const ThreadCountScope threads;
-    const ProductKey key{.m = c.dim(0),
-                         .n = b.n(),
-                         .k = b.k(),
-                         .factors = b.dtype(),
-                         .result = c.dtype(),
-                         .a_transposed = a.transposed,
-                         .b_transposed = false,
-                         .bias = options.bias.defined(),
-                         .activation = options.activation,
-                         .accumulate = options.accumulate,
-                         .layout = b.layout(),
-                         .threads = threads.count()};
-    run(key, a.data, b.desc(), b.data(), options.bias, c, scratch);
+    const ProductKey whole = describe_product(a, options, c);
+    run_tiles(whole, b.cut(), a.data, options.bias, c, scratch,
+              [&](int64_t index, ProductKey* key) -> RightFactor {
+                const PackedFactor::Part& part = b.part(index);
+                key->layout = part.layout;
+                return {part.desc, static_cast<const char*>(b.data().raw()) + part.offset};
+              });
   });
 }
 
@@ -329,9 +439,14 @@ void release_product_cache() {
 bool has_bf16_matmul() {
   static const bool available = [] {
     try {
-      const ProductKey key{
-          .m = 64, .n = 64, .k = 64, .factors = DType::kBF16, .result = DType::kF32};
-      const memory::desc b = plain_desc(64, 64, DType::kBF16, false);
+      const ProductKey key{.m = 64,
+                           .n = 64,
+                           .k = 64,
+                           .a_stride = 64,
+                           .c_stride = 64,
+                           .factors = DType::kBF16,
+                           .result = DType::kF32};
+      const memory::desc b = plain_desc(64, 64, 64, DType::kBF16, false);
       // The reference implementation is a scalar loop, of no use to anyone.
       return std::string(describe(key, b).impl_info_str()).find("ref") == std::string::npos;
     } catch (const dnnl::error&) {

@@ -3,9 +3,24 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <thread>
 #include <vector>
 
 #include "base/error.h"
+#include "base/float_environment.h"
+
+#if !defined(_WIN32)
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#endif
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
 
 namespace ata {
 namespace {
@@ -58,6 +73,164 @@ TEST(Threads, ZeroRestoresTheDefault) {
   set_thread_count(0);
   EXPECT_EQ(thread_count(), initial);
 }
+
+TEST(Threads, ALimitConcernsItsThreadAndNests) {
+  set_thread_count(8);
+  {
+    const ThreadLimit outer(3);
+    EXPECT_EQ(thread_count(), 3);
+    {
+      const ThreadLimit none(0);
+      EXPECT_EQ(thread_count(), 3);
+      const ThreadLimit wider(5);
+      EXPECT_EQ(thread_count(), 3);
+      const ThreadLimit narrower(2);
+      EXPECT_EQ(thread_count(), 2);
+    }
+    EXPECT_EQ(thread_count(), 3);
+    int elsewhere = 0;
+    std::thread([&] { elsewhere = thread_count(); }).join();
+    EXPECT_EQ(elsewhere, 8);
+  }
+  EXPECT_EQ(thread_count(), 8);
+  set_thread_count(0);
+}
+
+// Sums 0..count-1 on up to `workers` threads.
+int64_t sum_in_pool(int workers, int64_t count) {
+  std::atomic<int64_t> sum{0};
+  parallel_for_dynamic(count, workers, [&](int64_t item, int) { sum += item; });
+  return sum;
+}
+
+TEST(Threads, ManyCallersShareThePool) {
+  std::vector<std::thread> callers;
+  std::atomic<int> wrong{0};
+  for (int caller = 0; caller < 8; ++caller) {
+    callers.emplace_back([&] {
+      for (int round = 0; round < 500; ++round) {
+        if (sum_in_pool(4, 100) != 4950) ++wrong;
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(Threads, ARegionInsideAnotherRunsWhereItIsStarted) {
+  std::atomic<int> wrong{0};
+  parallel_for_dynamic(16, 4, [&](int64_t, int) {
+    const auto self = std::this_thread::get_id();
+    parallel_for_dynamic(10, 4, [&](int64_t, int worker) {
+      if (worker != 0 || std::this_thread::get_id() != self) ++wrong;
+    });
+  });
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(Threads, HelpersComeToLongRegions) {
+  std::atomic<int> arrived{0};
+  // Each item waits for the other: one thread alone would not get through.
+  parallel_for_dynamic(2, 2, [&](int64_t, int) {
+    ++arrived;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (arrived < 2 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  });
+  EXPECT_EQ(arrived, 2);
+}
+
+#if defined(__SSE2__)
+TEST(Threads, ItemsComputeInTheDefaultFloatingPointMode) {
+  constexpr unsigned kFlush = 0x8040;  // denormals are zero, and flushed to it
+  const unsigned before = _mm_getcsr();
+  for (const unsigned mode : {before | kFlush, before & ~kFlush, before | kFlush}) {
+    _mm_setcsr(mode);
+    std::atomic<int> flushed{0};
+    for (const int workers : {1, 2, 4}) {
+      parallel_for_dynamic(64, workers, [&](int64_t, int) {
+        if (_mm_getcsr() & kFlush) ++flushed;
+      });
+    }
+    const unsigned after = _mm_getcsr();
+    _mm_setcsr(before);
+    EXPECT_EQ(flushed, 0);
+    EXPECT_EQ(after & kFlush, mode & kFlush);
+  }
+}
+#endif
+
+#if !defined(_WIN32)
+
+TEST(Threads, HelpersBlockSignals) {
+  std::atomic<int> open{0};
+  std::atomic<int> arrived{0};
+  const auto caller = std::this_thread::get_id();
+  parallel_for_dynamic(2, 2, [&](int64_t, int) {
+    sigset_t mask;
+    pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+    if (std::this_thread::get_id() != caller && !sigismember(&mask, SIGINT)) ++open;
+    ++arrived;
+    while (arrived < 2) std::this_thread::yield();
+  });
+  EXPECT_EQ(open, 0);
+}
+
+#if !defined(ATA_SANITIZED)  // Sanitizers keep threads and memory of their own.
+
+// Runs `body` in a child of this process; its exit code, or -1 when it had to be killed.
+template <typename Body>
+int run_in_child(const Body& body) {
+  const pid_t child = fork();
+  if (child == 0) _exit(body());
+  for (int tenths = 0; tenths < 300; ++tenths) {
+    int status = 0;
+    if (waitpid(child, &status, WNOHANG) == child)
+      return WIFEXITED(status) ? WEXITSTATUS(status) : -2;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  return -1;
+}
+
+TEST(Threads, AForkedChildHasAPoolOfItsOwn) {
+  EXPECT_EQ(sum_in_pool(4, 1000), 499500);
+  const auto child = [] {
+    if (sum_in_pool(4, 1000) != 499500) return 1;
+    return run_in_child([] { return sum_in_pool(4, 1000) == 499500 ? 0 : 1; });
+  };
+  EXPECT_EQ(run_in_child(child), 0);
+  EXPECT_EQ(sum_in_pool(4, 1000), 499500);
+}
+
+TEST(Threads, GoesOnWithFewerThreadsWhenTheSystemRefuses) {
+  EXPECT_EQ(run_in_child([] {
+              rlimit limit = {};
+              getrlimit(RLIMIT_AS, &limit);
+              limit.rlim_cur = 256 << 20;  // room for the stacks of a few threads
+              if (setrlimit(RLIMIT_AS, &limit) != 0) return 2;
+              return sum_in_pool(1024, 100000) == 4999950000 ? 0 : 1;
+            }),
+            0);
+}
+
+TEST(Threads, IdleHelpersSleep) {
+  const auto processor_seconds = [] {
+    timespec time = {};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+  };
+  sum_in_pool(4, 1000);
+  const double before = processor_seconds();
+  for (int round = 0; round < 10; ++round) {
+    sum_in_pool(4, 1000);
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  }
+  EXPECT_LT(processor_seconds() - before, 0.1);  // of 0.3 s, on four threads
+}
+
+#endif
+#endif
 
 }  // namespace
 }  // namespace ata

@@ -1,0 +1,82 @@
+#include "base/cores.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace ata {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(Cores, SettingsAreNumbersOfThreads) {
+  EXPECT_EQ(parse_thread_setting("4"), 4);
+  EXPECT_EQ(parse_thread_setting(" 12 "), 12);
+  EXPECT_EQ(parse_thread_setting("4,2"), 4);
+  EXPECT_EQ(parse_thread_setting("1024"), 1024);
+  for (const char* wrong : {"", " ", "0", "-3", "1025", "99999999999", "four", "4x", "0x4", ",4"}) {
+    EXPECT_FALSE(parse_thread_setting(wrong)) << wrong;
+  }
+}
+
+class ControlGroups : public testing::Test {
+ protected:
+  void SetUp() override {
+    root_ =
+        fs::path(testing::TempDir()) /
+        (std::string("cgroup-") + testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::remove_all(root_);
+    fs::create_directories(root_);
+  }
+  void TearDown() override { fs::remove_all(root_); }
+
+  void write(const std::string& path, const std::string& text) const {
+    fs::create_directories((root_ / path).parent_path());
+    std::ofstream(root_ / path) << text;
+  }
+  std::optional<double> quota(const std::string& membership) const {
+    return quota_of_control_groups(root_.string(), membership);
+  }
+
+  fs::path root_;
+};
+
+TEST_F(ControlGroups, Version2TakesTheTightestOfNestedGroups) {
+  write("cpu.max", "max 100000\n");
+  write("pods/cpu.max", "300000 100000\n");
+  write("pods/one/cpu.max", "max 100000\n");
+  EXPECT_EQ(quota("0::/pods/one\n"), 3.0);
+  write("pods/one/cpu.max", "150000 100000\n");
+  EXPECT_EQ(quota("0::/pods/one\n"), 1.5);
+  EXPECT_FALSE(quota("0::/\n"));
+}
+
+TEST_F(ControlGroups, AContainerSeesItsOwnGroupAsTheRoot) {
+  write("cpu.max", "200000 100000\n");
+  EXPECT_EQ(quota("0::/system.slice/somewhere-on-the-host\n"), 2.0);
+}
+
+TEST_F(ControlGroups, Version1) {
+  write("cpu,cpuacct/docker/cpu.cfs_quota_us", "250000\n");
+  write("cpu,cpuacct/docker/cpu.cfs_period_us", "100000\n");
+  write("cpu,cpuacct/cpu.cfs_quota_us", "-1\n");
+  write("cpu,cpuacct/cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(quota("5:memory:/docker\n4:cpu,cpuacct:/docker\n"), 2.5);
+  EXPECT_FALSE(quota("4:cpu,cpuacct:/\n"));
+}
+
+TEST_F(ControlGroups, NonsenseIsNoQuota) {
+  write("cpu.max", "lots of 7\n");
+  EXPECT_FALSE(quota("0::/\n"));
+  write("cpu.max", "-5 100000\n");
+  EXPECT_FALSE(quota("0::/\n"));
+  write("cpu.max", "100000 0\n");
+  EXPECT_FALSE(quota("0::/\n"));
+  EXPECT_FALSE(quota(""));
+  EXPECT_FALSE(quota("nothing\n::\n"));
+}
+
+}  // namespace
+}  // namespace ata
