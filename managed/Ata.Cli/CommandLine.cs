@@ -21,7 +21,7 @@ internal static class CommandLine
     private static readonly TimeSpan TimeToStop = TimeSpan.FromSeconds(60);
 
     private static readonly Option<int?> Threads = Options.Whole(
-        "--threads", "Threads that one operation uses; all cores if not given.", most: NativeMethods.ATA_MAX_THREADS, recursive: true);
+        "--threads", "Threads that one operation uses. Default: the environment's ATA_NUM_THREADS or OMP_NUM_THREADS, or all cores.", most: NativeMethods.ATA_MAX_THREADS, recursive: true);
 
     private static readonly Option<bool> Verbose = new("--verbose")
     {

@@ -1,4 +1,5 @@
 using Ata.Bindings;
+using Ata.Interop;
 
 namespace Ata;
 
@@ -51,6 +52,10 @@ public sealed record AlignmentOptions
     /// named then.</summary>
     public string? Device { get; init; }
 
+    /// <summary>Most threads that a call uses; null for <see cref="AtaRuntime.ThreadCount"/>. A <see cref="TemporalBlock"/>
+    /// has a limit of its own (<see cref="TemporalBlockOptions.Threads"/>), and takes none here.</summary>
+    public int? Threads { get; init; }
+
     /// <param name="device">The device's name, alive as long as the result.</param>
     internal unsafe ata_alignment_options ToNative(byte* device) => new()
     {
@@ -62,5 +67,6 @@ public sealed record AlignmentOptions
         grid_height = GridHeight,
         grid_width = GridWidth,
         device = device,
+        threads = OptionValue.PositiveOrZero(Threads),
     };
 }

@@ -22,6 +22,10 @@ public sealed record AssignmentOptions
     /// replaced by another.</summary>
     public string Device { get; init; } = "cpu";
 
+    /// <summary>Most threads that a call uses; null for <see cref="AtaRuntime.ThreadCount"/>. Results do not depend on
+    /// it.</summary>
+    public int? Threads { get; init; }
+
     /// <param name="device">The device's name, alive as long as the result.</param>
     internal unsafe ata_assign_options ToNative(byte* device) => new()
     {
@@ -30,6 +34,7 @@ public sealed record AssignmentOptions
         polish = Polish ? 1 : 0,
         certify = Certify ? 1 : 0,
         device = device,
+        threads = OptionValue.PositiveOrZero(Threads),
     };
 }
 

@@ -31,9 +31,10 @@ public static unsafe class AtaRuntime
     /// <exception cref="AtaLibraryException">It cannot be loaded.</exception>
     public static string Version => Marshal.PtrToStringUTF8((nint)NativeMethods.ata_version())!;
 
-    /// <summary>How many threads one operation uses. Setting it applies to operations that start later.</summary>
-    /// <exception cref="ArgumentException">The number is negative or unreasonably large; 0 stands for the number of
-    /// cores.</exception>
+    /// <summary>How many threads one operation uses: what the environment's ATA_NUM_THREADS, else OMP_NUM_THREADS, says as the
+    /// process starts, else the cores that the process may use. Setting it applies to operations that start later; 0 restores
+    /// that default. Options of sessions and the like allow fewer (<see cref="SessionOptions.Threads"/>).</summary>
+    /// <exception cref="ArgumentException">The number is negative or above 1024.</exception>
     public static int ThreadCount
     {
         get => NativeMethods.ata_thread_count();

@@ -243,7 +243,17 @@ public sealed unsafe class Model : IDisposable
     }
 
     /// <summary>Creates a session, which keeps the weights alive even when the model is disposed.</summary>
-    public Session CreateSession() => new(this, 0);
+    public Session CreateSession() => CreateSession(new SessionOptions());
+
+    /// <summary>Creates a session, which keeps the weights alive even when the model is disposed.</summary>
+    /// <param name="options">Options.</param>
+    /// <exception cref="ArgumentException">An option is out of range, or the stream is none of the model's device.</exception>
+    /// <exception cref="NotSupportedException">A stream is given, and the device has no queues: the CPU.</exception>
+    public Session CreateSession(SessionOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return new Session(this, options);
+    }
 
     /// <summary>Creates a session that does its work on the caller's queue of the model's device, in order with what else
     /// is queued there.</summary>
@@ -253,7 +263,7 @@ public sealed unsafe class Model : IDisposable
     public Session CreateSession(nint stream)
     {
         ArgumentOutOfRangeException.ThrowIfZero(stream);
-        return new Session(this, stream);
+        return CreateSession(new SessionOptions { Stream = stream });
     }
 
     /// <summary>Releases the model; sessions keep the weights alive.</summary>

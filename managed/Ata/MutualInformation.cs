@@ -36,6 +36,10 @@ public sealed record InformationOptions
     /// 16.</summary>
     public long MaxPairs { get; init; } = 4096;
 
+    /// <summary>Most threads that a call uses; null for <see cref="AtaRuntime.ThreadCount"/>. Results do not depend on
+    /// it.</summary>
+    public int? Threads { get; init; }
+
     internal unsafe ata_mi_options ToNative() => new()
     {
         struct_size = (nuint)sizeof(ata_mi_options),
@@ -43,6 +47,7 @@ public sealed record InformationOptions
         components = Components,
         neighbours = Neighbours,
         max_pairs = MaxPairs,
+        threads = OptionValue.PositiveOrZero(Threads),
     };
 }
 

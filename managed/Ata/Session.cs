@@ -15,16 +15,12 @@ public sealed unsafe class Session : IDisposable
 
     internal SessionHandle Handle => _handle;
 
-    internal Session(Model model, nint stream)
+    internal Session(Model model, SessionOptions options)
     {
+        ata_session_options native = options.ToNative();
         using Lease<ata_model> lease = model.Handle.Lease();
-        var options = new ata_session_options
-        {
-            struct_size = (nuint)sizeof(ata_session_options),
-            stream = (void*)stream,
-        };
         ata_session* session;
-        NativeStatus.Check(NativeMethods.ata_session_create(lease.Pointer, &options, &session));
+        NativeStatus.Check(NativeMethods.ata_session_create(lease.Pointer, &native, &session));
         _handle = new SessionHandle(session, model.Handle);
         Config = model.Config;
     }

@@ -21,6 +21,10 @@ public sealed record TemporalBlockOptions
     /// <summary>Seed of the initial weights.</summary>
     public ulong Seed { get; init; }
 
+    /// <summary>Most threads that a call uses; null for <see cref="AtaRuntime.ThreadCount"/>. Results do not depend on
+    /// it.</summary>
+    public int? Threads { get; init; }
+
     /// <param name="device">The device's name, alive as long as the result.</param>
     internal unsafe ata_temporal_block_options ToNative(byte* device) => new()
     {
@@ -29,5 +33,6 @@ public sealed record TemporalBlockOptions
         precision = (ata_precision)Precision,
         heads = OptionValue.PositiveOrZero(Heads),
         seed = Seed,
+        threads = OptionValue.PositiveOrZero(Threads),
     };
 }

@@ -85,10 +85,16 @@ public static unsafe partial class NativeMethods
     public static extern ata_status ata_log_set_callback(delegate* unmanaged[Cdecl]<ata_log_level, byte*, void*, void> callback, void* user_data, ata_log_level minimum);
 
     /// <summary>
-    /// Sets how many threads one operation uses. Thread-safe; applies to operations that start later.
+    /// Sets how many threads one operation uses. Thread-safe; applies to operations that start later. They are
+    /// the calling thread and those of one pool, which all callers share: many callers at once use
+    /// <paramref name="count"/> threads each, and do not start more than <paramref name="count"/> - 1 in all. A
+    /// session, a trainer and the like can be given fewer (ata_session_options<c>threads</c>). Results do not
+    /// depend on any of this.
     /// </summary>
     /// <param name="count">
-    /// 1 to <see cref="NativeMethods.ATA_MAX_THREADS"/>, or 0 for the number of available cores (the default).
+    /// 1 to <see cref="NativeMethods.ATA_MAX_THREADS"/>, or 0 for the default: what the environment's
+    /// ATA_NUM_THREADS says, else OMP_NUM_THREADS, else the cores that the process may use (its affinity mask,
+    /// and the quota of its container).
     /// </param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_thread_set_count(int count);
@@ -652,7 +658,7 @@ public static unsafe partial class NativeMethods
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern ata_status ata_model_get_device(ata_model* model, byte** device);
 
-    /// <summary>Fills in the defaults: a queue of its own.</summary>
+    /// <summary>Fills in the defaults: a queue of its own, and no limit of threads.</summary>
     /// <param name="options">Receives them.</param>
     /// <param name="struct_size">sizeof(ata_session_options).</param>
     [DllImport("ata", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]

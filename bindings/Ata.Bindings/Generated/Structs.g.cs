@@ -57,7 +57,7 @@ public partial struct ata_online_aligner
 
 /// <summary>
 /// Solves assignment problems as <see cref="NativeMethods.ata_assign"/> does, in memory that it keeps, from
-/// and into the caller's arrays. One thread at a time; a call runs several threads over its problems.
+/// and into the caller's arrays. One thread at a time; a call spreads its problems over several threads.
 /// </summary>
 public partial struct ata_assigner
 {
@@ -245,6 +245,11 @@ public unsafe partial struct ata_alignment_options
     /// its own device, which alone may be named here.
     /// </summary>
     public byte* device;
+
+    /// <summary>
+    /// As ata_session_options<c>threads</c>. A temporal block aligns with its own limit; 0 for it.
+    /// </summary>
+    public int threads;
 }
 
 /// <summary>Parameters of <see cref="NativeMethods.ata_assign"/>.</summary>
@@ -272,6 +277,9 @@ public unsafe partial struct ata_assign_options
 
     /// <summary>Where problems are solved: "cpu" (the default when NULL), "cuda" or "cuda:1".</summary>
     public byte* device;
+
+    /// <summary>As ata_session_options<c>threads</c>.</summary>
+    public int threads;
 }
 
 /// <summary>How mutual information is estimated.</summary>
@@ -295,6 +303,9 @@ public unsafe partial struct ata_mi_options
     /// 4096.
     /// </summary>
     public long max_pairs;
+
+    /// <summary>As ata_session_options<c>threads</c>.</summary>
+    public int threads;
 }
 
 /// <summary>A model's configuration, as in a checkpoint's <c>config</c>.</summary>
@@ -535,6 +546,14 @@ public unsafe partial struct ata_session_options
     /// stream that is no stream of the device is <see cref="ata_status.ATA_INVALID_ARGUMENT"/>; the CPU has none.
     /// </summary>
     public void* stream;
+
+    /// <summary>
+    /// Most threads that a call uses, the calling one included: at most
+    /// <see cref="NativeMethods.ATA_MAX_THREADS"/>; 0 (the default), or more than
+    /// <see cref="NativeMethods.ata_thread_count"/>, for as many as that. Sessions of one thread each run beside
+    /// one another without waiting for each other. Results do not depend on it.
+    /// </summary>
+    public int threads;
 }
 
 /// <summary>
@@ -614,6 +633,9 @@ public unsafe partial struct ata_temporal_block_options
 
     /// <summary>Seed of the initial weights. Default 0.</summary>
     public ulong seed;
+
+    /// <summary>As ata_session_options<c>threads</c>.</summary>
+    public int threads;
 }
 
 /// <summary>How a model is trained.</summary>
@@ -702,6 +724,9 @@ public unsafe partial struct ata_train_options
 
     /// <summary>Seed of dropout and stochastic depth. Default 0.</summary>
     public ulong seed;
+
+    /// <summary>As ata_session_options<c>threads</c>.</summary>
+    public int threads;
 }
 
 /// <summary>How to open a video.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Ata.Bindings;
+using Ata.Interop;
 
 namespace Ata.Training;
 
@@ -74,6 +75,11 @@ public sealed record OptimizerOptions
     /// time.</summary>
     public bool Recompute { get; init; }
 
+    /// <summary>Most threads that a step uses; null for <see cref="AtaRuntime.ThreadCount"/>. Results do not depend on it,
+    /// and a run does not record it.</summary>
+    [JsonIgnore]
+    public int? Threads { get; init; }
+
     /// <summary>Seed of dropout and stochastic depth.</summary>
     [JsonIgnore]
     internal ulong Seed { get; init; }
@@ -102,5 +108,6 @@ public sealed record OptimizerOptions
         precision = (ata_precision)Precision,
         recompute = Recompute ? 1 : 0,
         seed = Seed,
+        threads = OptionValue.PositiveOrZero(Threads),
     };
 }

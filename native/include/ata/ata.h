@@ -174,7 +174,12 @@ ata_log_set_callback(ata_log_callback callback, void* user_data,
 
 /**
  * Sets how many threads one operation uses. Thread-safe; applies to operations that start later.
- * @param count 1 to ::ATA_MAX_THREADS, or 0 for the number of available cores (the default).
+ * They are the calling thread and those of one pool, which all callers share: many callers at once
+ * use `count` threads each, and do not start more than `count` - 1 in all. A session, a trainer and
+ * the like can be given fewer (ata_session_options::threads). Results do not depend on any of this.
+ * @param count 1 to ::ATA_MAX_THREADS, or 0 for the default: what the environment's ATA_NUM_THREADS
+ *   says, else OMP_NUM_THREADS, else the cores that the process may use (its affinity mask, and the
+ *   quota of its container).
  */
 ATA_API(ata_status) ata_thread_set_count(int32_t count) ATA_NOEXCEPT;
 
@@ -519,6 +524,8 @@ typedef struct ata_alignment_options {
   /** Where frames are aligned: "cpu" (the default when NULL), "cuda" or "cuda:1". A temporal block
    *  aligns on its own device, which alone may be named here. */
   const char* device;
+  /** As ata_session_options::threads. A temporal block aligns with its own limit; 0 for it. */
+  int32_t threads;
 } ata_alignment_options;
 
 /**
@@ -559,6 +566,8 @@ typedef struct ata_assign_options {
   int32_t certify;
   /** Where problems are solved: "cpu" (the default when NULL), "cuda" or "cuda:1". */
   const char* device;
+  /** As ata_session_options::threads. */
+  int32_t threads;
 } ata_assign_options;
 
 /**
@@ -656,6 +665,8 @@ typedef struct ata_mi_options {
   /** `ksg`, `infonce`: at most this many pairs are used, evenly spaced ones; at least 16. Default
    *  4096. */
   int64_t max_pairs;
+  /** As ata_session_options::threads. */
+  int32_t threads;
 } ata_mi_options;
 
 /**
@@ -696,7 +707,7 @@ ata_temporal_information_estimate(const ata_tensor* features, const ata_tensor* 
 
 /**
  * Solves assignment problems as ata_assign() does, in memory that it keeps, from and into the
- * caller's arrays. One thread at a time; a call runs several threads over its problems.
+ * caller's arrays. One thread at a time; a call spreads its problems over several threads.
  */
 typedef struct ata_assigner ata_assigner;
 
@@ -1148,10 +1159,14 @@ typedef struct ata_session_options {
    * its own. A stream that is no stream of the device is ::ATA_INVALID_ARGUMENT; the CPU has none.
    */
   void* stream;
+  /** Most threads that a call uses, the calling one included: at most ::ATA_MAX_THREADS; 0 (the
+   *  default), or more than ata_thread_count(), for as many as that. Sessions of one thread each run
+   *  beside one another without waiting for each other. Results do not depend on it. */
+  int32_t threads;
 } ata_session_options;
 
 /**
- * Fills in the defaults: a queue of its own.
+ * Fills in the defaults: a queue of its own, and no limit of threads.
  * @param options Receives them.
  * @param struct_size sizeof(ata_session_options).
  */
@@ -1309,6 +1324,8 @@ typedef struct ata_temporal_block_options {
   int32_t heads;
   /** Seed of the initial weights. Default 0. */
   uint64_t seed;
+  /** As ata_session_options::threads. */
+  int32_t threads;
 } ata_temporal_block_options;
 
 /**
@@ -1494,6 +1511,8 @@ typedef struct ata_train_options {
   int32_t recompute;
   /** Seed of dropout and stochastic depth. Default 0. */
   uint64_t seed;
+  /** As ata_session_options::threads. */
+  int32_t threads;
 } ata_train_options;
 
 /**

@@ -1,5 +1,6 @@
 #include "api/alignment_options.h"
 #include "api/boundary.h"
+#include "base/threads.h"
 #include "information/mutual_information.h"
 #include "information/principal_components.h"
 #include "ops/alignment.h"
@@ -15,28 +16,43 @@ using ata::api::options_or_default;
 using ata::api::require_enum;
 using ata::api::require_pointer;
 using ata::api::tensor_for;
+using ata::api::thread_limit;
 
 struct ata_online_aligner {
   ata::OnlineAligner aligner;
+  /// For ThreadLimit.
+  int threads = 0;
 };
 
 namespace {
 
 ata_alignment_options default_alignment_options() {
   const ata::AlignmentOptions defaults;
-  return {sizeof(ata_alignment_options), static_cast<ata_alignment>(defaults.method),
-          defaults.window_radius,        defaults.temperature,
-          defaults.iterations,           defaults.grid_height,
-          defaults.grid_width,           nullptr};
+  return {sizeof(ata_alignment_options),
+          static_cast<ata_alignment>(defaults.method),
+          defaults.window_radius,
+          defaults.temperature,
+          defaults.iterations,
+          defaults.grid_height,
+          defaults.grid_width,
+          nullptr,
+          0};
 }
 
 ata_mi_options default_mi_options() {
   const ata::InformationOptions defaults;
   return {sizeof(ata_mi_options), static_cast<ata_mi_estimator>(defaults.estimator),
-          defaults.components, defaults.neighbours, defaults.max_samples};
+          defaults.components,    defaults.neighbours,
+          defaults.max_samples,   0};
 }
 
-ata::InformationOptions information_options(const ata_mi_options* options) {
+struct GivenInformation {
+  ata::InformationOptions options;
+  /// For ThreadLimit.
+  int threads;
+};
+
+GivenInformation information_options(const ata_mi_options* options) {
   const ata_mi_options given = options_or_default(options, default_mi_options(), "ata_mi_options");
   require_enum(given.estimator, ATA_MI_INFONCE, "ata_mi_options.estimator");
   ata::require(given.components >= 0, "ata_mi_options.components is ", given.components,
@@ -48,7 +64,7 @@ ata::InformationOptions information_options(const ata_mi_options* options) {
   result.components = given.components;
   result.neighbours = given.neighbours;
   result.max_samples = given.max_pairs;
-  return result;
+  return {result, thread_limit(given.threads, "ata_mi_options.threads")};
 }
 
 // The principal components of a tensor of samples, f32 [S, D].
@@ -76,7 +92,7 @@ ata::api::GivenAlignment ata::api::alignment_options(const ata_alignment_options
   result.iterations = given.iterations;
   result.grid_height = given.grid_height;
   result.grid_width = given.grid_width;
-  return {result, given.device};
+  return {result, given.device, thread_limit(given.threads, "ata_alignment_options.threads")};
 }
 
 ata_status ata_alignment_options_init(ata_alignment_options* options, size_t struct_size) noexcept {
@@ -95,6 +111,7 @@ ata_status ata_align(const ata_tensor* features, const ata_alignment_options* op
                  ata::dtype_name(input.dtype()), " ", input.shape().to_string(),
                  ", not f32 [B, T, N, D]");
     const ata::ClipLayout layout = {input.dim(0), input.dim(1), input.dim(2)};
+    const ata::ThreadLimit limit(given.threads);
     const ata::Context context = ata::make_context(device);
     const ata::Tensor rows = context.upload(input.reshape({layout.patch_rows(), input.dim(3)}));
     ata::AlignmentState state;
@@ -120,7 +137,8 @@ ata_status ata_online_aligner_create(int64_t patches, int64_t channels,
     require_pointer(aligner, "aligner");
     const ata::api::GivenAlignment given = alignment_options(options);
     *aligner = new ata_online_aligner{
-        ata::OnlineAligner(device_named(given.device), given.options, patches, channels)};
+        ata::OnlineAligner(device_named(given.device), given.options, patches, channels),
+        given.threads};
   });
 }
 
@@ -137,6 +155,7 @@ ata_status ata_online_aligner_add(ata_online_aligner* aligner, const ata_tensor*
     require_pointer(positions, "positions");
     ata::require(capacity == static_cast<size_t>(aligner->aligner.patches()), "capacity is ",
                  capacity, "; the aligner has ", aligner->aligner.patches(), " patches");
+    const ata::ThreadLimit limit(aligner->threads);
     const auto patches =
         aligner->aligner.push(tensor_for(aligner->aligner.device(), frame, "frame"));
     std::copy(patches.begin(), patches.end(), positions);
@@ -168,12 +187,13 @@ ata_status ata_mutual_information_estimate(const ata_tensor* x, const ata_tensor
     require_pointer(x, "x");
     require_pointer(y, "y");
     require_pointer(nats, "nats");
-    const ata::InformationOptions checked = information_options(options);
-    const ata::SampleMatrix left = components_of(x, "x", checked.components);
-    const ata::SampleMatrix right = components_of(y, "y", checked.components);
+    const GivenInformation given = information_options(options);
+    const ata::ThreadLimit limit(given.threads);
+    const ata::SampleMatrix left = components_of(x, "x", given.options.components);
+    const ata::SampleMatrix right = components_of(y, "y", given.options.components);
     ata::require(left.count == right.count, "x has ", left.count, " samples and y has ",
                  right.count, "; they must be pairs");
-    *nats = ata::mutual_information(left, right, checked);
+    *nats = ata::mutual_information(left, right, given.options);
   });
 }
 
@@ -186,9 +206,11 @@ ata_status ata_temporal_information_estimate(const ata_tensor* features,
     require_pointer(trajectories, "trajectories");
     require_pointer(before, "before");
     require_pointer(after, "after");
-    const ata::AlignmentInformation information = ata::alignment_information(
-        host_tensor(features, "features"), host_tensor(trajectories, "trajectories"),
-        information_options(options));
+    const GivenInformation given = information_options(options);
+    const ata::ThreadLimit limit(given.threads);
+    const ata::AlignmentInformation information =
+        ata::alignment_information(host_tensor(features, "features"),
+                                   host_tensor(trajectories, "trajectories"), given.options);
     *before = information.before;
     *after = information.after;
   });

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/boundary.h"
+#include "base/threads.h"
 #include "ops/assigner.h"
 #include "ops/assignment.h"
 
@@ -14,15 +15,19 @@ using ata::api::require_pointer;
 
 struct ata_assigner {
   ata::Assigner assigner;
+  /// For ThreadLimit.
+  int threads = 0;
 };
 
 namespace {
 
-constexpr ata_assign_options kDefaults = {sizeof(ata_assign_options), 1, 0, 0, nullptr};
+constexpr ata_assign_options kDefaults = {sizeof(ata_assign_options), 1, 0, 0, nullptr, 0};
 
 struct GivenAssignment {
   ata::AssignmentOptions options;
   ata::Device& device;
+  /// For ThreadLimit.
+  int threads;
 };
 
 GivenAssignment assignment_options(const ata_assign_options* options) {
@@ -30,7 +35,8 @@ GivenAssignment assignment_options(const ata_assign_options* options) {
   return {.options = {.maximize = given.maximize != 0,
                       .polish = given.polish != 0,
                       .certify = given.certify != 0},
-          .device = ata::api::device_named(given.device)};
+          .device = ata::api::device_named(given.device),
+          .threads = ata::api::thread_limit(given.threads, "ata_assign_options.threads")};
 }
 
 void require_room(const char* name, const char* what, size_t capacity, size_t needed) {
@@ -60,6 +66,7 @@ ata_status ata_assign(const ata_tensor* values, const ata_assign_options* option
     ata::check_assignment(problems, false);
     const auto count = static_cast<size_t>(problems.dim(0));
     if (totals != nullptr) require_room("totals", "sums", totals_capacity, count);
+    const ata::ThreadLimit limit(given.threads);
     const ata::Context context = ata::make_context(given.device);
     const ata::Assignments solved = ata::assign(context, context.upload(problems), given.options);
     const ata::Tensor columns = context.download(solved.matching, /*may_share=*/true);
@@ -77,7 +84,7 @@ ata_status ata_assigner_create(const ata_assign_options* options,
   return guard([&] {
     require_pointer(assigner, "assigner");
     const GivenAssignment given = assignment_options(options);
-    *assigner = new ata_assigner{{given.device, given.options}};
+    *assigner = new ata_assigner{{given.device, given.options}, given.threads};
   });
 }
 
@@ -112,6 +119,7 @@ ata_status ata_assigner_solve(ata_assigner* assigner, const float* values, size_
     // Read alone.
     const ata::Tensor matrices = ata::Tensor::wrap(
         const_cast<float*>(values), {count, rows, columns}, ata::DType::kF32, nullptr);
+    const ata::ThreadLimit limit(assigner->threads);
     assigner->assigner.solve(matrices, matching, totals, column_duals);
   });
 }

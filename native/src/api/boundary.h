@@ -15,6 +15,7 @@
 #include "backend/device.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/float_environment.h"
 #include "tensor/tensor.h"
 
 // The handles of ata.h. Each wraps one C++ object of the core.
@@ -38,10 +39,11 @@ namespace ata::api {
 /// throws and never allocates; what does not fit is cut off.
 void set_last_error(const char* message) noexcept;
 
-/// Runs `body` and turns whatever it throws into a status and the thread's message: the one place
-/// where exceptions end.
+/// Runs `body` in the default floating-point environment, whatever the caller's is, and turns what
+/// it throws into a status and the thread's message: the one place where exceptions end.
 template <typename Body>
 ata_status guard(Body&& body) noexcept {
+  const DefaultFloatEnvironment environment;
   try {
     body();
     return ATA_OK;
@@ -68,6 +70,14 @@ inline void require_pointer(const void* pointer, const char* name) {
 /// Throws ATA_INVALID_ARGUMENT unless `value` is one of 0..last: enums come from outside.
 inline void require_enum(int32_t value, int32_t last, const char* name) {
   require(value >= 0 && value <= last, name, " is ", value, "; valid values are 0 to ", last);
+}
+
+/// A limit of threads as callers give it, for ThreadLimit; 0 is none. Throws ATA_INVALID_ARGUMENT
+/// naming the field when it is negative or above ATA_MAX_THREADS.
+inline int thread_limit(int32_t threads, const char* name) {
+  require(threads >= 0 && threads <= ATA_MAX_THREADS, name, " is ", threads, "; ask for 1 to ",
+          ATA_MAX_THREADS, " threads, or 0 for no limit");
+  return threads;
 }
 
 // Structs that begin with `struct_size` and have grown, or will: the caller's header may be older

@@ -26,6 +26,8 @@ struct ata_model {
 
 struct ata_session {
   ata::Session session;
+  /// For ThreadLimit.
+  int threads = 0;
 };
 
 #endif  // ATA_API_HANDLES_H_

@@ -55,6 +55,7 @@ const ata_abi_entry kLayout[] = {
     ATA_FIELD(ata_alignment_options, grid_height),
     ATA_FIELD(ata_alignment_options, grid_width),
     ATA_FIELD(ata_alignment_options, device),
+    ATA_FIELD(ata_alignment_options, threads),
 
     ATA_STRUCT(ata_assign_options),
     ATA_FIELD(ata_assign_options, struct_size),
@@ -62,6 +63,7 @@ const ata_abi_entry kLayout[] = {
     ATA_FIELD(ata_assign_options, polish),
     ATA_FIELD(ata_assign_options, certify),
     ATA_FIELD(ata_assign_options, device),
+    ATA_FIELD(ata_assign_options, threads),
 
     ATA_STRUCT(ata_mi_options),
     ATA_FIELD(ata_mi_options, struct_size),
@@ -69,6 +71,7 @@ const ata_abi_entry kLayout[] = {
     ATA_FIELD(ata_mi_options, components),
     ATA_FIELD(ata_mi_options, neighbours),
     ATA_FIELD(ata_mi_options, max_pairs),
+    ATA_FIELD(ata_mi_options, threads),
 
     ATA_STRUCT(ata_model_config),
     ATA_FIELD(ata_model_config, struct_size),
@@ -133,6 +136,7 @@ const ata_abi_entry kLayout[] = {
     ATA_STRUCT(ata_session_options),
     ATA_FIELD(ata_session_options, struct_size),
     ATA_FIELD(ata_session_options, stream),
+    ATA_FIELD(ata_session_options, threads),
     ATA_STRUCT(ata_session_outputs),
     ATA_FIELD(ata_session_outputs, struct_size),
     ATA_FIELD(ata_session_outputs, logits),
@@ -154,6 +158,7 @@ const ata_abi_entry kLayout[] = {
     ATA_FIELD(ata_temporal_block_options, precision),
     ATA_FIELD(ata_temporal_block_options, heads),
     ATA_FIELD(ata_temporal_block_options, seed),
+    ATA_FIELD(ata_temporal_block_options, threads),
 
     ATA_STRUCT(ata_train_options),
     ATA_FIELD(ata_train_options, struct_size),
@@ -176,6 +181,7 @@ const ata_abi_entry kLayout[] = {
     ATA_FIELD(ata_train_options, precision),
     ATA_FIELD(ata_train_options, recompute),
     ATA_FIELD(ata_train_options, seed),
+    ATA_FIELD(ata_train_options, threads),
 
     ATA_STRUCT(ata_video_options),
     ATA_FIELD(ata_video_options, struct_size),

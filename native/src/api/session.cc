@@ -4,6 +4,7 @@
 
 #include "api/boundary.h"
 #include "api/handles.h"
+#include "base/threads.h"
 
 using ata::api::flag_of;
 using ata::api::guard;
@@ -13,6 +14,7 @@ using ata::api::options_or_default;
 using ata::api::read_struct;
 using ata::api::require_pointer;
 using ata::api::tensor_for;
+using ata::api::thread_limit;
 
 namespace {
 
@@ -100,7 +102,8 @@ ata_status ata_session_create(const ata_model* model, const ata_session_options*
     require_pointer(session, "session");
     const ata_session_options given =
         options_or_default(options, ata_session_options{}, "ata_session_options");
-    *session = new ata_session{ata::Session(model->model, given.stream)};
+    const int threads = thread_limit(given.threads, "ata_session_options.threads");
+    *session = new ata_session{ata::Session(model->model, given.stream), threads};
   });
 }
 
@@ -115,6 +118,7 @@ ata_status ata_session_forward(ata_session* session, const ata_tensor* clip,
     require_pointer(session, "session");
     require_pointer(clip, "clip");
     check_logits(session, clip, logits, logits_count);
+    const ata::ThreadLimit limit(session->threads);
     copy_values(session->session.forward(clip_of(session, clip), flag_of(cancellation)), logits);
   });
 }
@@ -129,6 +133,7 @@ ata_status ata_session_compute_gradients(ata_session* session, const ata_tensor*
     require_pointer(labels, "labels");
     require_pointer(loss, "loss");
     check_logits(session, clip, logits, logits_count);
+    const ata::ThreadLimit limit(session->threads);
     const auto result = session->session.gradients(
         clip_of(session, clip),
         ata::api::brought_to_host(session->session.model().device(), labels, "labels"),
@@ -170,6 +175,7 @@ ata_status ata_session_run(ata_session* session, const ata_tensor* clip,
     require_pointer(outputs, "outputs");
     const ata_session_outputs to =
         read_struct(outputs, ata_session_outputs{}, "ata_session_outputs");
+    const ata::ThreadLimit limit(session->threads);
     const ata::Session::Outputs results = session->session.run(
         clip_of(session, clip), request_of(session, clip, to), flag_of(cancellation));
     if (to.logits != nullptr) copy_values(results.logits, to.logits);

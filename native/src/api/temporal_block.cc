@@ -2,6 +2,7 @@
 
 #include "api/alignment_options.h"
 #include "api/boundary.h"
+#include "base/threads.h"
 #include "ops/devices.h"
 
 using ata::api::brought_to_host;
@@ -12,9 +13,12 @@ using ata::api::options_or_default;
 using ata::api::require_enum;
 using ata::api::require_pointer;
 using ata::api::tensor_for;
+using ata::api::thread_limit;
 
 struct ata_temporal_block {
   ata::TemporalBlock block;
+  /// For ThreadLimit.
+  int threads = 0;
 };
 
 ata_status ata_temporal_block_options_init(ata_temporal_block_options* options,
@@ -43,7 +47,12 @@ ata_status ata_temporal_block_create(int64_t channels, const ata_temporal_block_
                  aligned.device != nullptr ? aligned.device : "", "', and the block runs on '",
                  result.device->info().name, "'; leave it NULL, or name the block's");
     result.seed = given.seed;
-    *block = new ata_temporal_block{ata::TemporalBlock(result)};
+    const int threads = thread_limit(given.threads, "ata_temporal_block_options.threads");
+    ata::require(aligned.threads == 0, "ata_alignment_options.threads is ", aligned.threads,
+                 ", and a block has one limit; leave it 0, and set "
+                 "ata_temporal_block_options.threads");
+    const ata::ThreadLimit limit(threads);
+    *block = new ata_temporal_block{ata::TemporalBlock(result), threads};
   });
 }
 
@@ -58,6 +67,7 @@ ata_status ata_temporal_block_forward(ata_temporal_block* block, const ata_tenso
     require_pointer(features, "features");
     require_pointer(output, "output");
     const ata::Tensor& input = tensor_for(block->block.device(), features, "features");
+    const ata::ThreadLimit limit(block->threads);
     *output = make_handle(block->block.forward(input, for_backward != 0)).release();
   });
 }
@@ -72,6 +82,7 @@ ata_status ata_temporal_block_forward_along(ata_temporal_block* block, const ata
     require_pointer(output, "output");
     const ata::Tensor& input = tensor_for(block->block.device(), features, "features");
     const ata::Tensor paths = brought_to_host(block->block.device(), trajectories, "trajectories");
+    const ata::ThreadLimit limit(block->threads);
     *output = make_handle(block->block.forward_along(input, paths, for_backward != 0)).release();
   });
 }
@@ -83,6 +94,7 @@ ata_status ata_temporal_block_backward(ata_temporal_block* block, const ata_tens
     require_pointer(gradient, "gradient");
     require_pointer(features_gradient, "features_gradient");
     const ata::Tensor& input = tensor_for(block->block.device(), gradient, "gradient");
+    const ata::ThreadLimit limit(block->threads);
     *features_gradient = make_handle(block->block.backward(input)).release();
   });
 }

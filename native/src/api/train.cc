@@ -2,6 +2,7 @@
 
 #include "api/boundary.h"
 #include "api/handles.h"
+#include "base/threads.h"
 #include "train/trainer.h"
 
 using ata::api::flag_of;
@@ -12,6 +13,8 @@ using ata::api::require_pointer;
 
 struct ata_trainer {
   ata::Trainer trainer;
+  /// For ThreadLimit.
+  int threads = 0;
 };
 
 ata_status ata_train_options_init(ata_train_options* options, size_t struct_size) noexcept {
@@ -25,7 +28,10 @@ ata_status ata_trainer_create(ata_model* model, const ata_train_options* options
     require_pointer(trainer, "trainer");
     const ata_train_options checked =
         options_or_default(options, ata::TrainOptions().to_c(), "ata_train_options");
-    *trainer = new ata_trainer{ata::Trainer(model->model, ata::TrainOptions::from_c(checked))};
+    const int threads = ata::api::thread_limit(checked.threads, "ata_train_options.threads");
+    const ata::ThreadLimit limit(threads);
+    *trainer =
+        new ata_trainer{ata::Trainer(model->model, ata::TrainOptions::from_c(checked)), threads};
   });
 }
 
@@ -53,6 +59,7 @@ ata_status ata_trainer_accumulate(ata_trainer* trainer, const ata_tensor* clips,
           "logits has room for ", logits_count, " values, not for ", batch, " clips of ", classes,
           " classes");
     }
+    const ata::ThreadLimit limit(trainer->threads);
     const ata::Trainer::Batch batch = trainer->trainer.accumulate(
         ata::api::tensor_for(device, clips, "clips"),
         ata::api::brought_to_host(device, targets, "targets"), weight, flag_of(cancellation));
@@ -68,6 +75,7 @@ ata_status ata_trainer_update(ata_trainer* trainer, double learning_rate,
                               double* gradient_norm) noexcept {
   return guard([&] {
     require_pointer(trainer, "trainer");
+    const ata::ThreadLimit limit(trainer->threads);
     const double norm = trainer->trainer.update(learning_rate);
     if (gradient_norm != nullptr) *gradient_norm = norm;
   });
@@ -81,6 +89,7 @@ ata_status ata_trainer_get_averaged_model(const ata_trainer* trainer, ata_model*
   return guard([&] {
     require_pointer(trainer, "trainer");
     require_pointer(model, "model");
+    const ata::ThreadLimit limit(trainer->threads);
     *model = new ata_model(trainer->trainer.averaged_model());
   });
 }
@@ -98,6 +107,7 @@ ata_status ata_trainer_load(ata_trainer* trainer, const char* path) noexcept {
   return guard([&] {
     require_pointer(trainer, "trainer");
     require_pointer(path, "path");
+    const ata::ThreadLimit limit(trainer->threads);
     trainer->trainer.load(path);
   });
 }

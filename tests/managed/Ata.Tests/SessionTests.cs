@@ -344,5 +344,38 @@ public sealed class SessionTests
 
         Assert.Contains("no streams", Assert.Throws<NotSupportedException>(() => model.CreateSession(1)).Message);
         Assert.Throws<ArgumentOutOfRangeException>(() => model.CreateSession(0));
+        Assert.Throws<NotSupportedException>(() => model.CreateSession(new SessionOptions { Stream = 1 }));
+    }
+
+    [Fact]
+    public void CreateSession_LimitsThreadsWithoutChangingResults()
+    {
+        using Model model = TinyModel.Create();
+        using Session unlimited = model.CreateSession();
+        using Session single = model.CreateSession(new SessionOptions { Threads = 1 });
+        float[] values = TinyModel.Clips(2);
+        var expected = new float[10];
+        var logits = new float[10];
+
+        unlimited.Forward(values, expected);
+        single.Forward(values, logits);
+
+        Assert.Equal(expected, logits);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    [InlineData(1025)]
+    public void Threads_OutOfRangeAreRefused(int threads)
+    {
+        using Model model = TinyModel.Create();
+        using AtaTensor features = AtaTensor.CopyOf<float>(new float[16], [1, 2, 2, 4]);
+
+        Assert.Contains("hreads", Assert.ThrowsAny<ArgumentException>(() => model.CreateSession(new SessionOptions { Threads = threads })).Message);
+        Assert.ThrowsAny<ArgumentException>(() => new Assigner(new AssignmentOptions { Threads = threads }));
+        Assert.ThrowsAny<ArgumentException>(() => FrameAligner.Align(features, new AlignmentOptions { Threads = threads }));
+        Assert.ThrowsAny<ArgumentException>(() => new TemporalBlock(8, new TemporalBlockOptions { Threads = threads }));
+        Assert.ThrowsAny<ArgumentException>(() => new Trainer(model, new OptimizerOptions { Threads = threads }));
     }
 }
