@@ -79,17 +79,9 @@ void linear_input_gradient(Stream& stream, const Tensor& dy, const Tensor& weigh
 
 void linear_weight_gradient(Stream& stream, const Tensor& dy, const Tensor& x, bool accumulate,
                             Tensor& dweight) {
-  // oneDNN's f32 product is half as fast with a plain right factor that is wider than this.
-  constexpr int64_t kWide = 2560;
   MatmulOptions options;
   options.accumulate = accumulate;
   const MatrixView a = {factor(stream, dy, dy.dtype()), true};
-  if (x.dtype() == DType::kF32 && x.dim(1) >= kWide) {
-    if (const auto b = pack_if_worthwhile(stream, {x}, dweight.dim(0), x.dtype())) {
-      matmul(a, *b, options, dweight, stream.allocator);
-      return;
-    }
-  }
   matmul(a, {factor(stream, x, x.dtype())}, options, dweight, stream.allocator);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <compare>
+#include <cstring>
 #include <dnnl.hpp>
 #include <map>
 #include <mutex>
@@ -12,6 +13,9 @@
 
 #include "base/threads.h"
 
+#if !defined(_WIN32)
+#include <pthread.h>
+#endif
 #if DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_OMP
 // OpenMP's, of the runtime that oneDNN uses; its header belongs to a compiler, maybe another one.
 extern "C" int omp_get_max_threads(void);
@@ -31,21 +35,25 @@ const dnnl::engine& cpu_engine() {
 // Products are cut into tiles, and each runs on one thread of the library's pool: oneDNN, which
 // would start threads of its own for the whole of it, is kept to the one that calls it.
 class OneThread {
-#if DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_OMP
  public:
+#if DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_OMP
   OneThread() : previous_(omp_get_max_threads()) {
     omp_set_num_threads(1);
   }
   ~OneThread() {
     omp_set_num_threads(previous_);
   }
+#elif DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_SEQ
+  OneThread() {}
+#else
+#error "oneDNN must be built with OpenMP or without threads (DNNL_CPU_RUNTIME=OMP or SEQ)"
+#endif
   OneThread(const OneThread&) = delete;
   OneThread& operator=(const OneThread&) = delete;
 
+#if DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_OMP
  private:
   int previous_;
-#elif DNNL_CPU_THREADING_RUNTIME != DNNL_RUNTIME_SEQ
-#error "oneDNN must be built with OpenMP or without threads (DNNL_CPU_RUNTIME=OMP or SEQ)"
 #endif
 };
 
@@ -88,10 +96,13 @@ struct Cut {
   int64_t size(int64_t part) const { return begin(part + 1) - begin(part); }
 };
 
-// A tile of about kTileRows x kTileColumns keeps a core at full speed, its part of a weight fits
-// the core's own cache, and there are enough for many cores.
-constexpr int64_t kTileRows = 96;
+// A tile of about this size keeps a core at full speed, its part of a right factor fits the core's
+// own cache, and there are enough for many cores.
+constexpr int64_t kTileRows = 192;
 constexpr int64_t kTileColumns = 384;
+// Where tiles copy their part of a tall left factor, it pays to have few beside each other.
+constexpr int64_t kWideTileColumns = 768;
+constexpr int64_t kTallProduct = 8 * kTileRows;
 constexpr int64_t kBlockColumns = 64;
 // Products of fewer operations are not cut.
 constexpr double kSmallProduct = 4e6;
@@ -104,15 +115,15 @@ Cut cut_rows(int64_t m, int64_t n, int64_t k) {
     return cut;
   }
   const double wanted = static_cast<double>(m) / kTileRows;
-  const double step = wanted >= 16 ? 16 : wanted >= 8 ? 8 : wanted >= 3 ? 4 : wanted >= 1.5 ? 2 : 1;
+  const double step = wanted >= 16 ? 8 : wanted >= 6 ? 4 : wanted >= 1.5 ? 2 : 1;
   cut.parts = std::max<int64_t>(1, std::llround(wanted / step) * static_cast<int64_t>(step));
   return cut;
 }
 
-Cut cut_columns(int64_t n, int64_t k) {
+Cut cut_columns(int64_t n, int64_t k, int64_t width = kTileColumns) {
   Cut cut{.extent = n, .unit = kBlockColumns};
   if (n * k >= kTileColumns * kTileColumns) {
-    cut.parts = std::max<int64_t>(1, (n + kTileColumns / 2) / kTileColumns);
+    cut.parts = std::max<int64_t>(1, (n + width / 2) / width);
   }
   return cut;
 }
@@ -171,10 +182,21 @@ dnnl::matmul::primitive_desc describe(const ProductKey& key, const memory::desc&
   return {dnnl::matmul::desc(a, b, c), attributes, cpu_engine()};
 }
 
+class ProductCache;
+ProductCache& cache();
+
 // Compiled products, shared by all threads: oneDNN allows concurrent execution of one primitive
 // when each execution brings its own scratchpad.
 class ProductCache {
  public:
+  ProductCache() {
+#if !defined(_WIN32)
+    // A child of fork() has one thread alone: nobody would unlock what another was at.
+    pthread_atfork([] { cache().mutex_.lock(); }, [] { cache().mutex_.unlock(); },
+                   [] { cache().mutex_.unlock(); });
+#endif
+  }
+
   std::shared_ptr<const Product> get(const ProductKey& key, const memory::desc& b) {
     {
       std::lock_guard lock(mutex_);
@@ -233,18 +255,19 @@ memory::desc block_desc(int64_t rows, int64_t columns) {
   return {{rows, columns}, memory::data_type::f32, memory::format_tag::BA16a64b};
 }
 
-// Packs a row-major matrix into that layout. oneDNN's own reorder takes three times as long, which
+// Packs rows [begin, end) of a row-major matrix of `rows` into that layout; both are multiples of
+// kBlockRows, or the end of the last block. oneDNN's own reorder takes three times as long, which
 // training notices: it packs all weights in each step.
 void copy_to_blocks(const float* values, int64_t rows, int64_t columns, int64_t stride,
-                    float* blocks) {
-  const int64_t block_rows = (rows + kBlockRows - 1) / kBlockRows;
+                    int64_t begin, int64_t end, float* blocks) {
+  const int64_t padded_rows = (rows + kBlockRows - 1) / kBlockRows * kBlockRows;
   for (int64_t first = 0; first < columns; first += kBlockColumns) {
     const int64_t width = std::min(kBlockColumns, columns - first);
-    for (int64_t row = 0; row < block_rows * kBlockRows; ++row) {
-      float* end = blocks;
-      if (row < rows) end = std::copy_n(values + row * stride + first, width, blocks);
-      blocks += kBlockColumns;
-      std::fill(end, blocks, 0.0f);
+    float* line = blocks + first * padded_rows + begin * kBlockColumns;
+    for (int64_t row = begin; row < end; ++row, line += kBlockColumns) {
+      float* filled = line;
+      if (row < rows) filled = std::copy_n(values + row * stride + first, width, line);
+      std::fill(filled, line + kBlockColumns, 0.0f);
     }
   }
 }
@@ -261,8 +284,8 @@ class PackedFactor {
     int64_t offset = 0;
   };
 
-  PackedFactor(int64_t k, int64_t n, DType dtype, const std::shared_ptr<Allocator>& allocator)
-      : k_(k), cut_(cut_columns(n, k)), dtype_(dtype) {
+  PackedFactor(int64_t k, const Cut& cut, DType dtype, const std::shared_ptr<Allocator>& allocator)
+      : k_(k), cut_(cut), dtype_(dtype) {
     int64_t bytes = 0;
     for (int64_t part = 0; part < cut_.parts; ++part) {
       // The preferred layout depends a little on the rows of a tile; that of full ones serves all.
@@ -271,7 +294,7 @@ class PackedFactor {
                            .n = width,
                            .k = k,
                            .a_stride = k,
-                           .c_stride = n,
+                           .c_stride = width,
                            .factors = dtype,
                            .result = dtype,
                            .layout = kAnyLayout};
@@ -286,21 +309,30 @@ class PackedFactor {
   /// Copies B = op(b) into the parts.
   void fill(const MatrixView& b) {
     const int64_t stride = b.data.dim(1);
-    parallel_for_dynamic(cut_.parts, [&](int64_t index, int) {
-      const OneThread single;
-      const Part& part = parts_[static_cast<size_t>(index)];
+    constexpr int64_t kRows = 16 * kBlockRows;
+    const int64_t pieces = std::max<int64_t>(1, (k_ + kRows - 1) / kRows);
+    bool blocks = !b.transposed && b.data.dtype() == DType::kF32;
+    for (int64_t index = 0; index < cut_.parts; ++index) {
+      blocks = blocks && part(index).desc == block_desc(k_, cut_.size(index));
+    }
+    parallel_for_dynamic(cut_.parts * (blocks ? pieces : 1), [&](int64_t item, int) {
+      const int64_t index = item % cut_.parts;
+      const Part& to_part = part(index);
       const int64_t first = cut_.begin(index);
       const int64_t width = cut_.size(index);
       const char* from = at(b.data, b.transposed ? first * stride : first);
-      char* to = static_cast<char*>(data_.raw()) + part.offset;
-      if (!b.transposed && b.data.dtype() == DType::kF32 && part.desc == block_desc(k_, width)) {
-        copy_to_blocks(reinterpret_cast<const float*>(from), k_, width, stride,
-                       reinterpret_cast<float*>(to));
+      char* to = static_cast<char*>(data_.raw()) + to_part.offset;
+      if (blocks) {
+        const int64_t begin = item / cut_.parts * kRows;
+        const int64_t all = (k_ + kBlockRows - 1) / kBlockRows * kBlockRows;
+        copy_to_blocks(reinterpret_cast<const float*>(from), k_, width, stride, begin,
+                       std::min(begin + kRows, all), reinterpret_cast<float*>(to));
         return;
       }
+      const OneThread single;
       memory source =
           view_memory(plain_desc(k_, width, stride, b.data.dtype(), b.transposed), from);
-      memory target = view_memory(part.desc, to);
+      memory target = view_memory(to_part.desc, to);
       dnnl::stream stream(cpu_engine());
       dnnl::reorder(source, target).execute(stream, source, target);
       stream.wait();
@@ -323,50 +355,139 @@ class PackedFactor {
 
 namespace {
 
-// The right factor of a tile: B's columns [first, first + width).
+// The right factor of a tile.
 struct RightFactor {
   memory::desc desc;
   const void* data;
 };
 
-// Computes c tile by tile. `key` describes the whole product; `right(part, key)` gives a part's
-// right factor and completes the key.
-template <typename Right>
-void run_tiles(const ProductKey& whole, const Cut& columns, const Tensor& a, const Tensor& bias,
-               Tensor& c, const std::shared_ptr<Allocator>& scratch, const Right& right) {
-  const Cut rows = cut_rows(whole.m, whole.n, whole.k);
-  const int64_t tiles = rows.parts * columns.parts;
-  const int workers = static_cast<int>(std::min<int64_t>(thread_count(), tiles));
-  parallel_for_dynamic(tiles, workers, [&](int64_t tile, int) {
+int64_t aligned(int64_t bytes) {
+  return (bytes + 63) / 64 * 64;
+}
+
+// A product, cut into tiles that oneDNN computes on one thread each. Its fast implementation takes
+// dense matrices alone: what a tile reads or writes of a row that is longer goes through a copy,
+// which stays in the core's cache.
+class TiledProduct {
+ public:
+  /// `whole` describes the product; `right(part, key)` gives a part's right factor and completes
+  /// the key.
+  template <typename Right>
+  TiledProduct(const ProductKey& whole, const Cut& rows, const Cut& columns, bool dense,
+               const Right& right)
+      : whole_(whole),
+        rows_(rows),
+        columns_(columns),
+        copies_a_(dense && whole.a_transposed && rows.parts > 1),
+        copies_c_(dense && columns.parts > 1),
+        low_(rows.extent / rows.parts) {
+    for (int64_t part = 0; part < columns_.parts; ++part) {
+      ProductKey key = whole;
+      key.n = columns_.size(part);
+      if (copies_c_) {
+        key.c_stride = key.n;
+        key.accumulate = false;
+      }
+      factors_.push_back(right(part, &key));
+      // Tiles are of two heights at most.
+      for (const int64_t height : {low_, low_ + 1}) {
+        const bool exists = height == low_ || rows_.extent % rows_.parts != 0;
+        key.m = height;
+        if (copies_a_) key.a_stride = height;
+        products_.push_back(exists ? cache().get(key, factors_.back().desc) : nullptr);
+        if (!exists) continue;
+        const memory::desc pad = products_.back()->desc.scratchpad_desc();
+        pad_bytes_ = std::max(pad_bytes_, aligned(static_cast<int64_t>(pad.get_size())));
+        if (copies_a_) a_bytes_ = std::max(a_bytes_, aligned(height * key.k * size(key.factors)));
+        if (copies_c_) c_bytes_ = std::max(c_bytes_, aligned(height * key.n * size(key.result)));
+      }
+    }
+  }
+
+  void run(const Tensor& a, const Tensor& bias, Tensor& c,
+           const std::shared_ptr<Allocator>& scratch) const {
+    const int64_t tiles = rows_.parts * columns_.parts;
+    const int workers = static_cast<int>(std::min<int64_t>(thread_count(), tiles));
+    const int64_t bytes = pad_bytes_ + a_bytes_ + c_bytes_;
+    Tensor space({workers * bytes}, DType::kU8, scratch);
+    parallel_for_dynamic(tiles, workers, [&](int64_t tile, int worker) {
+      // Neighbours in time share the right factor, which is the larger one.
+      run_tile(tile % rows_.parts, tile / rows_.parts, a, bias, c,
+               static_cast<char*>(space.raw()) + worker * bytes);
+    });
+  }
+
+ private:
+  static int64_t size(DType dtype) { return static_cast<int64_t>(dtype_size(dtype)); }
+
+  void run_tile(int64_t row, int64_t column, const Tensor& a, const Tensor& bias, Tensor& c,
+                char* space) const {
     const OneThread single;
-    // Neighbours in time share the right factor, which is the larger one.
-    const int64_t row = tile % rows.parts;
-    const int64_t column = tile / rows.parts;
-    ProductKey key = whole;
-    key.m = rows.size(row);
-    key.n = columns.size(column);
-    const RightFactor b = right(column, &key);
-    const auto product = cache().get(key, b.desc);
-    const dnnl::matmul::primitive_desc& desc = product->desc;
-    const memory::desc pad_desc = desc.scratchpad_desc();
-    const Tensor pad({static_cast<int64_t>(pad_desc.get_size())}, DType::kU8, scratch);
-    const int64_t first_row = rows.begin(row);
-    const int64_t first_column = columns.begin(column);
+    const int64_t first_row = rows_.begin(row);
+    const int64_t first_column = columns_.begin(column);
+    const int64_t height = rows_.size(row);
+    const Product& product = *products_[static_cast<size_t>(2 * column + (height - low_))];
+    const dnnl::matmul::primitive_desc& desc = product.desc;
+    const char* left = at(a, whole_.a_transposed ? first_row : first_row * whole_.a_stride);
+    if (copies_a_) {
+      char* copy = space + pad_bytes_;
+      copy_lines(left, whole_.a_stride * size(whole_.factors), whole_.k,
+                 height * size(whole_.factors), copy, height * size(whole_.factors));
+      left = copy;
+    }
+    char* const target = static_cast<char*>(c.raw()) +
+                         (first_row * whole_.c_stride + first_column) * size(whole_.result);
+    char* const result = copies_c_ ? space + pad_bytes_ + a_bytes_ : target;
     std::unordered_map<int, memory> arguments = {
-        {DNNL_ARG_SRC, view_memory(desc.src_desc(),
-                                   at(a, key.a_transposed ? first_row : first_row * key.a_stride))},
-        {DNNL_ARG_WEIGHTS, view_memory(desc.weights_desc(), b.data)},
-        {DNNL_ARG_DST,
-         view_memory(desc.dst_desc(), at(c, first_row * key.c_stride + first_column))},
-        {DNNL_ARG_SCRATCHPAD, view_memory(pad_desc, pad.raw())}};
-    if (key.bias) {
+        {DNNL_ARG_SRC, view_memory(desc.src_desc(), left)},
+        {DNNL_ARG_WEIGHTS,
+         view_memory(desc.weights_desc(), factors_[static_cast<size_t>(column)].data)},
+        {DNNL_ARG_DST, view_memory(desc.dst_desc(), result)},
+        {DNNL_ARG_SCRATCHPAD, view_memory(desc.scratchpad_desc(), space)}};
+    if (whole_.bias) {
       arguments.emplace(DNNL_ARG_BIAS, view_memory(desc.bias_desc(), at(bias, first_column)));
     }
     dnnl::stream stream(cpu_engine());
-    product->primitive.execute(stream, arguments);
+    product.primitive.execute(stream, arguments);
     stream.wait();
-  });
-}
+    if (!copies_c_) return;
+    const int64_t width = columns_.size(column);
+    if (whole_.accumulate) {
+      add_lines(reinterpret_cast<const float*>(result), height, width,
+                reinterpret_cast<float*>(target), whole_.c_stride);
+    } else {
+      copy_lines(result, width * size(whole_.result), height, width * size(whole_.result), target,
+                 whole_.c_stride * size(whole_.result));
+    }
+  }
+
+  // `count` lines of `bytes`, so many bytes from one to the next.
+  static void copy_lines(const char* from, int64_t from_stride, int64_t count, int64_t bytes,
+                         char* to, int64_t to_stride) {
+    for (int64_t line = 0; line < count; ++line) {
+      std::memcpy(to + line * to_stride, from + line * from_stride, static_cast<size_t>(bytes));
+    }
+  }
+
+  static void add_lines(const float* from, int64_t count, int64_t width, float* to,
+                        int64_t to_stride) {
+    for (int64_t line = 0; line < count; ++line, from += width, to += to_stride) {
+      for (int64_t i = 0; i < width; ++i) to[i] += from[i];
+    }
+  }
+
+  ProductKey whole_;
+  Cut rows_;
+  Cut columns_;
+  bool copies_a_;
+  bool copies_c_;
+  int64_t low_;
+  std::vector<RightFactor> factors_;
+  std::vector<std::shared_ptr<const Product>> products_;
+  int64_t pad_bytes_ = 0;
+  int64_t a_bytes_ = 0;
+  int64_t c_bytes_ = 0;
+};
 
 ProductKey describe_product(const MatrixView& a, const MatmulOptions& options, const Tensor& c) {
   return {.m = c.dim(0),
@@ -382,17 +503,35 @@ ProductKey describe_product(const MatrixView& a, const MatmulOptions& options, c
           .accumulate = options.accumulate};
 }
 
+std::shared_ptr<PackedFactor> pack(const MatrixView& b, const Cut& columns, DType precision,
+                                   const std::shared_ptr<Allocator>& allocator) {
+  const OneThread single;
+  const int64_t k = b.data.dim(b.transposed ? 1 : 0);
+  auto packed = std::make_shared<PackedFactor>(k, columns, precision, allocator);
+  packed->fill(b);
+  return packed;
+}
+
+void multiply(const ProductKey& whole, const Cut& rows, const Tensor& a, const PackedFactor& b,
+              const Tensor& bias, Tensor& c, const std::shared_ptr<Allocator>& scratch) {
+  const OneThread single;
+  const TiledProduct product(whole, rows, b.cut(), /*dense=*/true,
+                             [&](int64_t index, ProductKey* key) -> RightFactor {
+                               const PackedFactor::Part& part = b.part(index);
+                               key->layout = part.layout;
+                               return {part.desc, at(b.data(), part.offset)};
+                             });
+  product.run(a, bias, c, scratch);
+}
+
 }  // namespace
 
 std::shared_ptr<const PackedFactor> pack_factor(const MatrixView& b, DType precision,
                                                 const std::shared_ptr<Allocator>& allocator) {
   return guarded([&] {
-    const OneThread single;
-    const int axis = b.transposed ? 1 : 0;
-    auto packed = std::make_shared<PackedFactor>(b.data.dim(axis), b.data.dim(1 - axis), precision,
-                                                 allocator);
-    packed->fill(b);
-    return packed;
+    const int64_t k = b.data.dim(b.transposed ? 1 : 0);
+    const int64_t n = b.data.dim(b.transposed ? 0 : 1);
+    return pack(b, cut_columns(n, k), precision, allocator);
   });
 }
 
@@ -401,15 +540,25 @@ void matmul(const MatrixView& a, const MatrixView& b, const MatmulOptions& optio
   if (c.count() == 0) return;
   guarded([&] {
     ProductKey whole = describe_product(a, options, c);
+    const Cut rows = cut_rows(whole.m, whole.n, whole.k);
+    const bool wide = whole.a_transposed && whole.m >= kTallProduct;
+    const Cut columns = cut_columns(whole.n, whole.k, wide ? kWideTileColumns : kTileColumns);
+    // Packing pays where several tiles share what is packed.
+    if (rows.parts > 1) {
+      multiply(whole, rows, a.data, *pack(b, columns, whole.factors, scratch), options.bias, c,
+               scratch);
+      return;
+    }
+    const OneThread single;
     whole.b_transposed = b.transposed;
     whole.b_stride = b.data.dim(1);
-    const Cut columns = cut_columns(whole.n, whole.k);
-    run_tiles(whole, columns, a.data, options.bias, c, scratch,
-              [&](int64_t part, ProductKey* key) -> RightFactor {
-                const int64_t first = columns.begin(part);
-                return {plain_desc(key->k, key->n, key->b_stride, key->factors, b.transposed),
-                        at(b.data, b.transposed ? first * key->b_stride : first)};
-              });
+    const TiledProduct product(
+        whole, rows, columns, /*dense=*/false, [&](int64_t part, ProductKey* key) -> RightFactor {
+          const int64_t first = columns.begin(part);
+          return {plain_desc(key->k, key->n, key->b_stride, key->factors, b.transposed),
+                  at(b.data, b.transposed ? first * key->b_stride : first)};
+        });
+    product.run(a.data, options.bias, c, scratch);
   });
 }
 
@@ -418,12 +567,7 @@ void matmul(const MatrixView& a, const PackedFactor& b, const MatmulOptions& opt
   if (c.count() == 0) return;
   guarded([&] {
     const ProductKey whole = describe_product(a, options, c);
-    run_tiles(whole, b.cut(), a.data, options.bias, c, scratch,
-              [&](int64_t index, ProductKey* key) -> RightFactor {
-                const PackedFactor::Part& part = b.part(index);
-                key->layout = part.layout;
-                return {part.desc, static_cast<const char*>(b.data().raw()) + part.offset};
-              });
+    multiply(whole, cut_rows(whole.m, whole.n, whole.k), a.data, b, options.bias, c, scratch);
   });
 }
 
