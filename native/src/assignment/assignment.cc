@@ -489,7 +489,6 @@ void solve_assignments(const float* values, int64_t count, int rows, int columns
                     next < count ? values + next * size : nullptr);
   };
   const auto solve_item = [&](int64_t item, int worker) {
-    const DefaultFloatEnvironment environment;
     // What comes next: workers keep step, more or less.
     if (item < pairs) {
       const int64_t index = 2 * item;

@@ -6,8 +6,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <locale>
 #include <sstream>
 #include <thread>
+#include <vector>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -21,21 +23,30 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// The beginning of a file, which is all of those of the system; empty if it cannot be read.
 std::string read_text(const fs::path& path) {
+  std::string text(1 << 16, '\0');
   std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(file.gcount()));
+  return text;
 }
 
 // "MAX PERIOD" of version 2, where MAX may be "max"; version 1's two files give the same text, with
 // -1 for no quota.
 std::optional<double> parse_quota(const std::string& text) {
   std::istringstream in(text);
+  in.imbue(std::locale::classic());
   double quota = 0;
   double period = 0;
   if (!(in >> quota >> period) || quota <= 0 || period <= 0) return std::nullopt;
   return quota / period;
+}
+
+std::optional<double> quota_of(const fs::path& group, bool version1) {
+  return parse_quota(version1 ? read_text(group / "cpu.cfs_quota_us") + " " +
+                                    read_text(group / "cpu.cfs_period_us")
+                              : read_text(group / "cpu.max"));
 }
 
 void keep_smaller(std::optional<double>* smallest, std::optional<double> value) {
@@ -96,15 +107,15 @@ std::optional<double> quota_of_control_groups(const std::string& root,
     const std::string controllers = line.substr(first + 1, second - first - 1);
     const bool version1 = ("," + controllers + ",").find(",cpu,") != std::string::npos;
     if (!version1 && !controllers.empty()) continue;
-    // In a container the path may be that of the host, of which only the end is mounted: the root
-    // of the mount is the container's own group then.
-    const fs::path mount = version1 ? fs::path(root) / controllers : fs::path(root);
+    // In a container the path may be that of the host, of which only the end is mounted, or lead
+    // out of what is mounted ("/../.."): the root of the mount is the container's own group then.
     fs::path group = fs::path(line.substr(second + 1)).relative_path();
+    if (std::find(group.begin(), group.end(), "..") != group.end()) group.clear();
+    std::vector<fs::path> mounts = {fs::path(root)};
+    if (version1) mounts = {fs::path(root) / controllers, fs::path(root) / "cpu"};
     for (;; group = group.parent_path()) {
-      const fs::path folder = mount / group;
-      keep_smaller(&smallest, version1 ? parse_quota(read_text(folder / "cpu.cfs_quota_us") + " " +
-                                                     read_text(folder / "cpu.cfs_period_us"))
-                                       : parse_quota(read_text(folder / "cpu.max")));
+      for (const fs::path& mount : mounts)
+        keep_smaller(&smallest, quota_of(mount / group, version1));
       if (group.empty()) break;
     }
   }

@@ -9,6 +9,7 @@
 #include <new>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -18,6 +19,7 @@
 #if !defined(_WIN32)
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 #endif
 #if defined(__SSE2__) || defined(_M_X64)
 #include <immintrin.h>
@@ -30,6 +32,8 @@ namespace {
 // operations of a forward pass follow each other within microseconds, and waking a thread costs
 // tens of them.
 constexpr std::chrono::microseconds kSpin(100);
+// How long the system is not asked again for a thread that it refused.
+constexpr std::chrono::seconds kPause(1);
 
 // Whether this thread is inside a body.
 thread_local bool in_body = false;
@@ -57,16 +61,19 @@ bool spin_until(const Ready& ready) {
 }
 
 // Threads take over the signal mask of the one that starts them; a host's handlers are not to run
-// on ours.
+// on ours. Only what a thread's own instructions raise stays, so that crashes are reported as ever.
 class SignalsBlocked {
  public:
 #if defined(_WIN32)
   SignalsBlocked() {}
 #else
   SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &previous_);
+    sigset_t signals;
+    sigfillset(&signals);
+    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT}) {
+      sigdelset(&signals, own);
+    }
+    pthread_sigmask(SIG_SETMASK, &signals, &previous_);
   }
   ~SignalsBlocked() {
     pthread_sigmask(SIG_SETMASK, &previous_, nullptr);
@@ -77,16 +84,36 @@ class SignalsBlocked {
 #endif
 };
 
+// Whether the process may have the memory of another thread, and what its work then needs: threads
+// are not to take the last of what it is allowed (RLIMIT_AS).
+bool has_room_for_a_thread() {
+#if defined(_WIN32)
+  return true;
+#else
+  constexpr size_t kRoom = size_t{256} << 20;
+  void* const room = mmap(nullptr, kRoom, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED) return false;
+  munmap(room, kRoom);
+  return true;
+#endif
+}
+
+void name_this_thread() {
+#if defined(__linux__)
+  pthread_setname_np(pthread_self(), "ata-worker");
+#endif
+}
+
 // One parallel region. It lives on the stack of the thread that started it.
 struct Region {
   Region(int64_t items, int helpers, const std::function<void(int64_t, int)>& what)
-      : count(items), body(what), places(helpers) {}
+      : count(items), body(what), most_helpers(helpers), places(helpers) {}
 
-  // Computes items until none is left.
-  void work(int worker) noexcept {
+  // Computes items until none is left, or `stop` is set.
+  void work(int worker, const std::atomic<bool>& stop) noexcept {
     const DefaultFloatEnvironment environment;
     in_body = true;
-    for (;;) {
+    while (!stop.load(std::memory_order_relaxed)) {
       const int64_t item = next.fetch_add(1, std::memory_order_relaxed);
       if (item >= count) break;
       try {
@@ -102,6 +129,7 @@ struct Region {
 
   const int64_t count;
   const std::function<void(int64_t, int)>& body;
+  const int most_helpers;
   std::atomic<int64_t> next{0};
   std::mutex failure_mutex;
   std::exception_ptr failure;
@@ -117,13 +145,15 @@ struct Region {
 
 class Pool {
  public:
-  void run(Region& region) {
-    enter(region);
-    region.work(0);
+  void run(Region& region, int most) {
+    static constexpr std::atomic<bool> kNever{false};
+    enter(region, most);
+    region.work(0, kNever);
     leave(region);
   }
 
-  // Ends all threads. Regions that run or come later do without them.
+  // Ends all threads, as soon as they are through with their items. Regions that run or come later
+  // do without them.
   void shut_down() {
     std::vector<std::thread> threads;
     {
@@ -132,16 +162,25 @@ class Pool {
       threads.swap(threads_);
     }
     work_came_.notify_all();
-    for (std::thread& thread : threads) thread.join();
+    for (std::thread& thread : threads) {
+      // A body may be what ends the process.
+      if (thread.get_id() == std::this_thread::get_id()) {
+        thread.detach();
+      } else {
+        thread.join();
+      }
+    }
   }
 
  private:
-  void enter(Region& region) {
+  void enter(Region& region, int most) {
     std::string refusal;
     int wake = 0;
     {
       const std::lock_guard lock(mutex_);
-      refusal = grow(region.places);
+      refusal =
+          grow(std::max(std::min(asked_for_ + region.most_helpers, most), region.most_helpers));
+      asked_for_ += region.most_helpers;
       region.following = first_;
       first_ = &region;
       arrivals_.fetch_add(1, std::memory_order_release);
@@ -157,6 +196,7 @@ class Pool {
       Region** place = &first_;
       while (*place != &region) place = &(*place)->following;
       *place = region.following;
+      asked_for_ -= region.most_helpers;
     }
     const auto alone = [&] { return region.inside.load(std::memory_order_acquire) == 0; };
     if (spin_until(alone)) return;
@@ -165,14 +205,18 @@ class Pool {
     helper_left_.wait(lock, alone);
   }
 
-  // Starts threads until there are `count`. Returns a message when the system refuses, once.
+  // Starts threads until there are `count`. Returns a message when the system refuses for the first
+  // time; it is asked again later, since what it lacks may be there then.
   std::string grow(int count) {
-    while (!closed_ && !refused_ && static_cast<int>(threads_.size()) < count) {
+    while (!closed_ && static_cast<int>(threads_.size()) < count) {
+      if (refused_ && std::chrono::steady_clock::now() < next_attempt_) break;
       const SignalsBlocked blocked;
       try {
+        if (!has_room_for_a_thread()) throw std::bad_alloc();
         threads_.emplace_back([this] { serve(); });
       } catch (const std::exception& error) {
-        refused_ = true;
+        next_attempt_ = std::chrono::steady_clock::now() + kPause;
+        if (std::exchange(refused_, true)) break;
         return concat("a thread could not be started (", error.what(), "): operations run on ",
                       threads_.size() + 1, " threads instead of ", count + 1);
       }
@@ -182,6 +226,7 @@ class Pool {
 
   // What a thread of the pool does.
   void serve() {
+    name_this_thread();
     std::unique_lock lock(mutex_);
     while (!closed_) {
       Region* region = first_;
@@ -194,7 +239,7 @@ class Pool {
       const int worker = ++region->joined;
       region->inside.fetch_add(1, std::memory_order_relaxed);
       lock.unlock();
-      region->work(worker);
+      region->work(worker, closed_);
       lock.lock();
       // The region may end as soon as nobody is inside.
       const bool wake = region->owner_sleeps;
@@ -220,11 +265,14 @@ class Pool {
   std::condition_variable work_came_;
   std::condition_variable helper_left_;
   Region* first_ = nullptr;
+  // The helpers that the regions which run have asked for.
+  int asked_for_ = 0;
   // Counts the regions that came, so that a thread sees a new one without the mutex.
-  std::atomic<uint64_t> arrivals_{0};
+  alignas(64) std::atomic<uint64_t> arrivals_{0};
   int sleepers_ = 0;
-  bool closed_ = false;
+  std::atomic<bool> closed_{false};
   bool refused_ = false;
+  std::chrono::steady_clock::time_point next_attempt_;
   std::vector<std::thread> threads_;
 };
 
@@ -250,7 +298,7 @@ Pool& pool() {
 
 }  // namespace
 
-void run_in_pool(int64_t count, int workers,
+void run_in_pool(int64_t count, int workers, int most,
                  const std::function<void(int64_t item, int worker)>& body) {
   const int helpers = static_cast<int>(std::min<int64_t>(workers, count)) - 1;
   if (helpers <= 0 || in_body) {
@@ -259,7 +307,7 @@ void run_in_pool(int64_t count, int workers,
     return;
   }
   Region region(count, helpers, body);
-  pool().run(region);
+  pool().run(region, most);
   if (region.failure) std::rethrow_exception(region.failure);
 }
 

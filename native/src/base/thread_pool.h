@@ -11,11 +11,14 @@ namespace ata {
 /// 1); returns when all are done, and rethrows the first exception of a body. Inside a body it runs
 /// all items on the calling thread, as worker 0.
 ///
+/// Regions of several callers share the pool's threads, of which there are as many as the regions
+/// that run at a time have asked for, but no more than `most`, or than one of them alone asks for.
+///
 /// The pool is a guest in somebody else's process. Its threads are started when a region first
 /// needs them, and a region does with fewer when the system refuses one. They block all signals,
 /// wait a moment for the next region, and then sleep. A child of fork() has a new pool. They end
 /// when the library is unloaded or the process exits.
-void run_in_pool(int64_t count, int workers,
+void run_in_pool(int64_t count, int workers, int most,
                  const std::function<void(int64_t item, int worker)>& body);
 
 }  // namespace ata

@@ -12,11 +12,16 @@ namespace {
 std::atomic<int> configured_count{0};
 thread_local int limit_of_thread = 0;
 
+// The process's, without the limits of threads.
+int configured_thread_count() {
+  const int count = configured_count.load(std::memory_order_relaxed);
+  return count > 0 ? count : default_thread_count();
+}
+
 }  // namespace
 
 int thread_count() {
-  const int configured = configured_count.load(std::memory_order_relaxed);
-  const int count = configured > 0 ? configured : default_thread_count();
+  const int count = configured_thread_count();
   return limit_of_thread > 0 ? std::min(limit_of_thread, count) : count;
 }
 
@@ -37,9 +42,11 @@ void parallel_for(int64_t count, int64_t grain,
   if (count <= 0) return;
   const int64_t ranges =
       std::min<int64_t>(thread_count(), std::max<int64_t>(1, count / std::max<int64_t>(1, grain)));
-  run_in_pool(ranges, static_cast<int>(ranges), [&](int64_t range, int) {
+  const auto run_range = [&](int64_t range, int) {
     body(count * range / ranges, count * (range + 1) / ranges);
-  });
+  };
+  // By reference: a copy of what it captures would be allocated.
+  parallel_for_dynamic(ranges, static_cast<int>(ranges), std::cref(run_range));
 }
 
 void parallel_for_dynamic(int64_t count,
@@ -49,7 +56,7 @@ void parallel_for_dynamic(int64_t count,
 
 void parallel_for_dynamic(int64_t count, int workers,
                           const std::function<void(int64_t item, int worker)>& body) {
-  if (count > 0) run_in_pool(count, workers, body);
+  if (count > 0) run_in_pool(count, workers, configured_thread_count() - 1, body);
 }
 
 }  // namespace ata

@@ -67,12 +67,32 @@ TEST_F(ControlGroups, Version1) {
   EXPECT_FALSE(quota("4:cpu,cpuacct:/\n"));
 }
 
+TEST_F(ControlGroups, Version1MayBeMountedUnderTheControllersOwnName) {
+  write("cpu/docker/cpu.cfs_quota_us", "150000\n");
+  write("cpu/docker/cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(quota("4:cpuacct,cpu:/docker\n"), 1.5);
+}
+
+// As a namespace of control groups shows a process outside of it.
+TEST_F(ControlGroups, PathsThatLeadOutOfTheMountAreItsRoot) {
+  write("mount/cpu.max", "200000 100000\n");
+  write("outside/cpu.max", "100000 100000\n");
+  EXPECT_EQ(quota_of_control_groups((root_ / "mount").string(), "0::/../outside\n"), 2.0);
+}
+
 TEST_F(ControlGroups, NonsenseIsNoQuota) {
   write("cpu.max", "lots of 7\n");
   EXPECT_FALSE(quota("0::/\n"));
   write("cpu.max", "-5 100000\n");
   EXPECT_FALSE(quota("0::/\n"));
   write("cpu.max", "100000 0\n");
+  EXPECT_FALSE(quota("0::/\n"));
+  for (const char* text : {"inf 100000", "nan 1", "1e999 1", "", "\n\n", "max", "0x10 1"}) {
+    write("cpu.max", text);
+    EXPECT_FALSE(quota("0::/\n")) << text;
+  }
+  // Far more than there is to read.
+  write("cpu.max", std::string(1 << 20, '9') + " 100000");
   EXPECT_FALSE(quota("0::/\n"));
   EXPECT_FALSE(quota(""));
   EXPECT_FALSE(quota("nothing\n::\n"));

@@ -128,6 +128,43 @@ TEST(Threads, ARegionInsideAnotherRunsWhereItIsStarted) {
   EXPECT_EQ(wrong, 0);
 }
 
+// Callers with one thread each do not wait for one another: the body of each waits for the other's.
+TEST(Threads, CallersOfOneThreadRunBesideOneAnother) {
+  std::atomic<int> arrived{0};
+  const auto meet = [&] {
+    const ThreadLimit one(1);
+    parallel_for(1 << 20, 1, [&](int64_t begin, int64_t end) {
+      EXPECT_EQ(end - begin, 1 << 20);
+      ++arrived;
+      const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+      while (arrived < 2 && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+      EXPECT_EQ(arrived, 2);
+    });
+  };
+  std::thread other(meet);
+  meet();
+  other.join();
+}
+
+// All four threads are in a body at the same time, or nobody gets through.
+TEST(Threads, CallersWithLimitsDoNotTakeOneAnothersHelpers) {
+  set_thread_count(4);
+  std::atomic<int> arrived{0};
+  const auto meet = [&] {
+    const ThreadLimit two(2);
+    parallel_for_dynamic(2, [&](int64_t, int) {
+      ++arrived;
+      const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+      while (arrived < 4 && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+      EXPECT_EQ(arrived, 4);
+    });
+  };
+  std::thread other(meet);
+  meet();
+  other.join();
+  set_thread_count(0);
+}
+
 TEST(Threads, HelpersComeToLongRegions) {
   std::atomic<int> arrived{0};
   // Each item waits for the other: one thread alone would not get through.
@@ -168,7 +205,15 @@ TEST(Threads, HelpersBlockSignals) {
   parallel_for_dynamic(2, 2, [&](int64_t, int) {
     sigset_t mask;
     pthread_sigmask(SIG_SETMASK, nullptr, &mask);
-    if (std::this_thread::get_id() != caller && !sigismember(&mask, SIGINT)) ++open;
+    if (std::this_thread::get_id() != caller) {
+      for (const int signal : {SIGINT, SIGTERM, SIGCHLD, SIGUSR1, SIGALRM}) {
+        if (!sigismember(&mask, signal)) ++open;
+      }
+      // What reports crashes is to hear of them.
+      for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) {
+        if (sigismember(&mask, signal)) ++open;
+      }
+    }
     ++arrived;
     while (arrived < 2) std::this_thread::yield();
   });
@@ -182,11 +227,11 @@ template <typename Body>
 int run_in_child(const Body& body) {
   const pid_t child = fork();
   if (child == 0) _exit(body());
-  for (int tenths = 0; tenths < 300; ++tenths) {
+  for (int waits = 0; waits < 6000; ++waits) {
     int status = 0;
     if (waitpid(child, &status, WNOHANG) == child)
       return WIFEXITED(status) ? WEXITSTATUS(status) : -2;
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
@@ -207,7 +252,7 @@ TEST(Threads, GoesOnWithFewerThreadsWhenTheSystemRefuses) {
   EXPECT_EQ(run_in_child([] {
               rlimit limit = {};
               getrlimit(RLIMIT_AS, &limit);
-              limit.rlim_cur = 256 << 20;  // room for the stacks of a few threads
+              limit.rlim_cur = 1024u << 20;  // room for the stacks of some threads
               if (setrlimit(RLIMIT_AS, &limit) != 0) return 2;
               return sum_in_pool(1024, 100000) == 4999950000 ? 0 : 1;
             }),

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/threads.h"
+
 // Compiled for several processors; the best that is there is taken.
 #if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__)
 #define EMU_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
@@ -71,19 +73,21 @@ std::vector<float> multiply(const Operand& a, const Operand& b, int64_t m, int64
       pack<kColumns>(n, k, [&](int64_t line, int64_t term) { return element(b, term, line); });
   std::vector<float> product(static_cast<size_t>(m * n));
   const int64_t column_tiles = tiles(n, kColumns);
-#pragma omp parallel for if (m * n * k > 1 << 22)
-  for (int64_t tile = 0; tile < tiles(m, kRows); ++tile) {
-    for (int64_t other = 0; other < column_tiles; ++other) {
-      float sums[kColumns][kRows];
-      multiply_tile(left.data() + tile * kRows * k, right.data() + other * kColumns * k, k, sums);
-      const int64_t rows = std::min(kRows, m - tile * kRows);
-      const int64_t columns = std::min(kColumns, n - other * kColumns);
-      for (int64_t column = 0; column < columns; ++column) {
-        std::memcpy(product.data() + (other * kColumns + column) * m + tile * kRows, sums[column],
-                    static_cast<size_t>(rows) * sizeof(float));
+  const int64_t grain = 1 + (int64_t{1} << 22) / (kRows * n * k + 1);
+  ata::parallel_for(tiles(m, kRows), grain, [&](int64_t begin, int64_t end) {
+    for (int64_t tile = begin; tile < end; ++tile) {
+      for (int64_t other = 0; other < column_tiles; ++other) {
+        float sums[kColumns][kRows];
+        multiply_tile(left.data() + tile * kRows * k, right.data() + other * kColumns * k, k, sums);
+        const int64_t rows = std::min(kRows, m - tile * kRows);
+        const int64_t columns = std::min(kColumns, n - other * kColumns);
+        for (int64_t column = 0; column < columns; ++column) {
+          std::memcpy(product.data() + (other * kColumns + column) * m + tile * kRows, sums[column],
+                      static_cast<size_t>(rows) * sizeof(float));
+        }
       }
     }
-  }
+  });
   return product;
 }
 
