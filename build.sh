@@ -46,7 +46,7 @@ readonly PACKAGES="
   libavcodec-dev:- libavformat-dev:- libavutil-dev:- libswscale-dev:-
   libgtest-dev:- libbenchmark-dev:- ffmpeg:ffmpeg clang-format-14:clang-format-14"
 readonly BROWSER_PACKAGES="chromium:chromium" # The pages that ata writes are tried in it.
-readonly TSAN_PACKAGES="clang:clang++ libomp-dev:- libclang-rt-dev:-"
+readonly TSAN_PACKAGES="clang:clang++ libclang-rt-dev:-"
 
 is_installed() { # PACKAGE PROGRAM
   if [[ $2 != - ]]; then
@@ -144,10 +144,6 @@ use_cli() {
 
 # --- test -----------------------------------------------------------------------------------------
 
-# Several test programs run at once, each with a thread per core: threads that wait must not keep the
-# cores from those that work.
-share_cores() { export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"; }
-
 passed=0 failed=0 failures=() skipped=()
 
 # Adds the results of a test program that reported its own counts.
@@ -208,7 +204,6 @@ test_managed() {
 }
 
 run_tests() {
-  share_cores
   rm -rf "$RESULTS"
   mkdir -p "$RESULTS"
   trap finish_tests EXIT
@@ -250,7 +245,6 @@ sanitize() {
     *) die "sanitize needs a name: asan or tsan" ;;
   esac
   mkdir -p out
-  share_cores
   setup
   build_native "$1"
   ctest --preset "$1" -j "$jobs"
