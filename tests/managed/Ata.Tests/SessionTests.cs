@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Ata.Training;
 using Xunit;
 
 namespace Ata.Tests;
