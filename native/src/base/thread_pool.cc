@@ -85,12 +85,13 @@ class SignalsBlocked {
 };
 
 // Whether the process may have the memory of another thread, and what its work then needs: threads
-// are not to take the last of what it is allowed (RLIMIT_AS).
+// are not to take the last of the addresses that it is allowed (RLIMIT_AS). The C library alone
+// reserves 64 MiB for the allocations of each of several threads.
 bool has_room_for_a_thread() {
 #if defined(_WIN32)
   return true;
 #else
-  constexpr size_t kRoom = size_t{256} << 20;
+  constexpr size_t kRoom = size_t{1280} << 20;
   void* const room = mmap(nullptr, kRoom, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (room == MAP_FAILED) return false;
   munmap(room, kRoom);

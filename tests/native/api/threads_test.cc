@@ -335,7 +335,7 @@ TEST_F(Guest, GoesOnWhereNoThreadCanBeStarted) {
               const bool known = file != nullptr && std::fscanf(file, "%zu", &pages) == 1;
               if (file != nullptr) std::fclose(file);
               const rlim_t room =
-                  pages * static_cast<size_t>(sysconf(_SC_PAGESIZE)) + (1024u << 20);
+                  pages * static_cast<size_t>(sysconf(_SC_PAGESIZE)) + (size_t{4} << 30);
               const rlimit limit = {room, room};
               return known && setrlimit(RLIMIT_AS, &limit) == 0;
             }),

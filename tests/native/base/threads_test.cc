@@ -252,7 +252,7 @@ TEST(Threads, GoesOnWithFewerThreadsWhenTheSystemRefuses) {
   EXPECT_EQ(run_in_child([] {
               rlimit limit = {};
               getrlimit(RLIMIT_AS, &limit);
-              limit.rlim_cur = 1024u << 20;  // room for the stacks of some threads
+              limit.rlim_cur = rlim_t{4} << 30;  // room for the stacks of some threads
               if (setrlimit(RLIMIT_AS, &limit) != 0) return 2;
               return sum_in_pool(1024, 100000) == 4999950000 ? 0 : 1;
             }),
