@@ -453,6 +453,8 @@ public sealed class VideoClassifier : IDisposable
         {
             ReturnSession();
             _place?.Dispose();
+            // Clips that wait for those of other calls have one less to wait for.
+            _owner._batcher?.Wake();
             _owner._telemetry.End(_request, Failure);
         }
 

@@ -38,7 +38,8 @@ internal sealed class ClipBatcher(
         member.Failure?.Throw();
     }
 
-    private void Wake()
+    /// <summary>Has the calls that wait look again: one was cancelled, or a call has ended.</summary>
+    internal void Wake()
     {
         lock (_gate)
         {
