@@ -20,8 +20,9 @@ public sealed record VideoClassifierOptions
     /// that is more.</summary>
     public int? MaxConcurrency { get; init; }
 
-    /// <summary>How many sessions are kept, with their memory, for calls to come: 0 or more; null for
-    /// <see cref="MaxConcurrency"/>. <see cref="VideoClassifier.Trim"/> releases them at any time.</summary>
+    /// <summary>How many sessions are kept, with their memory, for calls to come: 0 or more; null for half of
+    /// <see cref="MaxConcurrency"/>, rounded up: under steady load a session goes from one call to the next and is kept in any case.
+    /// <see cref="VideoClassifier.Trim"/> releases them at any time.</summary>
     public int? MaxIdleSessions { get; init; }
 
     /// <summary>How many calls may wait for their turn, 0 or more; with so many waiting the next one fails at once with
@@ -29,8 +30,8 @@ public sealed record VideoClassifierOptions
     public int QueueLimit { get; init; } = 1024;
 
     /// <summary>The most clips, of as many calls, that are put into one pass of the model: 1 (each alone) to
-    /// <see cref="MaxConcurrency"/>. It pays where a pass does not fill the device, as small models on a GPU. Results do not depend on it
-    /// (on a GPU up to rounding).</summary>
+    /// <see cref="MaxConcurrency"/>. It pays where a pass does not fill the device, as small models on a GPU. On the CPU results
+    /// have the bits that they have alone.</summary>
     public int MaxBatch { get; init; } = 1;
 
     /// <summary>With <see cref="MaxBatch"/> above 1: how long a clip waits at most for those of other calls that are running.
@@ -44,7 +45,7 @@ public sealed record VideoClassifierOptions
     {
         Check();
         int concurrency = MaxConcurrency ?? Math.Max(Math.Min(AtaRuntime.ThreadCount, UsualConcurrency), MaxBatch);
-        return this with { MaxConcurrency = concurrency, MaxIdleSessions = MaxIdleSessions ?? concurrency };
+        return this with { MaxConcurrency = concurrency, MaxIdleSessions = MaxIdleSessions ?? ((concurrency + 1) / 2) };
     }
 
     /// <summary>Demands that every option is in its range, without a look at the machine.</summary>

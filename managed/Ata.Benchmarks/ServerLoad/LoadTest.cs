@@ -91,7 +91,8 @@ internal static class LoadTest
             {
                 try
                 {
-                    if (!expected.SequenceEqual(await server.LabelsAsync(clip), StringComparer.Ordinal))
+                    string[] labels = await server.LabelsAsync(clip);
+                    if (!expected.SequenceEqual(labels, StringComparer.Ordinal))
                     {
                         Interlocked.Increment(ref failures);
                     }
