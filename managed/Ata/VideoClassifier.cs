@@ -24,6 +24,9 @@ public sealed record PredictOptions
     /// size, normalisation and the indices and counts of clips and crops are set by the classifier in any case.</summary>
     public ClipOptions? Sampling { get; init; }
 
+    /// <summary>How the video is opened, unless it is open already; null for the defaults.</summary>
+    public VideoOptions? Video { get; init; }
+
     /// <summary>Receives the number of views that are done.</summary>
     public IProgress<int>? Progress { get; init; }
 
@@ -50,7 +53,7 @@ public sealed record PredictOptions
 /// <para>Disposing waits for nothing: calls that are running finish normally, and the last one releases the model. Calls that
 /// wait for their turn, and new ones, throw <see cref="ObjectDisposedException"/>.</para>
 /// </remarks>
-public sealed class VideoClassifier : IDisposable
+public sealed partial class VideoClassifier : IDisposable
 {
     private readonly CallQueue _queue;
     private readonly SessionPool _sessions;
@@ -269,13 +272,13 @@ public sealed class VideoClassifier : IDisposable
     private static Work OfFile(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        return OfOpened(() => VideoReader.Open(path));
+        return OfOpened(video => VideoReader.Open(path, video));
     }
 
     /// <summary>A video that is opened when the call's turn has come, and closed with it.</summary>
-    private static Work OfOpened(Func<VideoReader> open) => (call, options, cancellationToken) =>
+    private static Work OfOpened(Func<VideoOptions?, VideoReader> open) => (call, options, cancellationToken) =>
     {
-        using VideoReader video = open();
+        using VideoReader video = open(options.Video);
         return call.Predict(video, options, cancellationToken);
     };
 
