@@ -25,8 +25,16 @@ internal sealed class ClipBatcher(
     /// <param name="logits">Receives one value for each class.</param>
     /// <param name="cancellationToken">Takes the clip out of a batch that has not begun, and stops one of which all clips
     /// are cancelled.</param>
+    /// <exception cref="ArgumentException">The clip has another shape than the model takes.</exception>
     internal void Forward(VideoClip clip, float[] logits, CancellationToken cancellationToken)
     {
+        if (!clip.Shape.SequenceEqual([1, 3, config.Frames, config.ImageSize, config.ImageSize]))
+        {
+            throw new ArgumentException(
+                $"The clip is {clip.Tensor}; the model takes [1, 3, {config.Frames}, {config.ImageSize}, {config.ImageSize}]. ClipOptions.For gives its options.",
+                nameof(clip));
+        }
+
         var member = new Member(clip, logits, cancellationToken);
         using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(_ => Wake(), null);
         List<Member>? batch = Join(member);

@@ -91,6 +91,20 @@ public sealed class BatchingTests : IDisposable
     }
 
     [Fact]
+    public async Task AClipOfAnotherShape_IsRefusedAlthoughItHasAsManyValues()
+    {
+        using var batching = new VideoClassifier(TinyModel.Create(), Patient);
+        using VideoReader video = VideoReader.Open(_folder.In("clip.mp4"));
+        using VideoClip other = video.Sample(new ClipOptions { Frames = 16, Size = 16, Stride = 1 });
+        Assert.Equal(_clips[0].AsSpan().Length, other.AsSpan().Length);
+
+        Task<Predictions>[] calls = [.. _clips[1..].Append(other).Select(clip => batching.PredictAsync(clip))];
+
+        Assert.Contains("[1, 3, 4, 32, 32]", (await Assert.ThrowsAsync<ArgumentException>(() => calls[^1])).Message, StringComparison.Ordinal);
+        await Task.WhenAll(calls[..^1]);
+    }
+
+    [Fact]
     public async Task ACallThatIsCancelled_LeavesItsBatch()
     {
         // Two calls gather while a third one keeps them waiting for it.

@@ -16,10 +16,10 @@ public sealed class MemoryTests
     [Fact]
     public void ForgottenTemporalBlocks_AreReleased()
     {
-        // 5.3 MB each: 0.6 GB.
-        double most = MostLive(120, () => _ = new TemporalBlock(512));
+        // 5.3 MB each: 0.3 GB.
+        double most = MostLive(60, () => _ = new TemporalBlock(512));
 
-        Assert.InRange(most, 5 * Megabyte, 300 * Megabyte);
+        Assert.InRange(most, 5 * Megabyte, 160 * Megabyte);
     }
 
     [Fact]
