@@ -23,6 +23,10 @@ public sealed class AtaOptions
     /// loaded keeps the host from starting. Otherwise the first use loads it.</summary>
     public bool LoadOnStart { get; set; } = true;
 
+    /// <summary>With <see cref="LoadOnStart"/>: runs the model once in each session then (<see cref="VideoClassifier.WarmUp"/>), so that
+    /// the first requests are as fast as later ones, and a host that has too little memory for full load does not start.</summary>
+    public bool WarmUp { get; set; } = true;
+
     /// <summary>Sends the native library's messages to the host's loggers. They are one log for the process.</summary>
     public bool UseLogger { get; set; } = true;
 }

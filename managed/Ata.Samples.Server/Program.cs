@@ -9,8 +9,13 @@ builder.Services.AddOptions<UploadOptions>()
     .BindConfiguration(UploadOptions.Section)
     .Validate(options => options.MaxBytes > 0, "Upload:MaxBytes must be above 0.")
     .ValidateOnStart();
-builder.WebHost.ConfigureKestrel((context, server) => server.Limits.MaxRequestBodySize =
-    (context.Configuration.GetSection(UploadOptions.Section).Get<UploadOptions>() ?? new UploadOptions()).MaxBytes);
+builder.WebHost.ConfigureKestrel((context, server) =>
+{
+    server.Limits.MaxRequestBodySize =
+        (context.Configuration.GetSection(UploadOptions.Section).Get<UploadOptions>() ?? new UploadOptions()).MaxBytes;
+    // Uploads go to disk as they come: what is between need not be a megabyte for each client.
+    server.Limits.MaxRequestBufferSize = 64 << 10;
+});
 
 WebApplication app = builder.Build();
 app.MapGet("/ping", () => "pong");

@@ -252,6 +252,37 @@ public sealed partial class VideoClassifier : IDisposable
         }
     }
 
+    /// <summary>Runs the model once in as many sessions as calls can run at the same time, so that the first calls are as fast as
+    /// later ones, and the memory that full load needs is taken now or not at all.</summary>
+    /// <param name="cancellationToken">Stops between two blocks of the model.</param>
+    /// <exception cref="InsufficientMemoryException">There is not so much memory.</exception>
+    /// <exception cref="AtaNotFiniteException">The model computes values that are not finite.</exception>
+    /// <exception cref="OperationCanceledException">The call was stopped.</exception>
+    /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
+    public void WarmUp(CancellationToken cancellationToken = default)
+    {
+        ModelConfig config = Model.Config;
+        using AtaTensor clip = AtaTensor.Create<float>(1, 3, config.Frames, config.ImageSize, config.ImageSize);
+        var logits = new float[config.Classes];
+        var sessions = new Stack<Session>();
+        using CallQueue.Place place = _queue.Enter(cancellationToken);
+        try
+        {
+            while (sessions.Count < Options.MaxConcurrency)
+            {
+                sessions.Push(_sessions.Rent());
+                sessions.Peek().Forward(clip, logits, cancellationToken);
+            }
+        }
+        finally
+        {
+            while (sessions.TryPop(out Session? session))
+            {
+                _sessions.Return(session);
+            }
+        }
+    }
+
     /// <summary>Releases the memory that is kept for calls to come: the sessions that no call uses. The next calls make new
     /// ones.</summary>
     public void Trim() => _telemetry.Trimmed(_sessions.Trim());

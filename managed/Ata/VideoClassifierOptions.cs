@@ -20,9 +20,8 @@ public sealed record VideoClassifierOptions
     /// that is more.</summary>
     public int? MaxConcurrency { get; init; }
 
-    /// <summary>How many sessions are kept, with their memory, for calls to come: 0 or more; null for half of
-    /// <see cref="MaxConcurrency"/>, rounded up: under steady load a session goes from one call to the next and is kept in any case.
-    /// <see cref="VideoClassifier.Trim"/> releases them at any time.</summary>
+    /// <summary>How many sessions are kept, with their memory, for calls to come: 0 or more; null for
+    /// <see cref="MaxConcurrency"/>. <see cref="VideoClassifier.Trim"/> releases them at any time.</summary>
     public int? MaxIdleSessions { get; init; }
 
     /// <summary>How many calls may wait for their turn, 0 or more; with so many waiting the next one fails at once with
@@ -45,7 +44,7 @@ public sealed record VideoClassifierOptions
     {
         Check();
         int concurrency = MaxConcurrency ?? Math.Max(Math.Min(AtaRuntime.ThreadCount, UsualConcurrency), MaxBatch);
-        return this with { MaxConcurrency = concurrency, MaxIdleSessions = MaxIdleSessions ?? ((concurrency + 1) / 2) };
+        return this with { MaxConcurrency = concurrency, MaxIdleSessions = MaxIdleSessions ?? concurrency };
     }
 
     /// <summary>Demands that every option is in its range, without a look at the machine.</summary>

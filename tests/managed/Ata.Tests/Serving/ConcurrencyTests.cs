@@ -18,6 +18,8 @@ public sealed class ConcurrencyTests : IDisposable
         TestVideo.Write(_video);
     }
 
+    private static PredictOptions Gateless => new() { Sampling = Sampling };
+
     private PredictOptions Gated => new() { Sampling = Sampling, Progress = _gate };
 
     public void Dispose()
@@ -46,7 +48,7 @@ public sealed class ConcurrencyTests : IDisposable
             Assert.StartsWith("Ata classifier two ", thread.Name, StringComparison.Ordinal);
         });
         Assert.InRange(_gate.Threads.Distinct().Count(), 1, 2);
-        Assert.Equal(new VideoClassifierStatistics(Running: 0, Waiting: 0, Sessions: 1, IdleSessions: 1), classifier.Statistics);
+        Assert.Equal(new VideoClassifierStatistics(Running: 0, Waiting: 0, Sessions: 2, IdleSessions: 2), classifier.Statistics);
     }
 
     [Fact]
@@ -200,6 +202,23 @@ public sealed class ConcurrencyTests : IDisposable
     }
 
     [Fact]
+    public void WarmUp_MakesTheSessionsOfFullLoad()
+    {
+        using var created = new MetricRecorder("ata.sessions", "warm");
+        using VideoClassifier classifier = Make(new() { MaxConcurrency = 3, MaxIdleSessions = 3, Name = "warm" });
+        classifier.WarmUp();
+
+        Assert.Equal(new VideoClassifierStatistics(0, 0, Sessions: 3, IdleSessions: 3), classifier.Statistics);
+        classifier.Predict(_video, Gateless);
+        Assert.Equal(3, created.Observe());
+        using var source = new CancellationTokenSource();
+        source.Cancel();
+        Assert.ThrowsAny<OperationCanceledException>(() => classifier.WarmUp(source.Token));
+        classifier.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => classifier.WarmUp());
+    }
+
+    [Fact]
     public async Task AFailedCall_GivesItsPlaceBack()
     {
         using VideoClassifier classifier = Make(new() { MaxConcurrency = 1, QueueLimit = 0 });
@@ -235,7 +254,7 @@ public sealed class ConcurrencyTests : IDisposable
         Assert.Equal(7, Make(new() { MaxBatch = 7 }).Options.MaxConcurrency);
         VideoClassifierOptions usual = Make(new()).Options;
         Assert.Equal(Math.Min(AtaRuntime.ThreadCount, 4), usual.MaxConcurrency);
-        Assert.Equal((usual.MaxConcurrency + 1) / 2, usual.MaxIdleSessions);
+        Assert.Equal(usual.MaxConcurrency, usual.MaxIdleSessions);
 
         AssertOutOfRange(nameof(VideoClassifierOptions.MaxConcurrency), new() { MaxConcurrency = 0 });
         AssertOutOfRange(nameof(VideoClassifierOptions.MaxIdleSessions), new() { MaxIdleSessions = -1 });
