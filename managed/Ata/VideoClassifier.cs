@@ -283,9 +283,13 @@ public sealed partial class VideoClassifier : IDisposable
         }
     }
 
-    /// <summary>Releases the memory that is kept for calls to come: the sessions that no call uses. The next calls make new
-    /// ones.</summary>
-    public void Trim() => _telemetry.Trimmed(_sessions.Trim());
+    /// <summary>Releases the memory that is kept for calls to come: the sessions that no call uses, and what the native library
+    /// keeps (<see cref="AtaRuntime.ReleaseCaches"/>). The next calls make what they need again.</summary>
+    public void Trim()
+    {
+        _telemetry.Trimmed(_sessions.Trim());
+        AtaRuntime.ReleaseCaches();
+    }
 
     /// <summary>Takes no further calls, and releases the model and the sessions when the calls that are running have ended.
     /// Calls that wait for their turn are refused.</summary>

@@ -183,7 +183,7 @@ public sealed unsafe class VideoReader : IDisposable
             throw;
         }
 
-        return new VideoReader(video, name);
+        return new VideoReader(video, name, native.keep_bytes);
     }
 
     /// <summary>Decodes the frames that are shown at given times: for each time the last frame that starts at or before
