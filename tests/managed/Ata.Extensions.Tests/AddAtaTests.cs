@@ -150,11 +150,14 @@ public sealed class AddAtaTests : IDisposable
         using var begun = new ManualResetEventSlim();
         string video = _folder.In("clip.mp4");
         Benchmarks.ServerLoad.LoadTest.MakeClip(video, 64, 128, 24);
-        var options = new PredictOptions { Progress = new Callback(() =>
+        var options = new PredictOptions
+        {
+            Progress = new Callback(() =>
         {
             begun.Set();
             open.Wait();
-        }) };
+        })
+        };
         Task<Predictions>[] calls = [classifier.PredictAsync(video, options), classifier.PredictAsync(video, options)];
         begun.Wait();
         HealthReport full = await health.CheckHealthAsync();

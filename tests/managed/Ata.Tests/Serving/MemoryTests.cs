@@ -76,7 +76,8 @@ public sealed class MemoryTests
     public void WhatIsReportedOfSessions_IsAboutWhatTheyHold(string architecture, TemporalMode mode, int clips)
     {
         ModelConfig config = (architecture == "tiny" ? TinyModel.Config : ModelConfig.Named(architecture) with { Depth = 2, Frames = 2 })
-            with { Temporal = mode };
+            with
+        { Temporal = mode };
         using Model model = Model.Create(config);
         using Session session = model.CreateSession();
         var values = new float[clips * config.ClipLength];
