@@ -11,6 +11,7 @@ namespace Ata;
 public sealed unsafe class Assigner : IDisposable
 {
     private readonly AssignerHandle _handle;
+    private long _held;
 
     /// <summary>Creates an assigner. Its memory grows with the problems that it is given.</summary>
     /// <param name="options">Options of every call, the device among them; null for the defaults.</param>
@@ -93,6 +94,10 @@ public sealed unsafe class Assigner : IDisposable
                 dualData,
                 (nuint)columnDuals.Length));
         }
+
+        // It keeps what its largest batch needed.
+        _held = Math.Max(_held, HeldBytes.OfAssigner(problems, rows, columns));
+        _handle.Report(_held);
     }
 
     /// <summary>Releases the assigner.</summary>

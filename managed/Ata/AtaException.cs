@@ -94,3 +94,22 @@ public sealed class AtaInfeasibleException(string message) : AtaException(messag
 /// <summary>A shared library that the call needs cannot be loaded, or does not belong to this version.</summary>
 /// <param name="message">Which file, why, and how to remedy it.</param>
 public sealed class AtaLibraryException(string message) : AtaException(message, AtaStatus.LibraryUnavailable);
+
+/// <summary>A <see cref="VideoClassifier"/> was asked for more than it may keep waiting: as many calls run as may run at
+/// the same time, and as many wait as may wait. Nothing was begun; the call can be made again later.</summary>
+public sealed class AtaBusyException : AtaException
+{
+    /// <summary>Creates the exception.</summary>
+    /// <param name="running">How many calls run at the same time.</param>
+    /// <param name="queueLimit">How many calls may wait.</param>
+    public AtaBusyException(int running, int queueLimit)
+        : base(
+            $"The classifier is busy: {running} calls run and {queueLimit} wait, the most that may. Try again later, or raise QueueLimit or MaxConcurrency.",
+            AtaStatus.InvalidState)
+    {
+        QueueLimit = queueLimit;
+    }
+
+    /// <summary>How many calls may wait (<see cref="VideoClassifierOptions.QueueLimit"/>).</summary>
+    public int QueueLimit { get; }
+}

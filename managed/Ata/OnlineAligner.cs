@@ -24,7 +24,7 @@ public sealed unsafe class OnlineAligner : IDisposable
         ata_alignment_options native = options.ToNative(device.Pointer);
         ata_online_aligner* aligner;
         NativeStatus.Check(NativeMethods.ata_online_aligner_create(patches, channels, &native, &aligner));
-        _handle = new OnlineAlignerHandle(aligner);
+        _handle = new OnlineAlignerHandle(aligner, HeldBytes.OfOnlineAligner(patches, channels));
         Patches = patches;
         Channels = channels;
     }

@@ -12,6 +12,7 @@ namespace Ata;
 public sealed unsafe class Session : IDisposable
 {
     private readonly SessionHandle _handle;
+    private readonly long _parameterCount;
 
     internal SessionHandle Handle => _handle;
 
@@ -22,6 +23,7 @@ public sealed unsafe class Session : IDisposable
         ata_session* session;
         NativeStatus.Check(NativeMethods.ata_session_create(lease.Pointer, &native, &session));
         _handle = new SessionHandle(session, model.Handle);
+        _parameterCount = model.ParameterCount;
         Config = model.Config;
     }
 
@@ -97,7 +99,7 @@ public sealed unsafe class Session : IDisposable
     {
         ArgumentNullException.ThrowIfNull(clips);
         using Lease<ata_tensor> lease = clips.Handle.Lease();
-        Run(lease.Pointer, outputs, cancellationToken);
+        Run(lease.Pointer, clips.Rank == 0 ? 0 : clips.Shape[0], outputs, cancellationToken);
     }
 
     /// <summary>Runs the model once, without copying the clips; see
@@ -112,7 +114,7 @@ public sealed unsafe class Session : IDisposable
         fixed (float* data = clips)
         {
             using var tensor = BorrowedTensor.OfFloats(data, clips.Length, shape);
-            Run(tensor.Pointer, outputs, cancellationToken);
+            Run(tensor.Pointer, shape[0], outputs, cancellationToken);
         }
     }
 
@@ -222,9 +224,11 @@ public sealed unsafe class Session : IDisposable
                 NativeMethods.ata_session_forward(lease.Pointer, clips, native.Pointer, results, (nuint)logits.Length),
                 cancellation: cancellationToken);
         }
+
+        _handle.Report(HeldBytes.OfForward(Config, logits.Length / Config.Classes));
     }
 
-    private void Run(ata_tensor* clips, in SessionOutputs outputs, CancellationToken cancellationToken)
+    private void Run(ata_tensor* clips, long count, in SessionOutputs outputs, CancellationToken cancellationToken)
     {
         using Lease<ata_session> lease = _handle.LeaseExclusively();
         using var native = new NativeCancellation(cancellationToken);
@@ -255,6 +259,8 @@ public sealed unsafe class Session : IDisposable
                 NativeMethods.ata_session_run(lease.Pointer, clips, native.Pointer, &wanted),
                 cancellation: cancellationToken);
         }
+
+        _handle.Report(HeldBytes.OfForward(Config, count));
     }
 
     private float ComputeGradients(
@@ -272,6 +278,7 @@ public sealed unsafe class Session : IDisposable
                 NativeMethods.ata_session_compute_gradients(
                     lease.Pointer, clips, targets.Pointer, native.Pointer, results, (nuint)logits.Length, &loss),
                 cancellation: cancellationToken);
+            _handle.Report(HeldBytes.OfBackward(Config, labels.Length, _parameterCount));
             return loss;
         }
     }

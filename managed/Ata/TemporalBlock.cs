@@ -32,7 +32,7 @@ public sealed unsafe class TemporalBlock : IDisposable
         ata_temporal_block_options native = options.ToNative(device.Pointer);
         ata_temporal_block* block;
         NativeStatus.Check(NativeMethods.ata_temporal_block_create(channels, &native, &alignment, &block));
-        _handle = new TemporalBlockHandle(block);
+        _handle = new TemporalBlockHandle(block, HeldBytes.OfTemporalBlock(channels));
         Channels = channels;
         ParameterNames = ReadNames();
     }
@@ -57,6 +57,7 @@ public sealed unsafe class TemporalBlock : IDisposable
         using Lease<ata_tensor> tensor = features.Handle.Lease();
         ata_tensor* output;
         NativeStatus.Check(NativeMethods.ata_temporal_block_forward(lease.Pointer, tensor.Pointer, forBackward ? 1 : 0, &output));
+        ReportPass(HeldBytes.OfTemporalPass(features.ByteCount, forBackward));
         return new AtaTensor(output);
     }
 
@@ -80,6 +81,7 @@ public sealed unsafe class TemporalBlock : IDisposable
         ata_tensor* output;
         NativeStatus.Check(NativeMethods.ata_temporal_block_forward_along(
             lease.Pointer, tensor.Pointer, index.Pointer, forBackward ? 1 : 0, &output));
+        ReportPass(HeldBytes.OfTemporalPass(features.ByteCount, forBackward));
         return new AtaTensor(output);
     }
 
@@ -97,6 +99,8 @@ public sealed unsafe class TemporalBlock : IDisposable
         using Lease<ata_tensor> tensor = gradient.Handle.Lease();
         ata_tensor* back;
         NativeStatus.Check(NativeMethods.ata_temporal_block_backward(lease.Pointer, tensor.Pointer, &back));
+        // The gradients of the weights, too.
+        ReportPass(HeldBytes.OfTemporalBackward(gradient.ByteCount) + HeldBytes.OfTemporalBlock(Channels));
         return new AtaTensor(back);
     }
 
@@ -196,6 +200,9 @@ public sealed unsafe class TemporalBlock : IDisposable
 
     /// <summary>Releases the block; parameters that were opened stay valid.</summary>
     public void Dispose() => _handle.Dispose();
+
+    /// <summary>Reports what the block holds after a pass, while it is leased.</summary>
+    private void ReportPass(long bytes) => _handle.Report(HeldBytes.OfTemporalBlock(Channels) + bytes);
 
     private string[] ReadNames()
     {

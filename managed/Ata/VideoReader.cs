@@ -50,7 +50,7 @@ public sealed unsafe class VideoReader : IDisposable
 
     private readonly VideoHandle _handle;
 
-    private VideoReader(ata_video* video, string path)
+    private VideoReader(ata_video* video, string path, long keepBytes)
     {
         Path = path;
         ata_video_info info = new() { struct_size = (nuint)sizeof(ata_video_info) };
@@ -64,7 +64,6 @@ public sealed unsafe class VideoReader : IDisposable
             throw;
         }
 
-        _handle = new VideoHandle(video);
         Info = new VideoInfo(
             info.width,
             info.height,
@@ -74,6 +73,7 @@ public sealed unsafe class VideoReader : IDisposable
             info.rotation,
             info.bit_depth,
             Marshal.PtrToStringUTF8((nint)info.codec)!);
+        _handle = new VideoHandle(video, HeldBytes.OfVideo(Info, keepBytes));
     }
 
     /// <summary>The file or folder; the name of a video in memory, as messages call it.</summary>
@@ -109,7 +109,7 @@ public sealed unsafe class VideoReader : IDisposable
         using var text = new Utf8Text(path, stackalloc byte[Utf8Text.BufferSize]);
         ata_video* video;
         NativeStatus.Check(NativeMethods.ata_video_open(text.Pointer, &native, &video), path);
-        return new VideoReader(video, path);
+        return new VideoReader(video, path, native.keep_bytes);
     }
 
     /// <summary>Opens a video that a stream holds from its position on, such as an upload. The stream is read into memory
@@ -183,7 +183,7 @@ public sealed unsafe class VideoReader : IDisposable
             throw;
         }
 
-        return new VideoReader(video, name);
+        return new VideoReader(video, name, native.keep_bytes);
     }
 
     /// <summary>Decodes the frames that are shown at given times: for each time the last frame that starts at or before

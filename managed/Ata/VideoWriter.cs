@@ -15,7 +15,7 @@ public sealed unsafe class VideoWriter : IDisposable
 
     private VideoWriter(ata_video_writer* writer, string path, int width, int height)
     {
-        _handle = new VideoWriterHandle(writer);
+        _handle = new VideoWriterHandle(writer, HeldBytes.OfVideoWriter(width, height));
         _path = path;
         Width = width;
         Height = height;

@@ -14,13 +14,13 @@ internal abstract unsafe class NativeHandle<T> : SafeHandle
 {
     private readonly string _owner;
     private readonly SafeHandle? _parent;
-    private readonly long _pressure;
+    private long _pressure;
     private int _exclusive;
 
     /// <param name="pointer">The handle; must not be null.</param>
     /// <param name="owner">Name of the public type, for messages.</param>
     /// <param name="parent">A handle that must not be released before this one.</param>
-    /// <param name="pressure">Bytes of native memory that the garbage collector should know of.</param>
+    /// <param name="pressure">Bytes that the handle holds; see <see cref="Report"/>.</param>
     protected NativeHandle(T* pointer, string owner, SafeHandle? parent = null, long pressure = 0)
         : base(0, ownsHandle: true)
     {
@@ -32,13 +32,8 @@ internal abstract unsafe class NativeHandle<T> : SafeHandle
             _parent = parent;
         }
 
-        if (pressure > 0)
-        {
-            GC.AddMemoryPressure(pressure);
-            _pressure = pressure;
-        }
-
         SetHandle((nint)pointer);
+        Report(pressure);
     }
 
     public sealed override bool IsInvalid => handle == 0;
@@ -77,6 +72,22 @@ internal abstract unsafe class NativeHandle<T> : SafeHandle
         }
 
         DangerousRelease();
+    }
+
+    /// <summary>Tells the garbage collector how many bytes of native memory the handle holds now, so that it looks for owners
+    /// that were forgotten. By one thread at a time, while the handle is leased or being made.</summary>
+    internal void Report(long bytes)
+    {
+        long change = bytes - _pressure;
+        _pressure = bytes;
+        if (change > 0)
+        {
+            GC.AddMemoryPressure(change);
+        }
+        else if (change < 0)
+        {
+            GC.RemoveMemoryPressure(-change);
+        }
     }
 
     /// <summary>Calls the native release function.</summary>

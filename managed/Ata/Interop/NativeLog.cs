@@ -62,6 +62,6 @@ internal static unsafe partial class NativeLog
         _ => LogLevel.Error,
     };
 
-    [LoggerMessage(Message = "{Message}")]
+    [LoggerMessage(EventId = 1, EventName = "Native", Message = "{Message}")]
     private static partial void Write(ILogger logger, LogLevel level, string message);
 }

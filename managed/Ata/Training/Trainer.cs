@@ -11,7 +11,8 @@ namespace Ata.Training;
 public sealed unsafe class Trainer : IDisposable
 {
     private readonly TrainerHandle _handle;
-    private readonly int _classes;
+    private readonly ModelConfig _config;
+    private readonly long _parameterCount;
 
     /// <summary>Creates a trainer, which updates the model's weights in place and keeps them alive.</summary>
     /// <param name="model">A trainable model.</param>
@@ -29,8 +30,9 @@ public sealed unsafe class Trainer : IDisposable
         using Lease<ata_model> lease = model.Handle.Lease();
         ata_trainer* trainer;
         NativeStatus.Check(NativeMethods.ata_trainer_create(lease.Pointer, &native, &trainer));
-        _handle = new TrainerHandle(trainer, model.Handle);
-        _classes = model.Config.Classes;
+        _handle = new TrainerHandle(trainer, model.Handle, HeldBytes.OfTrainer(model.ParameterCount));
+        _config = model.Config;
+        _parameterCount = model.ParameterCount;
     }
 
     /// <summary>How many updates were made.</summary>
@@ -61,9 +63,9 @@ public sealed unsafe class Trainer : IDisposable
     {
         ArgumentNullException.ThrowIfNull(clips);
         ArgumentNullException.ThrowIfNull(targets);
-        if (!logits.IsEmpty && (clips.Rank == 0 || logits.Length != clips.Shape[0] * _classes))
+        if (!logits.IsEmpty && (clips.Rank == 0 || logits.Length != clips.Shape[0] * _config.Classes))
         {
-            throw new ArgumentException($"There is room for {logits.Length} logits; clips {clips} and {_classes} classes need another number.", nameof(logits));
+            throw new ArgumentException($"There is room for {logits.Length} logits; clips {clips} and {_config.Classes} classes need another number.", nameof(logits));
         }
 
         using Lease<ata_trainer> trainer = _handle.LeaseExclusively();
@@ -78,6 +80,7 @@ public sealed unsafe class Trainer : IDisposable
                 cancellation: cancellationToken);
         }
 
+        _handle.Report(HeldBytes.OfTrainer(_parameterCount) + HeldBytes.OfBackward(_config, clips.Shape[0], _parameterCount));
         return loss;
     }
 
@@ -138,8 +141,8 @@ public sealed unsafe class Trainer : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _handle.Dispose();
 
-    private sealed class TrainerHandle(ata_trainer* pointer, System.Runtime.InteropServices.SafeHandle model)
-        : NativeHandle<ata_trainer>(pointer, nameof(Trainer), model)
+    private sealed class TrainerHandle(ata_trainer* pointer, System.Runtime.InteropServices.SafeHandle model, long bytes)
+        : NativeHandle<ata_trainer>(pointer, nameof(Trainer), model, bytes)
     {
         protected override void ReleaseNative(ata_trainer* pointer) => NativeMethods.ata_trainer_release(pointer);
     }
