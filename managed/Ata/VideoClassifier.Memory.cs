@@ -66,7 +66,7 @@ public sealed partial class VideoClassifier
         RunAsync(OfContent(content), options, cancellationToken);
 
     /// <summary>The bytes of a file, and the stream that they were read from.</summary>
-    private static Work OfContent(ReadOnlyMemory<byte> content, Stream? stream = null) =>
+    private Work OfContent(ReadOnlyMemory<byte> content, Stream? stream = null) =>
         OfOpened(video => VideoReader.Open(content, video, stream is null ? null : WholeStream.NameOf(stream)));
 
     private static long MaxStreamBytes(PredictOptions? options) => (options?.Video ?? new VideoOptions()).MaxStreamBytes;

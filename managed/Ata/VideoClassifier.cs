@@ -82,7 +82,7 @@ public sealed partial class VideoClassifier : IDisposable
     /// <summary>The model, which lives as long as the classifier.</summary>
     public Model Model { get; }
 
-    /// <summary>How calls share the machine; nothing of it is null but the name.</summary>
+    /// <summary>How calls share the machine; nothing of it is null but the name and a limit of threads.</summary>
     public VideoClassifierOptions Options { get; }
 
     /// <summary>What the classifier does now.</summary>
@@ -304,16 +304,17 @@ public sealed partial class VideoClassifier : IDisposable
     /// <summary>What is predicted, and how: the same for all kinds of input.</summary>
     private delegate Predictions Work(Call call, PredictOptions options, CancellationToken cancellationToken);
 
-    private static Work OfFile(string path)
+    private Work OfFile(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         return OfOpened(video => VideoReader.Open(path, video));
     }
 
     /// <summary>A video that is opened when the call's turn has come, and closed with it.</summary>
-    private static Work OfOpened(Func<VideoOptions?, VideoReader> open) => (call, options, cancellationToken) =>
+    private Work OfOpened(Func<VideoOptions, VideoReader> open) => (call, options, cancellationToken) =>
     {
-        using VideoReader video = open(options.Video);
+        VideoOptions opening = options.Video ?? new VideoOptions();
+        using VideoReader video = open(opening with { Threads = opening.Threads ?? Options.ThreadsPerCall });
         return call.Predict(video, options, cancellationToken);
     };
 
@@ -367,7 +368,7 @@ public sealed partial class VideoClassifier : IDisposable
 
     private Session CreateSession()
     {
-        Session session = Model.CreateSession();
+        Session session = Model.CreateSession(new SessionOptions { Threads = Options.ThreadsPerCall });
         _telemetry.SessionCreated(_sessions.Count);
         return session;
     }

@@ -16,9 +16,13 @@ public sealed record VideoClassifierOptions
     public string? Name { get; init; }
 
     /// <summary>How many calls run at the same time, each with a session (the memory of one pass); others wait for their turn in
-    /// the order in which they came. At least 1; null for as many as fill the cores, at most 4, or <see cref="MaxBatch"/> if
-    /// that is more.</summary>
+    /// the order in which they came. At least 1; null for as many as fill the cores (by
+    /// <see cref="ThreadsPerCall"/>; without one at most 4), or <see cref="MaxBatch"/> if that is more.</summary>
     public int? MaxConcurrency { get; init; }
+
+    /// <summary>Most threads that one call uses, to decode and to compute, 1 or more; null for no limit: a call that runs alone uses
+    /// all cores, and calls beside one another share them. Results do not depend on it.</summary>
+    public int? ThreadsPerCall { get; init; }
 
     /// <summary>How many sessions are kept, with their memory, for calls to come: 0 or more; null for
     /// <see cref="MaxConcurrency"/>. <see cref="VideoClassifier.Trim"/> releases them at any time.</summary>
@@ -43,7 +47,9 @@ public sealed record VideoClassifierOptions
     internal VideoClassifierOptions Resolve()
     {
         Check();
-        int concurrency = MaxConcurrency ?? Math.Max(Math.Min(AtaRuntime.ThreadCount, UsualConcurrency), MaxBatch);
+        int cores = AtaRuntime.ThreadCount;
+        int filling = ThreadsPerCall is { } threads ? Math.Max(cores / threads, 1) : Math.Min(cores, UsualConcurrency);
+        int concurrency = MaxConcurrency ?? Math.Max(filling, MaxBatch);
         return this with { MaxConcurrency = concurrency, MaxIdleSessions = MaxIdleSessions ?? concurrency };
     }
 
@@ -53,6 +59,7 @@ public sealed record VideoClassifierOptions
     public void Check()
     {
         OptionRange.Check(MaxConcurrency ?? 1, 1, MostThreads, nameof(MaxConcurrency));
+        OptionRange.Check(ThreadsPerCall ?? 1, 1, MostThreads, nameof(ThreadsPerCall));
         OptionRange.Check(MaxIdleSessions ?? 0, 0, int.MaxValue, nameof(MaxIdleSessions));
         OptionRange.Check(QueueLimit, 0, int.MaxValue);
         OptionRange.Check(MaxBatch, 1, MostThreads);

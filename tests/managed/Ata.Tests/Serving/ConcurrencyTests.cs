@@ -256,7 +256,11 @@ public sealed class ConcurrencyTests : IDisposable
         Assert.Equal(Math.Min(AtaRuntime.ThreadCount, 4), usual.MaxConcurrency);
         Assert.Equal(usual.MaxConcurrency, usual.MaxIdleSessions);
 
+        Assert.Equal(AtaRuntime.ThreadCount, Make(new() { ThreadsPerCall = 1 }).Options.MaxConcurrency);
+        Assert.Equal(1, Make(new() { ThreadsPerCall = 1000 }).Options.MaxConcurrency);
+
         AssertOutOfRange(nameof(VideoClassifierOptions.MaxConcurrency), new() { MaxConcurrency = 0 });
+        AssertOutOfRange(nameof(VideoClassifierOptions.ThreadsPerCall), new() { ThreadsPerCall = 0 });
         AssertOutOfRange(nameof(VideoClassifierOptions.MaxIdleSessions), new() { MaxIdleSessions = -1 });
         AssertOutOfRange(nameof(VideoClassifierOptions.QueueLimit), new() { QueueLimit = -1 });
         AssertOutOfRange(nameof(VideoClassifierOptions.MaxBatch), new() { MaxBatch = 0 });
@@ -270,6 +274,27 @@ public sealed class ConcurrencyTests : IDisposable
 
         static void AssertOutOfRange(string name, VideoClassifierOptions options) =>
             Assert.Equal(name, Assert.Throws<ArgumentOutOfRangeException>(() => Make(options)).ParamName);
+    }
+
+    [Fact]
+    public void ThreadsPerCall_DoesNotChangeResults()
+    {
+        int before = AtaRuntime.ThreadCount;
+        AtaRuntime.ThreadCount = 8;
+        try
+        {
+            using VideoClassifier one = Make(new() { ThreadsPerCall = 1, MaxConcurrency = 1 });
+            using VideoClassifier eight = Make(new() { MaxConcurrency = 1 });
+            var limited = new float[5];
+            var free = new float[5];
+            one.Forward(TinyModel.Clips(1), limited);
+            eight.Forward(TinyModel.Clips(1), free);
+            Assert.Equal(free, limited);
+        }
+        finally
+        {
+            AtaRuntime.ThreadCount = before;
+        }
     }
 
     private static VideoClassifier Make(VideoClassifierOptions options) => new(TinyModel.Create(), options);
