@@ -26,7 +26,8 @@ usage() {
                    --benchmark_filter=NAME
   sanitize NAME    build and run the native tests under a sanitizer: asan or tsan
   format           format all sources; with --check only report what is not formatted
-  pack             write the NuGet packages and the C++ package to artifacts/
+  pack             write the NuGet packages and the C++ package to artifacts/, with the libraries that they
+                   need inside (on Debian 12; builds those from Debian's sources the first time)
   clean            remove everything that was built
 TEXT
 }
@@ -46,6 +47,7 @@ readonly PACKAGES="
   libavcodec-dev:- libavformat-dev:- libavutil-dev:- libswscale-dev:-
   libgtest-dev:- libbenchmark-dev:- ffmpeg:ffmpeg clang-format-14:clang-format-14"
 readonly BROWSER_PACKAGES="chromium:chromium" # The pages that ata writes are tried in it.
+readonly PACK_PACKAGES="dpkg-dev:dpkg-source nasm:nasm make:make patch:patch unzip:unzip"
 readonly TSAN_PACKAGES="clang:clang++ libclang-rt-dev:-"
 
 is_installed() { # PACKAGE PROGRAM
@@ -115,8 +117,7 @@ build_native() { # [PRESET [TARGET]]
   local preset="${1:-release}" launcher=()
   if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_CUDA_COMPILER_LAUNCHER=ccache); fi
   say "native: configure and build ($preset, $jobs jobs)"
-  cmake --preset "$preset" "${launcher[@]}" -DATA_CUDA_ARCHITECTURES="${cuda_architectures:-TESTS}" \
-    -Wno-dev >out/configure.log 2>&1 ||
+  cmake --preset "$preset" "${launcher[@]}" -Wno-dev >out/configure.log 2>&1 ||
     { cat out/configure.log >&2 && die "CMake could not configure; see above"; }
   sed -n 's/^-- \(.* left out: .*\)/\1/p' out/configure.log
   cmake --build --preset "$preset" -j "$jobs"
@@ -296,16 +297,11 @@ bench() {
 }
 
 pack() {
-  cuda_architectures=RELEASE build # of every GPU; otherwise of two, which is sooner done
-  local target
-  target="ata-$VERSION-$(uname -s | tr '[:upper:]' '[:lower:]')-$(uname -m)"
-  rm -rf artifacts
-  mkdir -p artifacts
-  cmake --install "$BUILD" --prefix "artifacts/$target" --strip >/dev/null
-  tar -C artifacts -czf "artifacts/$target.tar.gz" "$target"
-  rm -rf "artifacts/$target"
-  if have_dotnet; then dotnet pack Ata.sln -c Release --no-build -v quiet -o artifacts; fi
-  ls -l artifacts
+  setup $PACKAGES $PACK_PACKAGES
+  have_dotnet || say_without_dotnet
+  mkdir -p out
+  say "packages: libraries from Debian's sources, then Ata; the first time takes half an hour on two cores"
+  packaging/pack.sh artifacts
 }
 
 demo() {

@@ -15,3 +15,9 @@ ata_find_package(Threads libc6-dev "(part of the system)")
 ata_find_package(dnnl libdnnl-dev onednn)
 ata_find_package(hwy libhwy-dev highway)
 ata_find_package(nlohmann_json nlohmann-json3-dev nlohmann-json 3.10)
+
+# What users of a static libata link besides it: as targets, for AtaConfig.cmake and for ata.pc.
+set(ATA_STATIC_DEPENDENCIES DNNL::dnnl hwy::hwy OpenMP::OpenMP_CXX ${CMAKE_DL_LIBS})
+set(ATA_STATIC_FIND_DEPENDENCIES
+  "find_dependency(dnnl)\nfind_dependency(hwy)\nfind_dependency(OpenMP COMPONENTS CXX)\n")
+set(ATA_STATIC_PC_LIBRARIES "-ldnnl -lhwy ${OpenMP_CXX_FLAGS} -lstdc++ -lm -ldl")

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# pack.sh ARTIFACTS: writes the C++ package and, with the .NET SDK, the NuGet packages to the folder ARTIFACTS, which is
+# emptied first. All of it needs glibc alone; see dependencies.sh. `./build.sh pack` installs what this needs and runs it.
+set -euo pipefail
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+cd "$root"
+artifacts="$1"
+version="$(<VERSION)"
+readonly root artifacts version work=out/packaging build=out/package
+
+packaging/dependencies.sh "$work"
+
+launcher=()
+if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_CUDA_COMPILER_LAUNCHER=ccache); fi
+# Of every GPU; where nothing is packaged of two, which is sooner done.
+cmake --preset package "${launcher[@]}" -DATA_CUDA_ARCHITECTURES="${ATA_CUDA_ARCHITECTURES:-RELEASE}" -Wno-dev >"$work/configure.log" ||
+  { cat "$work/configure.log" >&2 && exit 1; }
+sed -n 's/^-- \(.* left out: .*\)/\1/p' "$work/configure.log"
+cmake --build --preset package
+
+rm -rf "$artifacts"
+mkdir -p "$artifacts"
+target="ata-$version-linux-$(uname -m)"
+cmake --install "$build" --prefix "$artifacts/$target" --strip >/dev/null
+cp -r "$work/notices" "$artifacts/$target/share/doc/Ata/"
+tar -C "$artifacts" --sort=name --owner=0 --group=0 --numeric-owner -czf "$artifacts/$target.tar.gz" "$target"
+rm -rf "${artifacts:?}/$target"
+
+if command -v dotnet >/dev/null; then
+  # Not into the folders of the other builds, whose native files are of this machine. CI normalises what it can.
+  dotnet pack Ata.sln -c Release -v quiet -o "$artifacts" -p:ContinuousIntegrationBuild=true -p:AtaSkipNative=true \
+    -p:AtaNativeBuild="$root/$build" -p:AtaNotices="$root/$work/notices"
+fi
+packaging/check.sh "$artifacts" "$root"
+ls -l "$artifacts"
