@@ -21,15 +21,15 @@ cmake --build --preset package
 rm -rf "$artifacts"
 mkdir -p "$artifacts"
 target="ata-$version-linux-$(uname -m)"
-cmake --install "$build" --prefix "$artifacts/$target" --strip >/dev/null
-cp -r "$work/notices" "$artifacts/$target/share/doc/Ata/"
-tar -C "$artifacts" --sort=name --owner=0 --group=0 --numeric-owner -czf "$artifacts/$target.tar.gz" "$target"
-rm -rf "${artifacts:?}/$target"
+rm -rf "$work/$target"
+cmake --install "$build" --prefix "$work/$target" --strip >/dev/null
+cp -r "$work/notices" "$work/$target/share/doc/Ata/"
+tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner -czf "$artifacts/$target.tar.gz" "$target"
 
 if command -v dotnet >/dev/null; then
-  # Not into the folders of the other builds, whose native files are of this machine. CI normalises what it can.
-  dotnet pack Ata.sln -c Release -v quiet -o "$artifacts" -p:ContinuousIntegrationBuild=true -p:AtaSkipNative=true \
-    -p:AtaNativeBuild="$root/$build" -p:AtaNotices="$root/$work/notices"
+  # In folders of its own: beside what the other builds write lie native files of this machine.
+  dotnet pack Ata.sln -c Release -v quiet -o "$artifacts" --artifacts-path "$root/$work/dotnet" \
+    -p:AtaInstalled="$root/$work/$target" -p:AtaNotices="$root/$work/notices"
 fi
 packaging/check.sh "$artifacts" "$root"
 ls -l "$artifacts"

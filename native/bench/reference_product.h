@@ -19,8 +19,7 @@ class ReferenceProduct {
     const memory::desc a({kRows, kInner}, type, memory::format_tag::ab);
     const memory::desc b({kInner, kColumns}, type, memory::format_tag::any);
     const memory::desc c({kRows, kColumns}, type, memory::format_tag::ab);
-    const dnnl::matmul::primitive_desc product =
-        onednn::describe_matmul(engine_, a, b, nullptr, c);
+    const dnnl::matmul::primitive_desc product = onednn::describe_matmul(engine_, a, b, nullptr, c);
     matmul_ = dnnl::matmul(product);
     arguments_ = {{DNNL_ARG_SRC, memory(a, engine_)},
                   {DNNL_ARG_WEIGHTS, memory(product.weights_desc(), engine_)},
