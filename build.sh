@@ -218,9 +218,15 @@ run_tests() {
   fi
   check "format" format --check
   check "C++ package: install, find_package, pkg-config, run" tests/package/cpp/run.sh "$BUILD"
+  check "C++ package inside another project" tests/package/cpp/embed.sh .
   if have_dotnet; then
     check "NuGet packages: pack, restore, run" tests/package/dotnet/run.sh
     check "README: every example" tests/readme/run.sh "$BUILD"
+  fi
+  if compgen -G "artifacts/*.tar.gz" >/dev/null; then
+    check "artifacts of ./build.sh pack: check, install, run" tests/package/packed.sh artifacts
+  else
+    say "artifacts/ is empty: what ./build.sh pack writes is not tried"
   fi
   complete=1
 }
