@@ -98,12 +98,15 @@ have_dotnet() {
   if ! command -v dotnet >/dev/null; then
     for directory in "${DOTNET_ROOT:-}" "$HOME/.dotnet" /usr/share/dotnet /usr/lib/dotnet; do
       [[ -n $directory && -x $directory/dotnet ]] || continue
-      # What is built looks for the runtime there, too.
-      export PATH="$directory:$PATH" DOTNET_ROOT="$directory"
+      export PATH="$directory:$PATH"
       break
     done
   fi
-  command -v dotnet >/dev/null && dotnet --list-sdks 2>/dev/null | grep -qE '^[1-9][0-9]\.'
+  command -v dotnet >/dev/null || return 1
+  # The programs that are built look for the runtime there, and without it only where the system has one.
+  directory="$(dirname "$(readlink -f "$(command -v dotnet)")")"
+  if [[ -d $directory/shared/Microsoft.NETCore.App ]]; then export DOTNET_ROOT="$directory"; fi
+  dotnet --list-sdks 2>/dev/null | grep -qE '^[1-9][0-9]\.'
 }
 
 say_without_dotnet() {

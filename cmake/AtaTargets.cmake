@@ -25,9 +25,7 @@ if(MSVC)
   target_compile_options(ata_compile_options INTERFACE /W4 /utf-8 $<$<BOOL:${ATA_WARNINGS_AS_ERRORS}>:/WX>)
 else()
   target_compile_options(ata_compile_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:
-    -Wall -Wextra -Wpedantic -Wshadow $<$<BOOL:${ATA_WARNINGS_AS_ERRORS}>:-Werror>
-    # What is built names files as this project does, not the machine's folders.
-    "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=">)
+    -Wall -Wextra -Wpedantic -Wshadow $<$<BOOL:${ATA_WARNINGS_AS_ERRORS}>:-Werror>>)
 endif()
 include(AtaSanitizers)
 
@@ -104,13 +102,13 @@ function(ata_ship target script)
     return()
   endif()
   target_link_options(${target} PRIVATE "LINKER:--version-script=${script}" "LINKER:--exclude-libs,ALL"
-    LINKER:--as-needed LINKER:--gc-sections LINKER:-z,nodelete)
+    LINKER:--as-needed LINKER:-z,nodelete)
   set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS "${script}")
   if(NOT ATA_SANITIZE)  # whose own functions the program defines
     target_link_options(${target} PRIVATE LINKER:--no-undefined)
   endif()
   if(ATA_SELF_CONTAINED)
-    target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc)
+    target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc LINKER:--gc-sections)
   endif()
 endfunction()
 

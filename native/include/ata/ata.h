@@ -32,9 +32,7 @@
 #include <stdint.h>
 
 #if defined(_WIN32)
-#if defined(ATA_STATIC)
-#define ATA_EXPORT
-#elif defined(ATA_BUILDING)
+#if defined(ATA_BUILDING)
 #define ATA_EXPORT __declspec(dllexport)
 #else
 #define ATA_EXPORT __declspec(dllimport)
