@@ -24,7 +24,7 @@ for file in "$artifacts"/*.nupkg "$artifacts"/*.snupkg "$artifacts"/*.tar.gz; do
   if [[ -n $found ]]; then complain "$(printf 'the folder %s is named in %s' "$path" "$found")"; fi
 done
 
-# The promise in the packages' own words: "It needs glibc 2.34 or newer".
+# The promise in the packages' own words: "It needs glibc 2.35 or newer".
 promise="$(sed -n 's/.*needs glibc \([0-9.]*\) or newer.*/\1/p' \
   "$(dirname "${BASH_SOURCE[0]}")/../managed/Ata.Native/README.md")"
 count=0
