@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # bare_root.sh SUITE FOLDER [ARTIFACTS]: runs README.md's lines for .NET and the command line in a Debian of that suite (bookworm,
-# trixie) that has only what debootstrap's variant minbase has, the .NET SDK of this machine, and what `./build.sh pack`
-# wrote. Needs root and Debian's mirror; the system stays in FOLDER/SUITE for the next time.
+# trixie) that has only what debootstrap's variant minbase has, the .NET SDK of this machine with the OpenSSL that NuGet needs,
+# and what `./build.sh pack` wrote. Needs root and Debian's mirror; the system stays in FOLDER/SUITE for the next time.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 suite="$1"
@@ -11,7 +11,9 @@ artifacts="$(cd "${3:-$root/artifacts}" && pwd)"
 
 if [[ ! -f $system/complete ]]; then
   mirror="$(apt-get indextargets --format '$(ORIGIN) $(LABEL) $(REPO_URI)' 'Created-By: Packages' | sed -n 's/^Debian Debian //p' | head -n 1)"
-  debootstrap --variant=minbase "$suite" "$system" "$mirror" >"$system.log" || { tail "$system.log" >&2 && exit 1; }
+  openssl=libssl3t64
+  if [[ $suite == bookworm ]]; then openssl=libssl3; fi
+  debootstrap --variant=minbase --include="$openssl" "$suite" "$system" "$mirror" >"$system.log" || { tail "$system.log" >&2 && exit 1; }
   touch "$system/complete"
 fi
 for absent in libdnnl libavcodec libgomp; do
