@@ -6,7 +6,6 @@ exec </dev/null # Nothing here asks questions, and nothing may wait for an answe
 
 readonly BUILD=out/release
 readonly RESULTS="$PWD/out/test-results"
-readonly VERSION="$(<VERSION)"
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_CLI_UI_LANGUAGE=en
 export DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 MSBUILDDISABLENODEREUSE=1
 jobs="$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)"

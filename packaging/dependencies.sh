@@ -11,10 +11,9 @@
 # apt fetches and verifies as always: Debian's keys sign the lists, the lists hold the files' SHA-256. The mirrors are
 # those that this machine has, including the security updates'.
 set -euo pipefail
-here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 mkdir -p "$1"
 work="$(cd "$1" && pwd)"
-readonly here work prefix="$work/prefix"
+readonly work prefix="$work/prefix"
 readonly ONEDNN_SUITE=trixie
 readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 jobs="$(nproc)"
