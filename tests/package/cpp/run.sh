@@ -64,6 +64,6 @@ if [[ -n $library ]]; then
   fi
 fi
 if command -v valgrind >/dev/null; then
-  valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,possible \
-    --suppressions="$(find "$work/prefix" -name valgrind.supp)" "$work/build/c_consumer"
+  (cd "$work" && valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,possible \
+    --suppressions="$(find "$work/prefix" -name valgrind.supp)" "$work/build/consumer")
 fi
