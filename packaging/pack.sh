@@ -13,7 +13,8 @@ packaging/dependencies.sh "$work"
 launcher=()
 if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_CUDA_COMPILER_LAUNCHER=ccache); fi
 # Of every GPU; where nothing is packaged of two, which is sooner done.
-cmake --preset package "${launcher[@]}" -DATA_CUDA_ARCHITECTURES="${ATA_CUDA_ARCHITECTURES:-RELEASE}" -Wno-dev >"$work/configure.log" ||
+cmake --preset package "${launcher[@]}" -DATA_CUDA="${ATA_CUDA:-AUTO}" \
+  -DATA_CUDA_ARCHITECTURES="${ATA_CUDA_ARCHITECTURES:-RELEASE}" -Wno-dev >"$work/configure.log" ||
   { cat "$work/configure.log" >&2 && exit 1; }
 sed -n 's/^-- \(.* left out: .*\)/\1/p' "$work/configure.log"
 cmake --build --preset package

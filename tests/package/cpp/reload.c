@@ -1,5 +1,5 @@
-/* reload LIBRARY: loads libata, computes with it and unloads it, 150 times: as hosts of plug-ins do. Neither the process
-   nor its number of threads may grow. */
+/* reload LIBRARY: loads libata, computes with it and unloads it, 150 times: as hosts of plug-ins
+   do. Neither the process nor its number of threads may grow. */
 #define _POSIX_C_SOURCE 200809L
 #include <dlfcn.h>
 #include <stdint.h>
@@ -43,8 +43,8 @@ static int use(const char* path, const float* values, int32_t* matching, int64_t
   find(library, "ata_assigner_solve", &solve);
   if (!create || !release || !solve) return 2;
   if (create(NULL, &assigner) != 0) return 3;
-  if (solve(assigner, values, (size_t)(16 * n * n), 16, n, n, matching, (size_t)(16 * n), totals, 16,
-            NULL, 0) != 0) {
+  if (solve(assigner, values, (size_t)(16 * n * n), 16, n, n, matching, (size_t)(16 * n), totals,
+            16, NULL, 0) != 0) {
     return 3;
   }
   release(assigner);
@@ -58,7 +58,8 @@ int main(int argc, char** argv) {
   long memory = 0, threads = 0;
   int i, code;
   if (argc != 2 || !values || !matching) return 5;
-  for (i = 0; i < (int)(16 * n * n); ++i) values[i] = (float)(((unsigned)i * 2654435761u) % 1000) / 1000.0f;
+  for (i = 0; i < (int)(16 * n * n); ++i)
+    values[i] = (float)(((unsigned)i * 2654435761u) % 1000) / 1000.0f;
   for (i = 0; i < 150; ++i) {
     if ((code = use(argv[1], values, matching, n)) != 0) return code;
     if (i == 9) {
