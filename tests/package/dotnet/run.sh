@@ -44,7 +44,7 @@ fi
 
 dotnet tool install Ata.Cli --tool-path "$work/tool" --version "$(<ata-version)" --configfile nuget.config >"$work/tool.log" ||
   { cat "$work/tool.log" >&2 && exit 1; }
-(cd "$work/run" && "$work/tool/ata" synth clips --clips 1 --classes grow --seed 1 && "$work/tool/ata" info) >"$work/tool.log" 2>&1 ||
+(cd "$work/run" && "$work/tool/ata" synth clips --clips 1 --seed 1 && "$work/tool/ata" info) >"$work/tool.log" 2>&1 ||
   { cat "$work/tool.log" >&2 && exit 1; }
 
 rid="$(dotnet --info | sed -n 's/^ *RID: *//p')"
