@@ -25,7 +25,7 @@ if(ATA_SELF_CONTAINED)
 endif()
 
 # What users of a static libata link besides it: as targets, for AtaConfig.cmake and for ata.pc.
-set(ATA_STATIC_DEPENDENCIES DNNL::dnnl hwy::hwy OpenMP::OpenMP_CXX ${CMAKE_DL_LIBS})
+set(ATA_STATIC_DEPENDENCIES DNNL::dnnl hwy::hwy Threads::Threads ${CMAKE_DL_LIBS})
 set(ATA_STATIC_FIND_DEPENDENCIES
-  "find_dependency(dnnl)\nfind_dependency(hwy)\nfind_dependency(OpenMP COMPONENTS CXX)\n")
-set(ATA_STATIC_PC_LIBRARIES "-ldnnl -lhwy ${OpenMP_CXX_FLAGS} -lstdc++ -lm -ldl")
+  "find_dependency(dnnl)\nfind_dependency(hwy)\nfind_dependency(Threads)\n")
+set(ATA_STATIC_PC_LIBRARIES "-ldnnl -lhwy -lstdc++ -lm -ldl -pthread")
