@@ -6,7 +6,6 @@ exec </dev/null # Nothing here asks questions, and nothing may wait for an answe
 
 readonly BUILD=out/release
 readonly RESULTS="$PWD/out/test-results"
-readonly VERSION="$(<VERSION)"
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_CLI_UI_LANGUAGE=en
 export DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 MSBUILDDISABLENODEREUSE=1
 jobs="$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)"
@@ -26,7 +25,8 @@ usage() {
                    --benchmark_filter=NAME
   sanitize NAME    build and run the native tests under a sanitizer: asan or tsan
   format           format all sources; with --check only report what is not formatted
-  pack             write the NuGet packages and the C++ package to artifacts/
+  pack             write the NuGet packages and the C++ package to artifacts/, with the libraries that they
+                   need inside (on Debian 12; builds those from Debian's sources the first time)
   clean            remove everything that was built
 TEXT
 }
@@ -46,6 +46,7 @@ readonly PACKAGES="
   libavcodec-dev:- libavformat-dev:- libavutil-dev:- libswscale-dev:-
   libgtest-dev:- libbenchmark-dev:- ffmpeg:ffmpeg clang-format-14:clang-format-14"
 readonly BROWSER_PACKAGES="chromium:chromium" # The pages that ata writes are tried in it.
+readonly PACK_PACKAGES="dpkg-dev:dpkg-source nasm:nasm make:make patch:patch unzip:unzip"
 readonly TSAN_PACKAGES="clang:clang++ libclang-rt-dev:-"
 
 is_installed() { # PACKAGE PROGRAM
@@ -96,12 +97,15 @@ have_dotnet() {
   if ! command -v dotnet >/dev/null; then
     for directory in "${DOTNET_ROOT:-}" "$HOME/.dotnet" /usr/share/dotnet /usr/lib/dotnet; do
       [[ -n $directory && -x $directory/dotnet ]] || continue
-      # What is built looks for the runtime there, too.
-      export PATH="$directory:$PATH" DOTNET_ROOT="$directory"
+      export PATH="$directory:$PATH"
       break
     done
   fi
-  command -v dotnet >/dev/null && dotnet --list-sdks 2>/dev/null | grep -qE '^[1-9][0-9]\.'
+  command -v dotnet >/dev/null || return 1
+  # The programs that are built look for the runtime there, and without it only where the system has one.
+  directory="$(dirname "$(readlink -f "$(command -v dotnet)")")"
+  if [[ -d $directory/shared/Microsoft.NETCore.App ]]; then export DOTNET_ROOT="$directory"; fi
+  dotnet --list-sdks 2>/dev/null | grep -qE '^[1-9][0-9]\.'
 }
 
 say_without_dotnet() {
@@ -115,8 +119,7 @@ build_native() { # [PRESET [TARGET]]
   local preset="${1:-release}" launcher=()
   if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_CUDA_COMPILER_LAUNCHER=ccache); fi
   say "native: configure and build ($preset, $jobs jobs)"
-  cmake --preset "$preset" "${launcher[@]}" -DATA_CUDA_ARCHITECTURES="${cuda_architectures:-TESTS}" \
-    -Wno-dev >out/configure.log 2>&1 ||
+  cmake --preset "$preset" "${launcher[@]}" -Wno-dev >out/configure.log 2>&1 ||
     { cat out/configure.log >&2 && die "CMake could not configure; see above"; }
   sed -n 's/^-- \(.* left out: .*\)/\1/p' out/configure.log
   cmake --build --preset "$preset" -j "$jobs"
@@ -217,9 +220,15 @@ run_tests() {
   fi
   check "format" format --check
   check "C++ package: install, find_package, pkg-config, run" tests/package/cpp/run.sh "$BUILD"
+  check "C++ package inside another project" tests/package/cpp/embed.sh .
   if have_dotnet; then
     check "NuGet packages: pack, restore, run" tests/package/dotnet/run.sh
     check "README: every example" tests/readme/run.sh "$BUILD"
+  fi
+  if compgen -G "artifacts/*.tar.gz" >/dev/null; then
+    check "artifacts of ./build.sh pack: check, install, run" tests/package/packed.sh artifacts
+  else
+    say "artifacts/ is empty: what ./build.sh pack writes is not tried"
   fi
   complete=1
 }
@@ -296,16 +305,11 @@ bench() {
 }
 
 pack() {
-  cuda_architectures=RELEASE build # of every GPU; otherwise of two, which is sooner done
-  local target
-  target="ata-$VERSION-$(uname -s | tr '[:upper:]' '[:lower:]')-$(uname -m)"
-  rm -rf artifacts
-  mkdir -p artifacts
-  cmake --install "$BUILD" --prefix "artifacts/$target" --strip >/dev/null
-  tar -C artifacts -czf "artifacts/$target.tar.gz" "$target"
-  rm -rf "artifacts/$target"
-  if have_dotnet; then dotnet pack Ata.sln -c Release --no-build -v quiet -o artifacts; fi
-  ls -l artifacts
+  setup $PACKAGES $PACK_PACKAGES
+  have_dotnet || say_without_dotnet
+  mkdir -p out
+  say "packages: libraries from Debian's sources, then Ata; the first time takes half an hour on two cores"
+  packaging/pack.sh artifacts
 }
 
 demo() {

@@ -7,7 +7,7 @@ set(CMAKE_CXX_VISIBILITY_PRESET hidden)
 set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
-if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
 endif()
 
@@ -34,6 +34,7 @@ include(AtaSanitizers)
 function(ata_add_module name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS" ${ARGN})
   add_library(ata_${name} STATIC ${arg_SOURCES})
+  set_property(GLOBAL APPEND PROPERTY ATA_MODULES ata_${name})
   target_compile_definitions(ata_${name} PRIVATE ATA_BUILDING)
   target_link_libraries(ata_${name} PUBLIC ata_compile_options ${arg_DEPENDS})
 endfunction()
@@ -89,6 +90,26 @@ function(ata_look_beside target)
   endif()
   set_target_properties(${target} PROPERTIES
     INSTALL_RPATH "${here}" INSTALL_RPATH_USE_LINK_PATH OFF BUILD_WITH_INSTALL_RPATH ON)
+endfunction()
+
+# ata_ship(TARGET SCRIPT)
+# How a shared library that is shipped is linked: SCRIPT says what it exports; what it links statically
+# stays its own, whatever else is in the process. It is never unloaded: its threads and those of the
+# program may still be inside, so that a program may dlopen and dlclose it as often as it likes.
+function(ata_ship target script)
+  ata_look_beside(${target})
+  if(NOT UNIX OR APPLE)
+    return()
+  endif()
+  target_link_options(${target} PRIVATE "LINKER:--version-script=${script}" "LINKER:--exclude-libs,ALL"
+    LINKER:--as-needed LINKER:-z,nodelete)
+  set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS "${script}")
+  if(NOT ATA_SANITIZE)  # whose own functions the program defines
+    target_link_options(${target} PRIVATE LINKER:--no-undefined)
+  endif()
+  if(ATA_SELF_CONTAINED)
+    target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc LINKER:--gc-sections)
+  endif()
 endfunction()
 
 # ata_plugin_file_name(TARGET)

@@ -10,8 +10,11 @@ namespace Ata;
 /// <summary>The native library as a whole: where it is, what it can do, its threads and its log.</summary>
 /// <remarks>
 /// Thread-safe. The library is loaded at the first use of anything native, from <see cref="LibraryPath"/> or the
-/// environment variable <see cref="LibraryPathVariable"/> if one is given, else from the application's folder, its
-/// <c>runtimes/&lt;rid&gt;/native</c>, or the system's places, in this order.
+/// environment variable <see cref="LibraryPathVariable"/> if one is given, else from the application's folder and its
+/// <c>runtimes/&lt;rid&gt;/native</c>, the same around <c>Ata.dll</c>, the runtime's places, the system's, or from the host
+/// (<c>AssemblyLoadContext.LoadUnmanagedDll</c>,
+/// <see cref="System.Runtime.Loader.AssemblyLoadContext.ResolvingUnmanagedDll"/>), in this order. A failure is not remembered:
+/// the next use looks again.
 /// </remarks>
 public static unsafe class AtaRuntime
 {

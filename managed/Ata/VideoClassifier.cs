@@ -150,7 +150,7 @@ public sealed partial class VideoClassifier : IDisposable
     /// <param name="options">Views and number of classes; null for the defaults.</param>
     /// <param name="cancellationToken">Leaves the queue at once, or stops between two frames or two blocks of the model.</param>
     /// <exception cref="FileNotFoundException">There is no such file or folder.</exception>
-    /// <exception cref="AtaLibraryException">FFmpeg's libraries cannot be loaded.</exception>
+    /// <exception cref="AtaLibraryException">The video plugin cannot be loaded.</exception>
     /// <exception cref="AtaVideoException">The video is malformed or too short.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
     /// <exception cref="AtaNotFiniteException">The model computes values that are not finite.</exception>

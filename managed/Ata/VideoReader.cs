@@ -100,7 +100,7 @@ public sealed unsafe class VideoReader : IDisposable
     /// <param name="options">Options; null for the defaults.</param>
     /// <exception cref="FileNotFoundException">There is no such file or folder.</exception>
     /// <exception cref="AtaVideoException">The file is malformed or has no video.</exception>
-    /// <exception cref="AtaLibraryException">FFmpeg's libraries cannot be loaded.</exception>
+    /// <exception cref="AtaLibraryException">The video plugin cannot be loaded.</exception>
     /// <exception cref="ArgumentException">An option is out of range.</exception>
     public static VideoReader Open(string path, VideoOptions? options = null)
     {

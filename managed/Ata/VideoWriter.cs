@@ -34,7 +34,7 @@ public sealed unsafe class VideoWriter : IDisposable
     /// <param name="framesPerSecond">Frames per second, above 0.</param>
     /// <exception cref="ArgumentException">The path has another ending, or size or rate are out of range.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    /// <exception cref="AtaLibraryException">FFmpeg's libraries cannot be loaded.</exception>
+    /// <exception cref="AtaLibraryException">The video plugin cannot be loaded.</exception>
     public static VideoWriter Create(string path, int width, int height, double framesPerSecond)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);

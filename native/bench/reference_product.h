@@ -5,6 +5,8 @@
 #include <dnnl.hpp>
 #include <unordered_map>
 
+#include "ops/onednn.h"
+
 namespace ata::bench {
 
 /// The yardstick of the benchmarks: oneDNN's own matrix product, 1576 x 768 by 768 x 3072 (the MLP
@@ -17,7 +19,7 @@ class ReferenceProduct {
     const memory::desc a({kRows, kInner}, type, memory::format_tag::ab);
     const memory::desc b({kInner, kColumns}, type, memory::format_tag::any);
     const memory::desc c({kRows, kColumns}, type, memory::format_tag::ab);
-    const dnnl::matmul::primitive_desc product(dnnl::matmul::desc(a, b, c), engine_);
+    const dnnl::matmul::primitive_desc product = onednn::describe_matmul(engine_, a, b, nullptr, c);
     matmul_ = dnnl::matmul(product);
     arguments_ = {{DNNL_ARG_SRC, memory(a, engine_)},
                   {DNNL_ARG_WEIGHTS, memory(product.weights_desc(), engine_)},

@@ -9,7 +9,8 @@ library="$1" include="$2"
 signatures="$(tr '\n' ' ' <"$include/ata/ata.h" | grep -oE 'ATA_API\([^)]*\) +ata_[a-z0-9_]+\(' |
   sed -E 's/ATA_API\(([^)]*)\) +(ata_[a-z0-9_]+)\(/\1:\2/; s/ /_/g; s/:/ /')"
 declared="$(awk '{ print $2 }' <<<"$signatures" | sort)"
-exported="$(nm -D --defined-only "$library" | awk '{ print $3 }' | sed 's/@.*//' | sort)"
+# Besides the name of the symbols' version, which is one ("A").
+exported="$(nm -D --defined-only "$library" | awk '$2 != "A" { print $3 }' | sed 's/@.*//' | sort)"
 # For bindings of other languages alone.
 not_wrapped="ata_abi_layout"
 wrapped="$(grep -ohE '\bata_[a-z0-9_]+' "$include"/ata/*.hpp | cat - <(echo "$not_wrapped") | sort -u)"

@@ -85,80 +85,64 @@ internal static class NativeLibraryLoader
         }
     }
 
+    // What throws here comes out of the call that needed the library, and the next call tries again.
     private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? searchPath) =>
         name == LibraryName ? Load() : 0;
 
     private static nint Find(List<LibraryAttempt> attempts)
     {
-        foreach (string candidate in Candidates())
+        NativeLibraryPlaces places = NativeLibraryPlaces.Of(_explicitPath);
+        foreach (string candidate in places.Files)
         {
-            nint library = Open(candidate, out string? reason);
-            string? mismatch = library == 0 ? null : NativeAbi.Check(library);
-            attempts.Add(new LibraryAttempt(candidate, reason ?? mismatch));
-            if (mismatch is not null)
-            {
-                // A library of another version is a broken installation, not a reason to look elsewhere.
-                NativeLibrary.Free(library);
-                throw new AtaLibraryException($"{candidate} does not belong to this version of Ata: {mismatch}.");
-            }
-
-            if (library != 0)
+            if (Accept(candidate, Open(candidate, out string? reason), reason, attempts) is var library and not 0)
             {
                 return library;
             }
         }
 
-        string tried = string.Join("; ", attempts.Select(a => $"{a.Path} ({a.Reason})"));
-        throw new AtaLibraryException(
-            $"The native library of Ata cannot be loaded. Install the package Ata.Native.{RuntimeInformation.RuntimeIdentifier}, "
-            + $"or name the file in the environment variable {AtaRuntime.LibraryPathVariable}. Tried: {tried}");
+        // A host may have places of its own: plug-ins' load contexts, notebooks.
+        if (places.AskHost)
+        {
+            nint given = NativeLibrary.TryLoad(LibraryName, typeof(NativeMethods).Assembly, DllImportSearchPath.SafeDirectories, out nint handle)
+                ? handle
+                : 0;
+            string? reason = given == 0 ? "it gives none"
+                : NativeAbi.IsAta(given) ? null
+                : "what it gives is not the native library of Ata";
+            if (reason is not null && given != 0)
+            {
+                NativeLibrary.Free(given);
+                given = 0;
+            }
+
+            if (Accept(NativeLibraryPlaces.Host, given, reason, attempts) is var library and not 0)
+            {
+                return library;
+            }
+        }
+
+        throw new AtaLibraryException(NativeLibraryProblem.Describe(places, attempts));
     }
 
-    private static IEnumerable<string> Candidates()
+    // Notes an attempt, and refuses a library of another version: it is a broken installation, not a reason to look elsewhere.
+    private static nint Accept(string place, nint library, string? reason, List<LibraryAttempt> attempts)
     {
-        if (_explicitPath is not null)
+        string? mismatch = library == 0 ? null : NativeAbi.Check(library);
+        attempts.Add(new LibraryAttempt(place, reason ?? mismatch));
+        if (mismatch is not null)
         {
-            return [_explicitPath];
+            NativeLibrary.Free(library);
+            throw new AtaLibraryException($"{place} does not belong to this version of Ata: {mismatch}.");
         }
 
-        if (Environment.GetEnvironmentVariable(AtaRuntime.LibraryPathVariable) is { Length: > 0 } variable)
-        {
-            return Path.IsPathFullyQualified(variable)
-                ? [variable]
-                : throw new AtaLibraryException(
-                    $"The environment variable {AtaRuntime.LibraryPathVariable} must be the absolute path of a file, not '{variable}': "
-                    + "what is in the current directory is never loaded.");
-        }
-
-        string file = OperatingSystem.IsWindows() ? $"{LibraryName}.dll"
-            : OperatingSystem.IsMacOS() ? $"lib{LibraryName}.dylib"
-            : $"lib{LibraryName}.so";
-        string application = AppContext.BaseDirectory;
-
-        // Where single-file applications and NuGet's dependency graph put native files.
-        IEnumerable<string> folders =
-            (AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? string.Empty)
-            .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
-        IEnumerable<string> existing = folders
-            .Where(Path.IsPathFullyQualified)
-            .Select(folder => Path.Combine(folder, file))
-            .Where(File.Exists);
-        return new[]
-            {
-                Path.Combine(application, file),
-                Path.Combine(application, "runtimes", RuntimeInformation.RuntimeIdentifier, "native", file),
-            }
-            .Concat(existing)
-            .Append(file)
-            .Distinct();
+        return library;
     }
 
     private static nint Open(string path, out string? reason)
     {
-        reason = null;
-        if (Path.IsPathRooted(path) && !File.Exists(path))
+        reason = Path.IsPathRooted(path) ? NativeLibraryProblem.OfFile(path) : null;
+        if (reason is not null)
         {
-            reason = "no such file";
             return 0;
         }
 
@@ -180,16 +164,8 @@ internal static class NativeLibraryLoader
         }
         catch (Exception error) when (error is DllNotFoundException or BadImageFormatException)
         {
-            reason = Reason(error.Message);
+            reason = NativeLibraryProblem.OfLoader(error.Message);
             return 0;
         }
-    }
-
-    // .NET's message goes on about environment variables; the loader's own words name the library that is missing.
-    private static string Reason(string message)
-    {
-        string[] lines = message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        return lines.FirstOrDefault(line => line.Contains(".so", StringComparison.Ordinal) && line.Contains(": ", StringComparison.Ordinal)
-            && !line.StartsWith("Unable", StringComparison.Ordinal)) ?? lines[0];
     }
 }

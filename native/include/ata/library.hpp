@@ -3,6 +3,12 @@
 #ifndef ATA_LIBRARY_HPP_
 #define ATA_LIBRARY_HPP_
 
+// Before anything that older compilers would stumble over.
+#if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 202002L
+#error \
+    "ata.hpp needs C++20: compile with -std=c++20, or link Ata::cpp with CMake. ata.h needs C99 or C++11."
+#endif
+
 #include <ata/ata.h>
 
 #include <cstddef>

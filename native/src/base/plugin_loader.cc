@@ -166,12 +166,20 @@ std::string plugin_file_name(const std::string& name) {
 #endif
 }
 
-std::string PluginLoad::reason() const {
-  if (table || attempts.empty()) return {};
+std::string PluginLoad::refused_file() const {
   std::error_code code;
   for (const PluginAttempt& attempt : attempts) {
     const fs::path file = native_path(attempt.path);
-    if (file.is_absolute() && fs::exists(file, code)) return attempt.error;
+    if (file.is_absolute() && fs::exists(file, code)) return attempt.path;
+  }
+  return {};
+}
+
+std::string PluginLoad::reason() const {
+  if (table || attempts.empty()) return {};
+  const std::string refused = refused_file();
+  for (const PluginAttempt& attempt : attempts) {
+    if (attempt.path == refused) return attempt.error;
   }
   return attempts.back().error;
 }

@@ -41,6 +41,9 @@ struct PluginLoad {
   std::string path;                     ///< The file that was loaded.
   std::vector<PluginAttempt> attempts;  ///< The files that were refused, in order.
 
+  /// The first file that exists and was refused; empty if none of those tried exists.
+  std::string refused_file() const;
+
   /// Why nothing was loaded: the refusal of a file that exists if there is one (it names the
   /// missing dependency), else that of the last file tried. Empty after success.
   std::string reason() const;

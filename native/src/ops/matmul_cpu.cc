@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/threads.h"
+#include "ops/onednn.h"
 
 #if !defined(_WIN32)
 #include <pthread.h>
@@ -158,11 +159,11 @@ void append_activation(Activation activation, dnnl::post_ops& after) {
     case Activation::kNone:
       return;
     case Activation::kGelu:
-      return after.append_eltwise(1.0f, dnnl::algorithm::eltwise_gelu_erf, 0.0f, 0.0f);
+      return onednn::append_eltwise(after, dnnl::algorithm::eltwise_gelu_erf, 0.0f, 0.0f);
     case Activation::kQuickGelu:
-      return after.append_eltwise(1.0f, dnnl::algorithm::eltwise_swish, 1.702f, 0.0f);
+      return onednn::append_eltwise(after, dnnl::algorithm::eltwise_swish, 1.702f, 0.0f);
     case Activation::kGeluTanh:
-      return after.append_eltwise(1.0f, dnnl::algorithm::eltwise_gelu_tanh, 0.0f, 0.0f);
+      return onednn::append_eltwise(after, dnnl::algorithm::eltwise_gelu_tanh, 0.0f, 0.0f);
   }
 }
 
@@ -177,9 +178,9 @@ dnnl::matmul::primitive_desc describe(const ProductKey& key, const memory::desc&
   const memory::desc c = plain_desc(key.m, key.n, key.c_stride, key.result, false);
   if (key.bias) {
     const memory::desc bias = plain_desc(1, key.n, key.n, DType::kF32, false);
-    return {dnnl::matmul::desc(a, b, bias, c), attributes, cpu_engine()};
+    return onednn::describe_matmul(cpu_engine(), a, b, &bias, c, attributes);
   }
-  return {dnnl::matmul::desc(a, b, c), attributes, cpu_engine()};
+  return onednn::describe_matmul(cpu_engine(), a, b, nullptr, c, attributes);
 }
 
 class ProductCache;

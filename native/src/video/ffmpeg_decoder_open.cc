@@ -59,8 +59,8 @@ CodecContext open_codec(const std::string& path, AVCodecID id, const AVCodecPara
   const AVCodec* codec = avcodec_find_decoder(id);
   if (!codec) {
     fail(ATA_UNSUPPORTED, "'", path, "' is coded as ", avcodec_get_name(id),
-         ", which the installed FFmpeg cannot decode; convert the video to H.264 or install an "
-         "FFmpeg with that codec");
+         ", which the FFmpeg that Ata was built with cannot decode; convert the video to H.264, or "
+         "build Ata with an FFmpeg that has that codec");
   }
   CodecContext context(avcodec_alloc_context3(codec));
   if (!context) throw std::bad_alloc();

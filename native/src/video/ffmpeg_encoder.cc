@@ -115,7 +115,7 @@ class FileEncoder : public FrameEncoder {
     int status =
         avformat_alloc_output_context2(&format_, nullptr, muxer_name(options.container), nullptr);
     if (status < 0) {
-      fail(ATA_UNSUPPORTED, "the installed FFmpeg cannot write ", options.container,
+      fail(ATA_UNSUPPORTED, "the FFmpeg that Ata was built with cannot write ", options.container,
            " files: ", error_text(status));
     }
     open_codec(options);
@@ -163,8 +163,9 @@ class FileEncoder : public FrameEncoder {
       if (status >= 0) return;
       log(ATA_LOG_DEBUG, concat("cannot use encoder ", candidate.codec, ": ", error_text(status)));
     }
-    fail(ATA_UNSUPPORTED, "the installed FFmpeg has no usable encoder for ", options.container,
-         " files (tried ", tried, ")");
+    fail(ATA_UNSUPPORTED, "the FFmpeg that Ata was built with has no usable encoder for ",
+         options.container, " files (tried ", tried,
+         "); write a file of another kind, such as .mp4, or build Ata with an FFmpeg that has one");
   }
 
   void encode(const AVFrame* frame) {
@@ -207,7 +208,8 @@ std::vector<uint8_t> encode_image(ImageFormat format, const uint8_t* rgb, int wi
   const bool png = format == ImageFormat::kPng;
   const AVCodec* codec = avcodec_find_encoder(png ? AV_CODEC_ID_PNG : AV_CODEC_ID_MJPEG);
   if (!codec) {
-    fail(ATA_UNSUPPORTED, "the installed FFmpeg cannot write ", png ? "PNG" : "JPEG", " images");
+    fail(ATA_UNSUPPORTED, "the FFmpeg that Ata was built with cannot write ", png ? "PNG" : "JPEG",
+         " images");
   }
   CodecContext context(avcodec_alloc_context3(codec));
   if (!context) throw std::bad_alloc();

@@ -11,7 +11,7 @@ namespace ata::ffmpeg {
 
 /// VideoPlugin::create_encoder. Takes the first codec that can be opened: H.264 (or else MPEG-4)
 /// for mp4 and mkv, VP9 (or else VP8) for webm, MPEG-4 (or else Motion JPEG) for avi. Throws
-/// ATA_UNSUPPORTED if the installed FFmpeg has none of them.
+/// ATA_UNSUPPORTED if the FFmpeg that Ata was built with has none of them.
 std::unique_ptr<FrameEncoder> create_encoder(const EncoderOptions& options);
 
 /// VideoPlugin::encode_image. JPEG is written at quality 2 of FFmpeg's 2 (best) to 31, without

@@ -37,10 +37,13 @@ LoadedPlugin load_video_plugin() {
 const VideoPlugin& video_plugin() {
   const LoadedPlugin loaded = load_video_plugin();
   if (!loaded.plugin) {
-    fail(ATA_LIBRARY_UNAVAILABLE, "videos and images need ", plugin_file_name(kVideoPluginName),
-         ", which cannot be loaded: ", loaded.load.reason(),
-         "; install FFmpeg's libraries (libavformat, libavcodec, libavutil, libswscale) of the "
-         "version that Ata was built with, and Ata's video plugin beside its library");
+    fail(
+        ATA_LIBRARY_UNAVAILABLE, "videos and images need ", plugin_file_name(kVideoPluginName),
+        ", which cannot be loaded: ", loaded.load.reason(), "; ",
+        loaded.load.refused_file().empty()
+            ? "install it beside Ata's library, in .NET by the package Ata.Runtime"
+            : "install what it needs, FFmpeg's libraries of the version that it was built with, or "
+              "take the one of Ata's packages, which needs none");
   }
   return *loaded.plugin;
 }

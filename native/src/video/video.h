@@ -25,7 +25,7 @@ namespace ata {
 class VideoReader {
  public:
   /// Throws ATA_NOT_FOUND, ATA_BAD_VIDEO naming path and reason, ATA_UNSUPPORTED for a codec that
-  /// the installed FFmpeg lacks, or ATA_LIBRARY_UNAVAILABLE.
+  /// the FFmpeg that Ata was built with lacks, or ATA_LIBRARY_UNAVAILABLE.
   static std::unique_ptr<VideoReader> open(const std::string& path,
                                            const ata_video_options& options);
   static std::unique_ptr<VideoReader> open(std::shared_ptr<const InputFile> file,

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# run.sh: packs the NuGet packages, builds the consumer against them and runs it: as it is, trimmed, and compiled
-# ahead of time where the SDK's packages for that can be had. Warnings of the trimmer and the compiler are errors.
+# run.sh [ARTIFACTS]: packs the NuGet packages, or takes those in ARTIFACTS, builds the consumer against them and runs it: as
+# it is, as a plug-in, trimmed, and compiled ahead of time where the SDK's packages for that can be had; and installs
+# the command as a tool. Warnings of the trimmer and the compiler are errors.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
-"$here/feed.sh" "$work/feed" "$work/consumer"
+"$here/feed.sh" "$work/feed" "$work/consumer" "${1:+"$(cd "$1" && pwd)"}"
 cp "$here/consumer.csproj" "$here/Program.cs" "$work/consumer/"
 cd "$work/consumer"
 # Packed where it was built; the consumer then takes it, too.
@@ -20,7 +21,7 @@ dotnet build -c Release -v quiet -o "$work/built"
 libraries=("$work"/feed/installed/ata.native.*/*/runtimes/*/native/lib*)
 for library in "${libraries[@]}"; do
   case "$library" in
-    */ata.native.cuda.*/libata_cuda.so.* | */ata.native.[!c]*/libata.so | */ata.native.[!c]*/libata_video.so.*) ;;
+    */ata.native.cuda.*/libata_cuda.so.* | */ata.native.linux*/libata.so | */ata.native.video.*/libata_video.so.*) ;;
     *) echo "$library is in the wrong package" && exit 1 ;;
   esac
 done
@@ -38,6 +39,13 @@ if [[ $relative != *"ATA_LIBRARY_PATH must be the absolute path"* ]]; then
   echo "a relative ATA_LIBRARY_PATH is not refused: $relative"
   exit 1
 fi
+
+"$here/loader.sh" "$work/built" "$work/loader"
+
+dotnet tool install Ata.Cli --tool-path "$work/tool" --version "$(<ata-version)" --configfile nuget.config >"$work/tool.log" ||
+  { cat "$work/tool.log" >&2 && exit 1; }
+(cd "$work/run" && "$work/tool/ata" synth clips --clips 1 --seed 1 && "$work/tool/ata" info) >"$work/tool.log" 2>&1 ||
+  { cat "$work/tool.log" >&2 && exit 1; }
 
 rid="$(dotnet --info | sed -n 's/^ *RID: *//p')"
 publish() { # NAME PROPERTIES...: quiet unless it fails
