@@ -107,6 +107,7 @@ internal sealed record CompareJson(IReadOnlyList<Train.ModeResult> Modes, IReadO
 [JsonSerializable(typeof(BenchJson))]
 [JsonSerializable(typeof(TrainJson))]
 [JsonSerializable(typeof(CompareJson))]
+[JsonSerializable(typeof(Synth.FollowTruth))]
 internal sealed partial class CliJson : JsonSerializerContext
 {
     /// <summary>Prints a value as one line.</summary>
