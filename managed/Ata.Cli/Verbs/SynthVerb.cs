@@ -61,20 +61,7 @@ internal sealed class SynthVerb : Verb<SynthVerb.Arguments>
     {
         Command.Add(_output);
         Add(_task, _clips, _test, _size, _frames, _fps, _seed);
-        Option[] act = [_classes, _difficulty];
-        Option[] follow = [_objects, _radius, _speed, _likeness, _posts, _marked, _backgroundSpeed, _noise, _pictures];
-        Add([.. act, .. follow]);
-        Command.Validators.Add(result =>
-        {
-            SynthTask task = result.ValueOf(_task) ?? SynthTask.Act;
-            foreach (Option other in task == SynthTask.Act ? follow : act)
-            {
-                if (result.GetResult(other) is { Implicit: false })
-                {
-                    result.AddError($"{other.Name} has no meaning with --task {s_tasks.Of(task)}; it belongs to --task {s_tasks.Of(task == SynthTask.Act ? SynthTask.Follow : SynthTask.Act)}.");
-                }
-            }
-        });
+        Add([.. Act, .. Follow]);
     }
 
     private enum SynthTask
@@ -86,6 +73,11 @@ internal sealed class SynthVerb : Verb<SynthVerb.Arguments>
         Follow,
     }
 
+    /// <summary>Options of one task alone.</summary>
+    private Option[] Act => [_classes, _difficulty];
+
+    private Option[] Follow => [_objects, _radius, _speed, _likeness, _posts, _marked, _backgroundSpeed, _noise, _pictures];
+
     /// <summary>What a command line means.</summary>
     /// <param name="Folder">Receives the videos.</param>
     /// <param name="Videos">What they are.</param>
@@ -96,12 +88,19 @@ internal sealed class SynthVerb : Verb<SynthVerb.Arguments>
 
     public override Arguments Parse(ParseResult parse)
     {
+        SynthTask task = _task.In(parse);
+        (SynthTask otherTask, Option[] others) = task == SynthTask.Act ? (SynthTask.Follow, Follow) : (SynthTask.Act, Act);
+        if (others.FirstOrDefault(o => parse.GetResult(o) is { Implicit: false }) is { } other)
+        {
+            throw new UsageException($"{other.Name} has no meaning with --task {s_tasks.Of(task)}; it belongs to --task {s_tasks.Of(otherTask)}.");
+        }
+
         (int width, int height) = _size.In(parse);
         int clips = _clips.In(parse);
         double test = _test.In(parse);
         ulong seed = _seed.In(parse);
         string folder = parse.GetRequiredValue(_output);
-        if (_task.In(parse) == SynthTask.Follow)
+        if (task == SynthTask.Follow)
         {
             var follow = new FollowOptions
             {

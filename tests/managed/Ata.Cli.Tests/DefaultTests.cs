@@ -106,7 +106,8 @@ public sealed partial class DefaultTests
         Assert.Equal(ModelConfig.Named("vit-small"), Parse(new InitVerb(), "out", "--arch", "vit-small").Source.NewModel());
         Assert.Equal(s_model, Parse(new ForwardVerb(), "--model", "m", "--input", "i", "--output", "o").Loading);
         Assert.Equal(s_model, Parse(new BenchVerb(), "--model", "m").Loading);
-        Assert.Equal(new SynthOptions(), Parse(new SynthVerb(), "out").Options);
+        Assert.Equal(new ActionOptions(), Parse(new SynthVerb(), "out").Videos);
+        Assert.Equal(new FollowOptions(), Parse(new SynthVerb(), "o", "--task", "follow").Videos);
     }
 
     [Fact]

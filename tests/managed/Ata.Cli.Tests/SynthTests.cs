@@ -9,7 +9,7 @@ public sealed class SynthTests : IDisposable
     private const int Side = 64;
     private const int Clips = 12;
 
-    private static readonly string[] s_follow = ["--task", "follow", "--clips", $"{Clips}", "--size", $"{Side}x{Side}", "--frames", "6", "--speed", "0.1", "--noise", "0"];
+    private static readonly string[] s_follow = ["--task", "follow", "--clips", $"{Clips}", "--size", $"{Side}x{Side}", "--frames", "6", "--noise", "0"];
 
     private readonly TestFolder _folder = new();
 
@@ -18,7 +18,7 @@ public sealed class SynthTests : IDisposable
     [Fact]
     public void Follow_ClassIsWhereTheMarkedDiscEnds()
     {
-        Succeed([.. s_follow, "--marked", "2", "--posts", "1"]);
+        Succeed([.. s_follow, "--speed", "0.1", "--marked", "2", "--posts", "1"]);
 
         JsonElement truth = Truth();
         string[] labels = Column("list.csv", 1);
@@ -70,7 +70,7 @@ public sealed class SynthTests : IDisposable
         {
             using VideoReader picture = VideoReader.Open(_folder.In($"clips/{paths[i]}"));
             using VideoFrames frames = picture.Read([0]);
-            ReadOnlySpan<byte> pixels = frames.Pixels(0);
+            ReadOnlySpan<byte> pixels = frames[0];
             var white = new List<(int X, int Y)>();
             for (int p = 0; p < Side * Side; ++p)
             {
@@ -153,7 +153,7 @@ public sealed class SynthTests : IDisposable
             (double sine, double cosine) = Math.SinCos(2 * Math.PI * i / 24);
             int x = Math.Clamp((int)(center.X + (radius * cosine)), 0, Side - 1);
             int y = Math.Clamp((int)(center.Y + (radius * sine)), 0, Side - 1);
-            ReadOnlySpan<byte> pixel = frames.Pixels(frame).Slice(3 * ((y * Side) + x), 3);
+            ReadOnlySpan<byte> pixel = frames[frame].Slice(3 * ((y * Side) + x), 3);
             values.Add(Math.Min(pixel[0], Math.Min(pixel[1], pixel[2])));
         }
 
