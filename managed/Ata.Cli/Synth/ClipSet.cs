@@ -11,7 +11,6 @@ namespace Ata.Cli.Synth;
 internal abstract class ClipSet
 {
     private readonly SynthOptions _options;
-    private readonly double _testShare;
     private readonly bool[] _isTest;
 
     /// <summary>Plans a set.</summary>
@@ -23,12 +22,15 @@ internal abstract class ClipSet
     {
         _options = options;
         Labels = labels;
-        _testShare = testShare;
+        TestShare = testShare;
         _isTest = Division(clips);
     }
 
     /// <summary>Names of the classes in the order of their indices.</summary>
     public IReadOnlyList<string> Labels { get; }
+
+    /// <summary>Share of each class whose split is "test".</summary>
+    protected double TestShare { get; }
 
     /// <summary>How many clips and pictures there are to write.</summary>
     public virtual int Count => _isTest.Length;
@@ -71,7 +73,7 @@ internal abstract class ClipSet
         {
             // Those of one class: first, first + classes, ...
             int ofClass = ((count - 1 - first) / classes) + 1;
-            int test = (int)Math.Round(ofClass * _testShare, MidpointRounding.AwayFromZero);
+            int test = (int)Math.Round(ofClass * TestShare, MidpointRounding.AwayFromZero);
             for (int i = ofClass - test; i < ofClass; ++i)
             {
                 isTest[first + (i * classes)] = true;

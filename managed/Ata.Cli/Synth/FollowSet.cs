@@ -49,7 +49,8 @@ internal sealed class FollowSet(FollowOptions options, int clips, int pictures, 
         WriteText(
             folder,
             FollowTruth.FileName,
-            CliJson.Text(new FollowTruth("follow", options.Width, options.Height, options.Fps, options.Radius * options.ShorterSide, _truth)) + '\n');
+            CliJson.Text(new FollowTruth(
+                FollowTruth.TaskName, options.Width, options.Height, options.Fps, options.Radius * options.ShorterSide, options, pictures, TestShare, seed, _truth)) + '\n');
     }
 
     private static string PictureName(int index) => $"{PictureFolder}/{index.ToString("00000", CultureInfo.InvariantCulture)}.png";

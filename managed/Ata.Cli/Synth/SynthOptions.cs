@@ -20,5 +20,6 @@ internal abstract record SynthOptions
     public double Fps { get; init; } = 12;
 
     /// <summary>Pixels of the shorter side.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
     public int ShorterSide => Math.Min(Width, Height);
 }
