@@ -52,7 +52,7 @@ internal sealed record FollowTruth(
     /// <exception cref="ArgumentException">It contradicts itself.</exception>
     public void Check()
     {
-        static void Require(bool holds, string problem)
+        static void Require([System.Diagnostics.CodeAnalysis.DoesNotReturnIf(false)] bool holds, string problem)
         {
             if (!holds)
             {
@@ -62,11 +62,15 @@ internal sealed record FollowTruth(
 
         Require(Task == TaskName, $"its task is \"{Task}\"");
         Require(Options is not null && Clips is not null, "options or clips are missing");
-        Require(Width > 0 && Height > 0 && Fps > 0 && Radius > 0 && Options!.Frames > 0 && Options.Objects > 0, "a size, rate or count is not above 0");
-        foreach (Clip clip in Clips!)
+        Require(Width > 0 && Height > 0 && Fps > 0 && Radius > 0 && Options.Frames > 0 && Options.Objects > 0, "a size, rate or count is not above 0");
+        foreach (Clip clip in Clips)
         {
-            Require(clip is { Path: not null, Order: not null, Posts: not null, Centers: not null }, "a clip lacks path, order, posts or centers");
-            Require(clip.Centers.Count == Options!.Objects && clip.Centers.All(c => c?.Count == Options.Frames && c.All(p => p?.Count == 2)), $"{clip.Path}: its centers are not [{Options.Objects}][{Options.Frames}][2]");
+            if (clip is not { Path: not null, Order: not null, Posts: not null, Centers: not null })
+            {
+                throw new ArgumentException("a clip lacks path, order, posts or centers");
+            }
+
+            Require(clip.Centers.Count == Options.Objects && clip.Centers.All(c => c?.Count == Options.Frames && c.All(p => p?.Count == 2)), $"{clip.Path}: its centers are not [{Options.Objects}][{Options.Frames}][2]");
             Require(clip.Order.Order().SequenceEqual(Enumerable.Range(0, Options.Objects)), $"{clip.Path}: its order does not name every disc once");
             Require(clip.Posts.All(p => p?.Count == 2), $"{clip.Path}: its posts are not pairs");
         }

@@ -119,10 +119,18 @@ internal sealed class ComparisonReport(string folder)
         }
 
         double[] leads = aligned.Join(still, a => a.Seed, s => s.Seed, (a, s) => 100 * (a.Accuracy - s.Accuracy)).ToArray();
-        string lead = string.Create(CultureInfo.InvariantCulture, $"ata is right on {leads.Average():+0.0;-0.0;0.0} % of the test videos compared with divided");
-        yield return leads.Length < 2
-            ? $"{lead} (one seed)."
-            : string.Create(CultureInfo.InvariantCulture, $"{lead}: {leads.Average() / (Deviation(leads) / Math.Sqrt(leads.Length)):0.0} standard errors over {leads.Length} seeds.");
+        double mean = leads.Average();
+        string lead = string.Create(CultureInfo.InvariantCulture, $"ata is right on {Math.Abs(mean):0.0} % {(mean < 0 ? "less" : "more")} of the test videos than divided");
+        if (leads.Length < 2)
+        {
+            yield return $"{lead} (one seed).";
+            yield break;
+        }
+
+        double error = Deviation(leads) / Math.Sqrt(leads.Length);
+        yield return error > 0
+            ? string.Create(CultureInfo.InvariantCulture, $"{lead}: {Math.Abs(mean) / error:0.0} standard errors over {leads.Length} seeds.")
+            : $"{lead}, with each of {leads.Length} seeds.";
     }
 
     private static string Nats(IEnumerable<double?> estimates)
