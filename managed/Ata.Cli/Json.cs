@@ -93,7 +93,12 @@ internal sealed record TrainJson(
     int BrokenVideos);
 
 /// <summary>A comparison of the temporal modes.</summary>
-internal sealed record CompareJson(IReadOnlyList<Train.ModeResult> Modes, IReadOnlyList<Train.InformationResult> Information);
+/// <param name="Modes">A result for each variant and seed.</param>
+/// <param name="Information">A result for each estimator and seed.</param>
+/// <param name="PatchesPerFrame">How far objects move from one frame of a clip to the next.</param>
+/// <param name="Sweep">The results at each value of the option that was swept; null where none was.</param>
+internal sealed record CompareJson(
+    IReadOnlyList<Train.VariantResult> Modes, IReadOnlyList<Train.InformationResult> Information, double? PatchesPerFrame, IReadOnlyList<Train.SweepPoint>? Sweep);
 
 /// <summary>What verbs print for programs, written without reflection.</summary>
 [JsonSourceGenerationOptions(
@@ -107,6 +112,7 @@ internal sealed record CompareJson(IReadOnlyList<Train.ModeResult> Modes, IReadO
 [JsonSerializable(typeof(BenchJson))]
 [JsonSerializable(typeof(TrainJson))]
 [JsonSerializable(typeof(CompareJson))]
+[JsonSerializable(typeof(Synth.FollowTruth))]
 internal sealed partial class CliJson : JsonSerializerContext
 {
     /// <summary>Prints a value as one line.</summary>

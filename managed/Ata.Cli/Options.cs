@@ -97,6 +97,31 @@ internal static class Options
             },
         };
 
+    /// <summary>Several of some names, each once.</summary>
+    public static Option<IReadOnlyList<T>?> Choices<T>(string name, string description, IReadOnlyDictionary<string, T> choices)
+        where T : struct => new(name)
+        {
+            Description = description,
+            HelpName = "name,...",
+            CustomParser = result =>
+            {
+                string[] names = result.Tokens[0].Value.Split(',', StringSplitOptions.TrimEntries);
+                if (names.FirstOrDefault(n => !choices.ContainsKey(n)) is { } unknown)
+                {
+                    result.AddError($"{name} names '{unknown}'; valid names are {string.Join(", ", choices.Keys)}.");
+                    return null;
+                }
+
+                if (names.Distinct(StringComparer.Ordinal).Count() < names.Length)
+                {
+                    result.AddError($"{name} is '{result.Tokens[0].Value}'; name each once.");
+                    return null;
+                }
+
+                return Array.ConvertAll(names, n => choices[n]);
+            },
+        };
+
     /// <summary>One number for all colour channels, or one for each.</summary>
     public static Option<ChannelValues?> Channels(string name, string description, bool positive) => new(name)
     {

@@ -65,6 +65,23 @@ internal sealed class Texture
         }
     }
 
+    /// <summary>Fills a frame.</summary>
+    /// <param name="frame">Receives three values a pixel.</param>
+    /// <param name="width">Width of the frame.</param>
+    /// <param name="height">Height of the frame.</param>
+    /// <param name="texelsPerPixel">How much of the texture a pixel spans.</param>
+    /// <param name="offset">How far the texture has moved, in pixels.</param>
+    public void Fill(Span<float> frame, int width, int height, double texelsPerPixel, (double X, double Y) offset)
+    {
+        for (int y = 0; y < height; ++y)
+        {
+            for (int x = 0; x < width; ++x)
+            {
+                Sample((x + offset.X) * texelsPerPixel, (y + offset.Y) * texelsPerPixel, frame.Slice(((y * width) + x) * 3, 3));
+            }
+        }
+    }
+
     private float At(int x, int y, int channel) => _rgb[(((y * Size) + x) * 3) + channel];
 
     private static float Mix(float a, float b, float weight) => a + ((b - a) * weight);

@@ -4,27 +4,11 @@ using Ata.Training;
 
 namespace Ata.Cli.Train;
 
-/// <summary>How one temporal mode did with one seed.</summary>
-/// <param name="Seed">The seed.</param>
-/// <param name="Mode">The mode.</param>
-/// <param name="Accuracy">Share of the test videos that was right.</param>
-/// <param name="Loss">Mean cross-entropy of the test videos.</param>
-/// <param name="MillisecondsPerClip">Median time of a forward pass of one clip.</param>
-/// <param name="TrainingSeconds">Time that fine-tuning took.</param>
-internal sealed record ModeResult(ulong Seed, string Mode, double Accuracy, double Loss, double MillisecondsPerClip, double TrainingSeconds);
-
-/// <summary>Mutual information of neighbouring frames' patches, in nats.</summary>
-/// <param name="Seed">The seed.</param>
-/// <param name="Estimator">How it was estimated.</param>
-/// <param name="Before">Of patches at the same position; null when undefined.</param>
-/// <param name="After">Of patches on the same trajectory; null when undefined.</param>
-/// <param name="Undefined">Why the estimator is not defined for these patches, or null.</param>
-internal sealed record InformationResult(ulong Seed, string Estimator, double? Before, double? After, string? Undefined);
-
 /// <summary>
 /// The paper's protocol in small: an image model is trained on single frames; the temporal modules are plugged in at
-/// zero, and frames get a random time embedding; the same model is then fine-tuned on clips in each temporal mode, with the same data in the same order.
+/// zero, and frames get a random time embedding; the same model is then fine-tuned on clips as each variant, with the same data in the same order.
 /// </summary>
+/// <param name="variants">What is compared.</param>
 /// <param name="config">The model with the frames of a clip and the classes.</param>
 /// <param name="images">Videos whose single frames the image model learns to tell apart.</param>
 /// <param name="train">Training videos.</param>
@@ -33,43 +17,62 @@ internal sealed record InformationResult(ulong Seed, string Estimator, double? B
 /// <param name="video">How each mode is fine-tuned.</param>
 /// <param name="folder">Receives a run for each mode and seed.</param>
 /// <param name="device">Where models are trained and run.</param>
+/// <param name="truth">Where objects really are; null where nobody knows.</param>
 internal sealed class TemporalComparison(
-    ModelConfig config, VideoDataset images, VideoDataset train, VideoDataset test, TrainingRunOptions image, TrainingRunOptions video, string folder, string device)
+    IReadOnlyList<ComparedVariant> variants,
+    ModelConfig config,
+    VideoDataset images,
+    VideoDataset train,
+    VideoDataset test,
+    TrainingRunOptions image,
+    TrainingRunOptions video,
+    string folder,
+    string device,
+    TrajectoryTruth? truth)
 {
     private const int TimedRuns = 30;
     private const int InformationClips = 32;
 
     private readonly WarningLogger _logger = new();
 
-    /// <summary>The modes in the order of the table.</summary>
-    public static readonly TemporalMode[] Modes = [TemporalMode.SpaceOnly, TemporalMode.Divided, TemporalMode.Joint, TemporalMode.Ata];
-
     /// <summary>Runs one seed.</summary>
     /// <param name="seed">Seed of weights and data.</param>
-    /// <param name="results">Receives a result for each mode.</param>
-    /// <param name="information">Receives a result for each estimator.</param>
+    /// <param name="results">Receives a result for each variant.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    public async Task RunAsync(ulong seed, List<ModeResult> results, List<InformationResult> information, CancellationToken cancellationToken)
+    public async Task RunAsync(ulong seed, ComparisonResults results, CancellationToken cancellationToken)
     {
         string plugged = Path.Combine(folder, $"image-{seed}.safetensors");
         await TrainImageModelAsync(seed, plugged, cancellationToken);
-        foreach (TemporalMode mode in Modes)
+        foreach (ComparedVariant variant in variants)
         {
-            string name = Names.Temporal.Of(mode);
-            string run = Path.Combine(folder, $"{name}-{seed}");
-            using Model model = Model.Load(plugged, new ModelOptions { Device = device, Trainable = true, Temporal = mode });
+            var run = new RunDirectory(Path.Combine(folder, $"{variant.Name}-{seed}"));
+            using Model model = Model.Load(plugged, new ModelOptions { Device = device, Trainable = true, Temporal = variant.Mode, Alignment = variant.Alignment });
             long start = Stopwatch.GetTimestamp();
-            await FitAsync($"{name}, seed {seed}", model, train, test, video with { Seed = seed, OutputDirectory = run }, cancellationToken);
+            await FitAsync($"{variant.Name}, seed {seed}", model, train, test, video with { Seed = seed, OutputDirectory = run.Path }, cancellationToken);
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-            EvaluationResult result = EvaluationResult.ReadJson(new RunDirectory(run).Validation);
-            using Model trained = Model.Load(new RunDirectory(run).FinalModel, new ModelOptions { Device = device });
-            results.Add(new ModeResult(seed, name, result.Top1, result.Loss, await TimeAsync(trained, cancellationToken), seconds));
-            if (mode == TemporalMode.Ata)
+            EvaluationResult result = EvaluationResult.ReadJson(run.Validation);
+            using Model trained = Model.Load(run.FinalModel, new ModelOptions { Device = device });
+            results.Modes.Add(new VariantResult(
+                seed,
+                Names.Temporal.Of(variant.Mode),
+                variant.Alignment is { } alignment ? Names.Alignment.Of(alignment) : null,
+                result.Top1,
+                result.Loss,
+                await TimeAsync(trained, cancellationToken),
+                seconds,
+                Curve(run),
+                truth?.OnObject(trained, test, video, cancellationToken)));
+            if (variant is { Mode: TemporalMode.Ata, Alignment: AlignmentMethod.Exact })
             {
-                information.AddRange(await InformationAsync(seed, trained, cancellationToken));
+                results.Information.AddRange(await InformationAsync(seed, trained, cancellationToken));
             }
         }
     }
+
+    private static CurvePoint[] Curve(RunDirectory run) => MetricsLog.Read(run.Metrics)
+        .Where(m => m.Kind == MetricsKind.Validation)
+        .Select(m => new CurvePoint(m.Step, m.Top1, m.Loss))
+        .ToArray();
 
     private async Task TrainImageModelAsync(ulong seed, string plugged, CancellationToken cancellationToken)
     {

@@ -1,21 +1,31 @@
 using System.CommandLine;
-using System.Globalization;
-using System.Text;
+using Ata.Cli.Synth;
 using Ata.Cli.Train;
 using Ata.Data;
-using Ata.Interop;
 using Ata.Training;
-using Spectre.Console;
 
 namespace Ata.Cli.Verbs;
 
 /// <summary><c>ata compare</c>: trains one model in each temporal mode and compares them.</summary>
 internal sealed class CompareVerb : Verb<CompareVerb.Arguments>
 {
-    private readonly ConfigOptions _data = TrainArguments.Data("List or folder of videos, with a split to test on.");
-    private readonly Option<string> _output = Options.OutputFolder("--out", "New or empty folder for the runs, results.json and table.md.", required: true);
+    private static readonly TemporalMode[] s_modes = [TemporalMode.SpaceOnly, TemporalMode.Divided, TemporalMode.Joint, TemporalMode.Ata];
+
+    /// <summary>The test videos are looked at so often during a run, for its curve.</summary>
+    private const int CurvePoints = 10;
+
+    private readonly ConfigOptions _data = TrainArguments.Data("List or folder of videos, with a split to test on. With truth.json beside it, as ata synth --task follow writes, trajectories are compared with where objects really are.");
+    private readonly Option<string> _output = Options.OutputFolder("--out", "New or empty folder for the runs, results.json, table.md and report.html.", required: true);
+    private readonly Option<IReadOnlyList<TemporalMode>?> _modes = Options.Choices("--modes", "Temporal modes to compare, comma-separated. Default all.", Names.Temporal);
+    private readonly Option<IReadOnlyList<AlignmentMethod>?> _alignments = Options.Choices("--alignments", "How mode ata aligns, comma-separated; each is compared. Default exact.", Names.Alignment);
+    private readonly Option<string> _sweep = new("--sweep")
+    {
+        Description = $"Option of ata synth --task follow and the values that it takes, such as speed=0.02,0.04,0.08: the videos of --data are made anew with each, and compared. Options: {string.Join(", ", FollowSweep.Options)}.",
+        HelpName = "option=x,...",
+    };
+
     private readonly ValueOption<int> _seeds = Options.Whole("--seeds", "How many seeds, from --seed on.", most: 1000).WithDefault(1);
-    private readonly Option<string> _imageData = Options.Input("--image-data", "List of videos whose single frames the image model learns to tell apart, such as shapes.csv of ata synth. Default: --data.");
+    private readonly Option<string> _imageData = Options.Input("--image-data", "List of videos whose single frames the image model learns to tell apart, such as shapes.csv or pictures.csv of ata synth. Default: --data.");
     private readonly Option<int?> _imageSteps = Options.Whole("--image-steps", "Updates of the image model. Default: as many as --steps.");
     private readonly ConfigOptions _training = TrainArguments.Training();
     private readonly Option<string> _device = Options.Device();
@@ -25,21 +35,25 @@ internal sealed class CompareVerb : Verb<CompareVerb.Arguments>
     public CompareVerb()
         : base(
             "compare",
-            "Compares the temporal modes: trains an image model on single frames, plugs the temporal modules in at zero, and fine-tunes it on clips in each mode, with equal steps on equal data.",
+            "Compares temporal modes and alignments: trains an image model on single frames, plugs the temporal modules in at zero, and fine-tunes it on clips in each mode, with equal steps on equal data.",
             "ata compare --data clips/list.csv --image-data clips/shapes.csv --out compared --arch vit-tiny --image-size 32 --patch-size 8 --dim 64 --depth 2 --frames 6 --stride 1",
-            "ata compare --data clips/list.csv --out compared --arch vit-tiny --steps 2000 --seeds 5") =>
-        Add([.. _data.All, _output, _seeds, _imageData, _imageSteps, .. _training.All, _device, .. _speed.All, _json]);
+            "ata compare --data clips/list.csv --out compared --arch vit-tiny --steps 2000 --seeds 5",
+            "ata compare --data shells/list.csv --image-data shells/pictures.csv --out swept --arch vit-tiny --image-size 48 --patch-size 4 --modes divided,ata --alignments exact,nearest --sweep speed=0.02,0.08,0.16") =>
+        Add([.. _data.All, _output, _modes, _alignments, _sweep, _seeds, _imageData, _imageSteps, .. _training.All, _device, .. _speed.All, _json]);
 
     /// <summary>What a command line means.</summary>
     /// <param name="Config">What is trained on what, and how.</param>
     /// <param name="Folder">Receives the runs and the results.</param>
+    /// <param name="Variants">What is compared.</param>
+    /// <param name="Sweep">What is swept; null for nothing.</param>
     /// <param name="Seeds">How many seeds.</param>
     /// <param name="ImageData">List of the image model's videos; null for those of the configuration.</param>
     /// <param name="ImageSteps">Updates of the image model; null for as many as in each mode.</param>
     /// <param name="Device">Where models are trained and run.</param>
     /// <param name="Speed">How fast videos are read.</param>
     /// <param name="Json">Whether a program reads the result.</param>
-    internal sealed record Arguments(RunConfig Config, string Folder, int Seeds, string? ImageData, int? ImageSteps, string Device, Speed Speed, bool Json);
+    internal sealed record Arguments(
+        RunConfig Config, string Folder, IReadOnlyList<ComparedVariant> Variants, FollowSweep? Sweep, int Seeds, string? ImageData, int? ImageSteps, string Device, Speed Speed, bool Json);
 
     public override Arguments Parse(ParseResult parse)
     {
@@ -49,10 +63,20 @@ internal sealed class CompareVerb : Verb<CompareVerb.Arguments>
             throw new UsageException("--model and --temporal have no place here: the comparison trains its own image model and tries every mode.");
         }
 
+        IReadOnlyList<TemporalMode> modes = parse.GetValue(_modes) ?? s_modes;
+        IReadOnlyList<AlignmentMethod>? alignments = parse.GetValue(_alignments);
+        if (alignments is not null && !modes.Contains(TemporalMode.Ata))
+        {
+            throw new UsageException("--alignments has no meaning without mode ata among --modes.");
+        }
+
+        FollowSweep? sweep = parse.GetValue(_sweep) is { } text ? FollowSweep.Parse(text) : null;
         string? split = config.Data.ValidationSplit ?? (config.Data.Validation is null ? "test" : null);
         return new Arguments(
             config with { Data = config.Data with { ValidationSplit = split } },
             parse.GetRequiredValue(_output),
+            ComparedVariant.Of(modes, alignments ?? [AlignmentMethod.Exact]),
+            sweep,
             _seeds.In(parse),
             parse.GetValue(_imageData),
             parse.GetValue(_imageSteps),
@@ -66,28 +90,56 @@ internal sealed class CompareVerb : Verb<CompareVerb.Arguments>
         var directory = new RunDirectory(arguments.Folder);
         using RunLock held = directory.Lock();
         FileGuard.RequireEmpty(arguments.Folder, Path.GetFileName(directory.LockFile));
-        TemporalComparison comparison = Prepare(arguments, files);
-        var results = new List<ModeResult>();
-        var information = new List<InformationResult>();
-        for (int i = 0; i < arguments.Seeds; ++i)
+        var report = new ComparisonReport(arguments.Folder);
+        if (arguments.Sweep is { } sweep)
         {
-            comparison.RunAsync(arguments.Config.Training.Seed + (ulong)i, results, information, cancellationToken).GetAwaiter().GetResult();
-            Write(arguments.Folder, results, information);
+            Sweep(arguments, sweep, report, files, cancellationToken);
+        }
+        else
+        {
+            Compare(arguments, arguments.Folder, report.Results, report, files, cancellationToken);
         }
 
         if (arguments.Json)
         {
-            CliJson.Print(new CompareJson(results, information));
+            CliJson.Print(report.ToJson());
         }
         else
         {
-            Print(results, information);
+            report.Print();
         }
 
         return 0;
     }
 
-    private static TemporalComparison Prepare(Arguments arguments, FileGuard files)
+    private static void Sweep(Arguments arguments, FollowSweep sweep, ComparisonReport report, FileGuard files, CancellationToken cancellationToken)
+    {
+        string list = arguments.Config.Data.Train ?? throw new UsageException("--data is missing: name the list of videos that --sweep makes anew.");
+        FollowTruth truth = TrajectoryTruth.Beside(list)?.Truth
+            ?? throw new UsageException($"--sweep makes videos anew as ata synth --task follow made them, and there is no {FollowTruth.FileName} beside {list}.");
+        foreach (double value in sweep.Values)
+        {
+            string folder = Path.Combine(arguments.Folder, $"{sweep.Option}-{Options.Text(value)}");
+            string videos = Path.Combine(folder, "videos");
+            FollowSet set = sweep.Remake(truth, value);
+            Terminal.WithProgress($"Rendering with {sweep.Option} {Options.Text(value)}", set.Count, progress =>
+            {
+                set.Write(videos, progress, cancellationToken);
+                return set.Count;
+            });
+            var point = new SweepPoint(sweep.Option, value, new ComparisonResults());
+            report.Sweep.Add(point);
+            Arguments there = arguments with
+            {
+                Config = arguments.Config with { Data = arguments.Config.Data with { Train = Path.Combine(videos, "list.csv"), Root = null } },
+                ImageData = arguments.ImageData is not null && truth.Pictures > 0 ? Path.Combine(videos, "pictures.csv") : arguments.ImageData,
+            };
+            Compare(there, folder, point.Results, report, files, cancellationToken);
+        }
+    }
+
+    private static void Compare(
+        Arguments arguments, string folder, ComparisonResults results, ComparisonReport report, FileGuard files, CancellationToken cancellationToken)
     {
         RunConfig config = arguments.Config;
         (VideoDataset train, VideoDataset? test) = RunData.Load(config.Data, config.Training.Seed, files);
@@ -95,91 +147,17 @@ internal sealed class CompareVerb : Verb<CompareVerb.Arguments>
             ? RunData.Load(config.Data with { Train = list, Validation = null, ValidationSplit = null, Labels = null }, config.Training.Seed, files).Train
             : train;
         TrainingRunOptions video = arguments.Speed.Applied(config.Training) with { ValidateEveryEpochs = 0, CheckpointEverySteps = int.MaxValue };
-        video = video with { Steps = video.TotalSteps(train.Count) };
+        long steps = video.TotalSteps(train.Count);
+        video = video with { Steps = steps, ValidateEverySteps = (int)Math.Max(1, steps / CurvePoints) };
+        TrainingRunOptions image = video with { Steps = arguments.ImageSteps ?? steps };
+        TrajectoryTruth? truth = TrajectoryTruth.Beside(config.Data.Train!);
         using Model shape = RunModel.Create(config.Model, train.Labels, 0, arguments.Device);
-        return new TemporalComparison(shape.Config, images, train, test!, video with { Steps = arguments.ImageSteps ?? video.Steps }, video, arguments.Folder, arguments.Device);
-    }
-
-    private static void Write(string folder, List<ModeResult> results, List<InformationResult> information)
-    {
-        NativeFile.Write(Path.Combine(folder, "results.json"), Encoding.UTF8.GetBytes(CliJson.Text(new CompareJson(results, information)) + "\n"));
-        var text = new StringBuilder("| mode | test accuracy | test loss | time per clip |\n| --- | --- | --- | --- |\n");
-        foreach (string[] row in ModeRows(results))
+        results.PatchesPerFrame = truth?.PatchesPerFrame(shape.Config, video);
+        var comparison = new TemporalComparison(arguments.Variants, shape.Config, images, train, test!, image, video, folder, arguments.Device, truth);
+        for (int i = 0; i < arguments.Seeds; ++i)
         {
-            text.Append(CultureInfo.InvariantCulture, $"| {string.Join(" | ", row)} |\n");
+            comparison.RunAsync(config.Training.Seed + (ulong)i, results, cancellationToken).GetAwaiter().GetResult();
+            report.Write();
         }
-
-        text.Append("\n| estimator of mutual information | same position | same trajectory |\n| --- | --- | --- |\n");
-        foreach (string[] row in InformationRows(information))
-        {
-            text.Append(CultureInfo.InvariantCulture, $"| {string.Join(" | ", row)} |\n");
-        }
-
-        foreach (string line in Undefined(information))
-        {
-            text.Append(CultureInfo.InvariantCulture, $"\n{line}\n");
-        }
-
-        NativeFile.Write(Path.Combine(folder, "table.md"), Encoding.UTF8.GetBytes(text.ToString()));
-    }
-
-    private static void Print(List<ModeResult> results, List<InformationResult> information)
-    {
-        Table modes = new Table().AddColumn("mode").AddColumn("test accuracy").AddColumn("test loss").AddColumn("time per clip");
-        foreach (string[] row in ModeRows(results))
-        {
-            modes.AddRow(row);
-        }
-
-        Table estimates = new Table().AddColumn("mutual information").AddColumn("same position").AddColumn("same trajectory");
-        foreach (string[] row in InformationRows(information))
-        {
-            estimates.AddRow(row);
-        }
-
-        Terminal.Write(modes);
-        Terminal.Write(estimates);
-        foreach (string line in Undefined(information))
-        {
-            Terminal.WriteLine($"{line}");
-        }
-    }
-
-    private static IEnumerable<string[]> ModeRows(List<ModeResult> results) => results.GroupBy(r => r.Mode).Select(mode => new[]
-    {
-        mode.Key,
-        Spread(mode.Select(r => 100 * r.Accuracy), "0.0") + " %",
-        Spread(mode.Select(r => r.Loss), "0.000"),
-        Spread(mode.Select(r => r.MillisecondsPerClip), "0.00") + " ms",
-    });
-
-    private static IEnumerable<string[]> InformationRows(List<InformationResult> information) => information.GroupBy(r => r.Estimator).Select(estimator => new[]
-    {
-        estimator.Key,
-        Nats(estimator.Select(r => r.Before)),
-        Nats(estimator.Select(r => r.After)),
-    });
-
-    private static string Nats(IEnumerable<double?> estimates)
-    {
-        double?[] all = estimates.ToArray();
-        double[] defined = all.OfType<double>().ToArray();
-        string text = defined.Length > 0 ? Spread(defined, "0.000") + " nats" : "undefined";
-        return defined.Length is 0 || defined.Length == all.Length ? text : $"{text} ({all.Length - defined.Length} undefined)";
-    }
-
-    /// <summary>Why estimates are undefined, a line each.</summary>
-    private static IEnumerable<string> Undefined(List<InformationResult> information) =>
-        information.Where(r => r.Undefined is not null).Select(r => $"{r.Estimator}, seed {r.Seed}: {r.Undefined}");
-
-    /// <summary>The mean, and the standard deviation where there are several seeds.</summary>
-    private static string Spread(IEnumerable<double> values, string format)
-    {
-        double[] all = values.ToArray();
-        double mean = all.Average();
-        string text = mean.ToString(format, CultureInfo.InvariantCulture);
-        return all.Length < 2
-            ? text
-            : $"{text} ± {Math.Sqrt(all.Sum(v => (v - mean) * (v - mean)) / (all.Length - 1)).ToString(format, CultureInfo.InvariantCulture)}";
     }
 }

@@ -58,6 +58,12 @@ public sealed partial class TrainingRun : IDisposable
             LogShared(DatasetReport.Count(shared.Count, "video is", "videos are"), DatasetReport.Some(shared));
         }
 
+        AugmentationOptions augmentation = _options.Augmentation;
+        if (DirectionalLabels.Of(train.Labels.Where(augmentation.MayFlip)) is { Count: > 0 } directional)
+        {
+            LogMirrored(DatasetReport.Some(directional), augmentation.FlipProbability);
+        }
+
         _totalSteps = _options.TotalSteps(train.Count);
         _directory = _options.OutputDirectory is { } path ? new RunDirectory(path) : null;
         _state = new TrainingState { Options = _options, Videos = train.Count };
@@ -209,6 +215,9 @@ public sealed partial class TrainingRun : IDisposable
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Number} in training and in validation: {Videos}")]
     private partial void LogShared(string number, string videos);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Clips are mirrored with probability {Probability} whatever their label, and in a mirror these labels look like others: {Labels}. Name them in AugmentationOptions.DirectionSensitive (--no-flip-labels '*left*,*right*,*clockwise*'), or mirror nothing (--flip 0)")]
+    private partial void LogMirrored(string labels, double probability);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Problem}")]
     private partial void LogDamage(string problem);

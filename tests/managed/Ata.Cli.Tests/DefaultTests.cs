@@ -106,7 +106,8 @@ public sealed partial class DefaultTests
         Assert.Equal(ModelConfig.Named("vit-small"), Parse(new InitVerb(), "out", "--arch", "vit-small").Source.NewModel());
         Assert.Equal(s_model, Parse(new ForwardVerb(), "--model", "m", "--input", "i", "--output", "o").Loading);
         Assert.Equal(s_model, Parse(new BenchVerb(), "--model", "m").Loading);
-        Assert.Equal(new SynthOptions(), Parse(new SynthVerb(), "out").Options);
+        Assert.Equal(new ActionOptions(), Parse(new SynthVerb(), "out").Videos);
+        Assert.Equal(new FollowOptions(), Parse(new SynthVerb(), "o", "--task", "follow").Videos);
     }
 
     [Fact]
@@ -141,7 +142,8 @@ public sealed partial class DefaultTests
         var alignment = new AlignmentOptions();
         var predict = new PredictOptions();
         var import = new ImportOptions();
-        var synth = new SynthOptions();
+        var act = new ActionOptions();
+        var follow = new FollowOptions();
         return verb switch
         {
             "info" => [],
@@ -169,8 +171,10 @@ public sealed partial class DefaultTests
             "compare" => [.. s_run, ("--seeds", 1)],
             "synth" =>
             [
-                ("--classes", "all"), ("--clips", 80), ("--test", 0.25), ("--size", $"{synth.Width}x{synth.Height}"), ("--frames", synth.Frames), ("--fps", synth.Fps),
-                ("--difficulty", synth.Difficulty), ("--seed", 0),
+                ("--task", "act"), ("--clips", 80), ("--test", 0.25), ("--size", $"{act.Width}x{act.Height}"), ("--frames", act.Frames), ("--fps", act.Fps), ("--seed", 0),
+                ("--classes", "all"), ("--difficulty", act.Difficulty),
+                ("--objects", follow.Objects), ("--radius", follow.Radius), ("--speed", follow.Speed), ("--likeness", follow.Likeness), ("--posts", follow.Posts),
+                ("--marked", follow.Marked), ("--background-speed", follow.BackgroundSpeed), ("--noise", follow.Noise), ("--pictures", 0),
             ],
             _ => throw new ArgumentOutOfRangeException(nameof(verb), verb, "Say here what its defaults are."),
         };

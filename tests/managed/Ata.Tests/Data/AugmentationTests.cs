@@ -16,6 +16,26 @@ public sealed class AugmentationTests
         Assert.Equal(5, new[] { first, new SampleRandom(9, 2, 3, 4).NextBits(), new SampleRandom(1, 9, 3, 4).NextBits(), new SampleRandom(1, 2, 9, 4).NextBits(), new SampleRandom(1, 2, 3, 9).NextBits() }.Distinct().Count());
     }
 
+    [Theory]
+    [InlineData("left", true)]
+    [InlineData("turn_left", true)]
+    [InlineData("TurnLeft", true)]
+    [InlineData("Pushing something from right to left", true)]
+    [InlineData("SWIPE RIGHT", true)]
+    [InlineData("top-right (2)", true)]
+    [InlineData("circle_counterclockwise", true)]
+    [InlineData("rotate counter-clockwise", true)]
+    [InlineData("RotateCCW", true)]
+    [InlineData("Rollstuhl links", false)]
+    [InlineData("leftovers", false)]
+    [InlineData("bright", false)]
+    [InlineData("brighten", false)]
+    [InlineData("copyright", false)]
+    [InlineData("cleft", false)]
+    [InlineData("", false)]
+    public void LabelsThatAMirrorMakesWrongAreRecognised(string label, bool directional) =>
+        Assert.Equal(directional, DirectionalLabels.Of([label]).Count == 1);
+
     [Fact]
     public void DistributionsHaveTheirMoments()
     {

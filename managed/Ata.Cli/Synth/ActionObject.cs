@@ -3,14 +3,14 @@ using Ata.Data;
 namespace Ata.Cli.Synth;
 
 /// <summary>A textured shape that moves, and perhaps acts.</summary>
-internal sealed class SceneObject
+internal sealed class ActionObject
 {
     // An object that does not change in some way stays at a random value of the range in which others change, so
     // that the value in one frame says nothing about the action.
     private static readonly (double Low, double High) s_brightness = (0.4, 1.4);
     private static readonly (double Low, double High) s_scale = (0.6, 1.4);
 
-    private readonly SynthOptions _options;
+    private readonly ActionOptions _options;
     private readonly Texture _texture;
     private readonly SynthShape _shape;
     private readonly double _radius;
@@ -27,7 +27,7 @@ internal sealed class SceneObject
     /// <param name="options">Size of the frame, number of frames, speed.</param>
     /// <param name="shape">Its outline.</param>
     /// <param name="action">What it does, or null if it only moves.</param>
-    public SceneObject(SampleRandom random, SynthOptions options, SynthShape shape, SynthAction? action)
+    public ActionObject(SampleRandom random, ActionOptions options, SynthShape shape, SynthAction? action)
     {
         _options = options;
         _texture = new Texture(random, cells: 8, contrast: 1);
