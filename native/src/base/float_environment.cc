@@ -50,7 +50,7 @@ DefaultFloatEnvironment::DefaultFloatEnvironment() : saved_(control_register()) 
 }
 
 DefaultFloatEnvironment::~DefaultFloatEnvironment() {
-  if ((saved_ & kControl) != kDefault) set_control_register(saved_);
+  if (((control_register() ^ saved_) & kControl) != 0) set_control_register(saved_);
 }
 
 }  // namespace ata

@@ -8,7 +8,7 @@ namespace ata {
 /// While it lives, its thread computes as IEEE 754 has it by default: rounding to nearest, denormal
 /// numbers kept as they are, no traps. Programs may have set their threads otherwise (to flush
 /// denormals to zero, for speed), and threads take that over from the one that starts them. What
-/// was set comes back when it goes.
+/// was set before comes back when it goes, whatever was set meanwhile.
 class DefaultFloatEnvironment {
  public:
   DefaultFloatEnvironment();

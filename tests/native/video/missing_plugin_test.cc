@@ -18,7 +18,7 @@ void expect_error_that_names_the_plugin() {
   EXPECT_FALSE(support.attempts.empty());
   expect_mentions(error_of(ATA_LIBRARY_UNAVAILABLE,
                            [] { write_image("never_written.png", synthetic_frame(8, 8, 0)); }),
-                  {"ata_video", "cannot be loaded", "install FFmpeg"});
+                  {"ata_video", "cannot be loaded", "install it beside Ata's library"});
 }
 
 // The check runs in a copy of this program that has no plugin beside it.
