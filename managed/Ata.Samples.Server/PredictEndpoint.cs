@@ -53,7 +53,7 @@ internal static class PredictEndpoint
         {
             return Problem(error.StatusCode, $"The upload is larger than {options.Value.MaxBytes} bytes; send a shorter clip.");
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException)
         {
             // Nobody reads the answer.
             return Problem(StatusCodes.Status499ClientClosedRequest, "The client went away.");
@@ -67,7 +67,15 @@ internal static class PredictEndpoint
     private static async Task ReceiveAsync(Stream body, string path, CancellationToken cancellationToken)
     {
         await using FileStream file = new(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16, useAsync: true);
-        await body.CopyToAsync(file, cancellationToken);
+        try
+        {
+            await body.CopyToAsync(file, cancellationToken);
+        }
+        catch (Exception error) when (error is InvalidOperationException)
+        {
+            // What Kestrel says of a connection that ended, where it comes before the token's word.
+            throw new OperationCanceledException("The client went away while it sent its clip.", error, cancellationToken);
+        }
     }
 
     private static ProblemHttpResult Problem(int status, string reason) => TypedResults.Problem(reason, statusCode: status);

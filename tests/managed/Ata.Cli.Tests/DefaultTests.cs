@@ -168,7 +168,7 @@ public sealed partial class DefaultTests
                 .. s_loading, .. s_data, .. s_speed, ("--split", "test"), ("--short", Names.ShortVideo.Of(s_clip.ShortPolicy)),
                 ("--views", $"{s_loader.ClipViews}x{s_loader.CropViews}"), ("--batch", s_loader.BatchSize), ("--max-broken", s_loader.AllowedBroken),
             ],
-            "compare" => [.. s_run, ("--seeds", 1)],
+            "compare" => [.. s_run, ("--modes", "all"), ("--alignments", "exact"), ("--seeds", 1)],
             "synth" =>
             [
                 ("--task", "act"), ("--clips", 80), ("--test", 0.25), ("--size", $"{act.Width}x{act.Height}"), ("--frames", act.Frames), ("--fps", act.Fps), ("--seed", 0),
