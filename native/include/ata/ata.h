@@ -1160,8 +1160,8 @@ typedef struct ata_session_options {
    */
   void* stream;
   /** Most threads that a call uses, the calling one included: at most ::ATA_MAX_THREADS; 0 (the
-   *  default), or more than ata_thread_count(), for as many as that. Sessions of one thread each run
-   *  beside one another without waiting for each other. Results do not depend on it. */
+   *  default), or more than ata_thread_count(), for as many as that. Sessions of one thread each
+   * run beside one another without waiting for each other. Results do not depend on it. */
   int32_t threads;
 } ata_session_options;
 
