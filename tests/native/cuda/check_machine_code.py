@@ -47,6 +47,7 @@ EXPECTED = [
 SUBROUTINES = [
     (r"cross_entropy_kernel", 8, "exp and log of float64"),
     (r"for_each_kernel<follow", 8, "division of 64-bit integers"),
+    (r"update_kernel<AdamwItem", 4, "roots and divisions of float32"),
 ]
 
 
