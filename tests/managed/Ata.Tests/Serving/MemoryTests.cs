@@ -129,7 +129,8 @@ public sealed class MemoryTests
 
         Collect();
         Assert.InRange(Live() - live, long.MinValue, 0);
-        Assert.InRange(Environment.WorkingSet - resident, long.MinValue, 20L * 1000 * 1000);
+        // Of the whole process, in which other tests run.
+        Assert.InRange(Environment.WorkingSet - resident, long.MinValue, 60L * 1000 * 1000);
 
         void Serve(int requests)
         {
