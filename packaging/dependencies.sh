@@ -145,15 +145,15 @@ build_highway() {
 }
 
 # Debian's patches fit it to Debian's spdlog and GoogleTest, of which nothing is needed; one brings upstream's fixes.
-# Nothing of the primitives that are off would be linked, nor of products of integers: their implementations, most of what
-# there is to compile, are not built. If one were needed after all, libata would not link. The generators of machine
-# code run once each, and are compiled in half the time without the optimiser's best.
+# Nothing of the primitives that are off would be linked: their implementations, most of what there is to compile, are not
+# built. If one were needed after all, libata would not link. The generators of machine code run once each, and are
+# compiled in half the time without the optimiser's best.
 build_onednn() {
   unpack onednn --skip-patches
   patch -d "$work/build/onednn" -p1 -s <"$work/build/onednn/debian/patches/upstream-3.7.3.patch"
   (cd "$work/build/onednn/src/cpu" &&
     find . -name '*.cpp' ! -name '*_list.cpp' ! -name '*inner_product_utils*' ! -name '*convert*' -regextype posix-extended \
-      -regex '.*(conv|pool|normalization|lrn|rnn|prelu|shuffle|resampling|softmax|inner_product|/s8x8s32/jit_).*' -delete &&
+      -regex '.*(conv|pool|normalization|lrn|rnn|prelu|shuffle|resampling|softmax|inner_product).*' -delete &&
     sed -i '/gemm_x8s8s32x_matmul_t/d' matmul/cpu_matmul_list.cpp &&
     printf '%s\n' 'file(GLOB_RECURSE generators "${CMAKE_CURRENT_SOURCE_DIR}/gemm/*_autogen.cpp")' \
       'set_source_files_properties(${generators} PROPERTIES COMPILE_OPTIONS -O1)' >>x64/CMakeLists.txt)
