@@ -2,84 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <compare>
 #include <cstring>
-#include <dnnl.hpp>
-#include <map>
-#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "base/threads.h"
-#include "ops/onednn.h"
+#include "ops/compiled_product_cpu.h"
 
-#if !defined(_WIN32)
-#include <pthread.h>
-#endif
-#if DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_OMP
-// OpenMP's, of the runtime that oneDNN uses; its header belongs to a compiler, maybe another one.
-extern "C" int omp_get_max_threads(void);
-extern "C" void omp_set_num_threads(int count);
-#endif
-
+// Products are cut into tiles, and each runs on one thread of the library's pool.
 namespace ata::cpu {
 namespace {
 
 using dnnl::memory;
-
-const dnnl::engine& cpu_engine() {
-  static const dnnl::engine& engine = *new dnnl::engine(dnnl::engine::kind::cpu, 0);
-  return engine;
-}
-
-// Products are cut into tiles, and each runs on one thread of the library's pool: oneDNN, which
-// would start threads of its own for the whole of it, is kept to the one that calls it.
-class OneThread {
- public:
-#if DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_OMP
-  OneThread() : previous_(omp_get_max_threads()) {
-    omp_set_num_threads(1);
-  }
-  ~OneThread() {
-    omp_set_num_threads(previous_);
-  }
-#elif DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_SEQ
-  OneThread() {}
-#else
-#error "oneDNN must be built with OpenMP or without threads (DNNL_CPU_RUNTIME=OMP or SEQ)"
-#endif
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
-#if DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_OMP
- private:
-  int previous_;
-#endif
-};
-
-// Runs `body`, turning oneDNN's exceptions into the library's.
-template <class Body>
-auto guarded(const Body& body) {
-  try {
-    return body();
-  } catch (const dnnl::error& error) {
-    fail(error.status == dnnl_out_of_memory ? ATA_OUT_OF_MEMORY : ATA_INTERNAL,
-         "oneDNN failed: ", error.what());
-  }
-}
-
-memory::data_type data_type(DType dtype) {
-  return dtype == DType::kBF16 ? memory::data_type::bf16 : memory::data_type::f32;
-}
-
-// A matrix inside another one whose rows (columns, when it is read transposed) are `stride` apart.
-memory::desc plain_desc(int64_t rows, int64_t columns, int64_t stride, DType dtype,
-                        bool transposed) {
-  stride = std::max<int64_t>(stride, 1);
-  const memory::dims strides = transposed ? memory::dims{1, stride} : memory::dims{stride, 1};
-  return memory::desc({rows, columns}, data_type(dtype), strides);
-}
 
 // How a dimension is cut. The cut depends on nothing but the product's extents, so that the bits of
 // a result do not depend on the number of threads.
@@ -127,116 +62,6 @@ Cut cut_columns(int64_t n, int64_t k, int64_t width = kTileColumns) {
     cut.parts = std::max<int64_t>(1, (n + width / 2) / width);
   }
   return cut;
-}
-
-// Layouts of right factors: plain, whichever is fastest, or a number from ProductCache::layout_of.
-constexpr int kPlainLayout = 0;
-constexpr int kAnyLayout = -1;
-
-// Everything a compiled product depends on. Strides are those of the whole matrices.
-struct ProductKey {
-  int64_t m = 0, n = 0, k = 0;
-  int64_t a_stride = 0, c_stride = 0;
-  DType factors = DType::kF32, result = DType::kF32;
-  bool a_transposed = false;
-  bool bias = false;
-  Activation activation = Activation::kNone;
-  bool accumulate = false;
-  // Of a plain right factor.
-  bool b_transposed = false;
-  int64_t b_stride = 0;
-  int layout = kPlainLayout;
-  auto operator<=>(const ProductKey&) const = default;
-};
-
-struct Product {
-  dnnl::matmul::primitive_desc desc;
-  dnnl::matmul primitive;
-};
-
-void append_activation(Activation activation, dnnl::post_ops& after) {
-  switch (activation) {
-    case Activation::kNone:
-      return;
-    case Activation::kGelu:
-      return onednn::append_eltwise(after, dnnl::algorithm::eltwise_gelu_erf, 0.0f, 0.0f);
-    case Activation::kQuickGelu:
-      return onednn::append_eltwise(after, dnnl::algorithm::eltwise_swish, 1.702f, 0.0f);
-    case Activation::kGeluTanh:
-      return onednn::append_eltwise(after, dnnl::algorithm::eltwise_gelu_tanh, 0.0f, 0.0f);
-  }
-}
-
-dnnl::matmul::primitive_desc describe(const ProductKey& key, const memory::desc& b) {
-  dnnl::primitive_attr attributes;
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  dnnl::post_ops after;
-  append_activation(key.activation, after);
-  if (key.accumulate) after.append_sum(1.0f);
-  attributes.set_post_ops(after);
-  const memory::desc a = plain_desc(key.m, key.k, key.a_stride, key.factors, key.a_transposed);
-  const memory::desc c = plain_desc(key.m, key.n, key.c_stride, key.result, false);
-  if (key.bias) {
-    const memory::desc bias = plain_desc(1, key.n, key.n, DType::kF32, false);
-    return onednn::describe_matmul(cpu_engine(), a, b, &bias, c, attributes);
-  }
-  return onednn::describe_matmul(cpu_engine(), a, b, nullptr, c, attributes);
-}
-
-class ProductCache;
-ProductCache& cache();
-
-// Compiled products, shared by all threads: oneDNN allows concurrent execution of one primitive
-// when each execution brings its own scratchpad.
-class ProductCache {
- public:
-  ProductCache() {
-#if !defined(_WIN32)
-    // A child of fork() has one thread alone: nobody would unlock what another was at.
-    pthread_atfork([] { cache().mutex_.lock(); }, [] { cache().mutex_.unlock(); },
-                   [] { cache().mutex_.unlock(); });
-#endif
-  }
-
-  std::shared_ptr<const Product> get(const ProductKey& key, const memory::desc& b) {
-    {
-      std::lock_guard lock(mutex_);
-      const auto found = products_.find(key);
-      if (found != products_.end()) return found->second;
-    }
-    dnnl::matmul::primitive_desc desc = describe(key, b);
-    auto product = std::make_shared<const Product>(Product{desc, dnnl::matmul(desc)});
-    std::lock_guard lock(mutex_);
-    // Row counts come from the user: a service that sees ever new ones must not grow for ever.
-    if (products_.size() >= kCapacity) products_.clear();
-    return products_.emplace(key, std::move(product)).first->second;
-  }
-
-  void release() {
-    std::lock_guard lock(mutex_);
-    products_.clear();
-  }
-
-  // A number that equal layouts share, above kPlainLayout.
-  int layout_of(const memory::desc& desc) {
-    std::lock_guard lock(mutex_);
-    for (size_t i = 0; i < layouts_.size(); ++i) {
-      if (layouts_[i] == desc) return static_cast<int>(i) + 1;
-    }
-    layouts_.push_back(desc);
-    return static_cast<int>(layouts_.size());
-  }
-
- private:
-  static constexpr size_t kCapacity = 1024;
-  std::mutex mutex_;
-  std::map<ProductKey, std::shared_ptr<const Product>> products_;
-  std::vector<memory::desc> layouts_;
-};
-
-ProductCache& cache() {
-  static ProductCache& instance = *new ProductCache;
-  return instance;
 }
 
 memory view_memory(const memory::desc& desc, const void* data) {
@@ -300,8 +125,8 @@ class PackedFactor {
                            .result = dtype,
                            .layout = kAnyLayout};
       const memory::desc any({k, width}, data_type(dtype), memory::format_tag::any);
-      const memory::desc packed = cache().get(key, any)->desc.weights_desc();
-      parts_.push_back({packed, cache().layout_of(packed), bytes});
+      const memory::desc packed = compiled_product(key, any)->desc.weights_desc();
+      parts_.push_back({packed, layout_of(packed), bytes});
       bytes += (static_cast<int64_t>(packed.get_size()) + 63) / 64 * 64;
     }
     data_ = Tensor({bytes}, DType::kU8, allocator);
@@ -395,7 +220,7 @@ class TiledProduct {
         const bool exists = height == low_ || rows_.extent % rows_.parts != 0;
         key.m = height;
         if (copies_a_) key.a_stride = height;
-        products_.push_back(exists ? cache().get(key, factors_.back().desc) : nullptr);
+        products_.push_back(exists ? compiled_product(key, factors_.back().desc) : nullptr);
         if (!exists) continue;
         const memory::desc pad = products_.back()->desc.scratchpad_desc();
         pad_bytes_ = std::max(pad_bytes_, aligned(static_cast<int64_t>(pad.get_size())));
@@ -570,15 +395,6 @@ void matmul(const MatrixView& a, const PackedFactor& b, const MatmulOptions& opt
     const ProductKey whole = describe_product(a, options, c);
     multiply(whole, cut_rows(whole.m, whole.n, whole.k), a.data, b, options.bias, c, scratch);
   });
-}
-
-void release_product_cache() {
-  cache().release();
-  // oneDNN keeps what it compiled, too; a smaller capacity evicts it.
-  int capacity = 0;
-  if (dnnl_get_primitive_cache_capacity(&capacity) != dnnl_success) return;
-  dnnl_set_primitive_cache_capacity(0);
-  dnnl_set_primitive_cache_capacity(capacity);
 }
 
 bool has_bf16_matmul() {
