@@ -62,10 +62,7 @@ Context Session::make_context(Tape* tape, const std::atomic<bool>* cancelled) {
 Session::Results Session::compute(const Context& context, AlignmentState& alignment,
                                   const Tensor& clip) const {
   Results results;
-  if (clip.device() != nullptr) {
-    results.clip_squares = context.empty({1}, DType::kF64);
-    context.run(&Kernels::sums_of_squares, std::span(&clip, 1), results.clip_squares);
-  }
+  if (clip.device() != nullptr) results.clip_squares = sum_of_squares(context, clip);
   Forward pass(context, model_->network(), model_->config(), model_->precision(), alignment);
   Variable tokens = pass.embed(Variable(clip));
   const int64_t last = model_->config().depth() - 1;

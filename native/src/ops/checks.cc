@@ -28,12 +28,16 @@ void check_matrix(const char* op, const char* name, const Tensor& tensor, bool a
   }
 }
 
-bool all_finite(const Context& context, const Tensor& tensor) {
-  if (tensor.device() == nullptr) return all_finite(tensor);
+Tensor sum_of_squares(const Context& context, const Tensor& tensor) {
   // No square of an f32 is too large for f64.
   Tensor sum = context.empty({1}, DType::kF64);
   context.run(&Kernels::sums_of_squares, std::span(&tensor, 1), sum);
-  return std::isfinite(*context.download(sum).data<double>());
+  return sum;
+}
+
+bool all_finite(const Context& context, const Tensor& tensor) {
+  if (tensor.device() == nullptr) return all_finite(tensor);
+  return std::isfinite(*context.download(sum_of_squares(context, tensor)).data<double>());
 }
 
 }  // namespace ata

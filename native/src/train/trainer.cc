@@ -99,9 +99,7 @@ Trainer::Results Trainer::compute(const Context& stream_context, const Inputs& i
   Results results;
   stream_context.clear_status();
   if (inputs.clips.device() != nullptr) {
-    results.clip_squares = stream_context.empty({1}, DType::kF64);
-    stream_context.run(&Kernels::sums_of_squares, std::span(&inputs.clips, 1),
-                       results.clip_squares);
+    results.clip_squares = sum_of_squares(stream_context, inputs.clips);
   }
   for (size_t i = 0; i < variables_.size(); ++i) {
     if (!variables_[i].defined()) continue;
