@@ -1,3 +1,4 @@
+using Ata.Bindings;
 using Ata.Interop;
 
 namespace Ata;
@@ -8,8 +9,6 @@ public sealed record VideoClassifierOptions
     /// <summary>Calls that run beside one another when nothing is said: each uses the cores that the others leave idle, so that
     /// more add memory and no speed.</summary>
     private const int UsualConcurrency = 4;
-
-    private const int MostThreads = 1024;
 
     /// <summary>What the classifier is called in metrics, traces, logs and the names of its threads; null for no name. Give one
     /// where a process has several.</summary>
@@ -58,11 +57,11 @@ public sealed record VideoClassifierOptions
     /// <exception cref="ArgumentException">The options contradict each other.</exception>
     public void Check()
     {
-        OptionRange.Check(MaxConcurrency ?? 1, 1, MostThreads, nameof(MaxConcurrency));
-        OptionRange.Check(ThreadsPerCall ?? 1, 1, MostThreads, nameof(ThreadsPerCall));
+        OptionRange.Check(MaxConcurrency ?? 1, 1, NativeMethods.ATA_MAX_THREADS, nameof(MaxConcurrency));
+        OptionRange.Check(ThreadsPerCall ?? 1, 1, NativeMethods.ATA_MAX_THREADS, nameof(ThreadsPerCall));
         OptionRange.Check(MaxIdleSessions ?? 0, 0, int.MaxValue, nameof(MaxIdleSessions));
         OptionRange.Check(QueueLimit, 0, int.MaxValue);
-        OptionRange.Check(MaxBatch, 1, MostThreads);
+        OptionRange.Check(MaxBatch, 1, NativeMethods.ATA_MAX_THREADS);
         if (BatchDelay < TimeSpan.Zero || BatchDelay > TimeSpan.FromMinutes(1))
         {
             throw new ArgumentOutOfRangeException(nameof(BatchDelay), BatchDelay, "The option must be from 0 to 1 minute.");

@@ -76,7 +76,7 @@ std::optional<int> setting_of_environment() {
     if (const auto count = parse_thread_setting(value)) return count;
     log(ATA_LOG_WARNING,
         concat("the environment variable ", name, " is '", value,
-               "', not a number of threads from 1 to ", kMaxThreads, ", and is passed over"));
+               "', not a number of threads from 1 to ", ATA_MAX_THREADS, ", and is passed over"));
   }
   return std::nullopt;
 }
@@ -89,7 +89,7 @@ std::optional<int> parse_thread_setting(const std::string& text) {
   int count = 0;
   const char* const end = text.data() + text.size();
   auto [rest, error] = std::from_chars(text.data() + first, end, count);
-  if (error != std::errc() || count < 1 || count > kMaxThreads) return std::nullopt;
+  if (error != std::errc() || count < 1 || count > ATA_MAX_THREADS) return std::nullopt;
   while (rest != end && (*rest == ' ' || *rest == '\t')) ++rest;
   if (rest != end && *rest != ',') return std::nullopt;
   return count;
@@ -135,7 +135,7 @@ int available_cores() {
 
 int default_thread_count() {
   static const int count = [] {
-    return setting_of_environment().value_or(std::min(available_cores(), kMaxThreads));
+    return setting_of_environment().value_or(std::min(available_cores(), ATA_MAX_THREADS));
   }();
   return count;
 }

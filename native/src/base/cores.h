@@ -8,12 +8,9 @@ namespace ata {
 
 /// How many threads the process is meant to use, as it was told when this was first called:
 /// the environment's ATA_NUM_THREADS, else OMP_NUM_THREADS (whose first number counts), else
-/// available_cores(). A value that is not a number from 1 to kMaxThreads is named in a warning and
-/// passed over.
+/// available_cores(). A value that is not a number from 1 to ATA_MAX_THREADS is named in a warning
+/// and passed over.
 int default_thread_count();
-
-/// The most threads that can be asked for.
-constexpr int kMaxThreads = 1024;
 
 /// How many processors this process may keep busy: those it may run on, and no more than its
 /// container's quota (Linux's control groups, version 1 and 2) is worth, rounded up. At least 1.
