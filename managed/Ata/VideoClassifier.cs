@@ -217,40 +217,16 @@ public sealed partial class VideoClassifier : IDisposable
     /// <param name="clips">One or more whole clips <c>[3, T, H, W]</c>, normalised, in row-major order.</param>
     /// <param name="logits">Receives the logits of all clips.</param>
     /// <param name="cancellationToken">Leaves the queue at once, or stops between two blocks of the model.</param>
-    public void Forward(ReadOnlySpan<float> clips, Span<float> logits, CancellationToken cancellationToken = default)
-    {
-        using var call = new Call(this, "forward");
-        try
-        {
-            call.Enter(cancellationToken);
-            call.Session.Forward(clips, logits, cancellationToken);
-        }
-        catch (Exception error)
-        {
-            call.Failure = error;
-            throw;
-        }
-    }
+    public void Forward(ReadOnlySpan<float> clips, Span<float> logits, CancellationToken cancellationToken = default) =>
+        Forward(clips, logits, static (session, of, to, cancellation) => session.Forward(of, to, cancellation), cancellationToken);
 
     /// <summary>Computes the logits of clips, without copying them, on the calling thread when its turn has come.</summary>
     /// <param name="clips"><c>[B, 3, T, H, W]</c>, normalised, dense.</param>
     /// <param name="logits">Receives the logits of all clips.</param>
     /// <param name="cancellationToken">Leaves the queue at once, or stops between two blocks of the model.</param>
     public void Forward(
-        in ReadOnlyTensorSpan<float> clips, Span<float> logits, CancellationToken cancellationToken = default)
-    {
-        using var call = new Call(this, "forward");
-        try
-        {
-            call.Enter(cancellationToken);
-            call.Session.Forward(clips, logits, cancellationToken);
-        }
-        catch (Exception error)
-        {
-            call.Failure = error;
-            throw;
-        }
-    }
+        in ReadOnlyTensorSpan<float> clips, Span<float> logits, CancellationToken cancellationToken = default) =>
+        Forward(clips, logits, static (session, of, to, cancellation) => session.Forward(of, to, cancellation), cancellationToken);
 
     /// <summary>Runs the model once in as many sessions as calls can run at the same time, so that the first calls are as fast as
     /// later ones, and the memory that full load needs is taken now or not at all.</summary>
@@ -303,6 +279,26 @@ public sealed partial class VideoClassifier : IDisposable
 
     /// <summary>What is predicted, and how: the same for all kinds of input.</summary>
     private delegate Predictions Work(Call call, PredictOptions options, CancellationToken cancellationToken);
+
+    /// <summary>Computes logits in a session.</summary>
+    private delegate void SessionForward<TClips>(Session session, TClips clips, Span<float> logits, CancellationToken cancellationToken)
+        where TClips : allows ref struct;
+
+    private void Forward<TClips>(TClips clips, Span<float> logits, SessionForward<TClips> forward, CancellationToken cancellationToken)
+        where TClips : allows ref struct
+    {
+        using var call = new Call(this, "forward");
+        try
+        {
+            call.Enter(cancellationToken);
+            forward(call.Session, clips, logits, cancellationToken);
+        }
+        catch (Exception error)
+        {
+            call.Failure = error;
+            throw;
+        }
+    }
 
     private Work OfFile(string path)
     {
