@@ -50,7 +50,7 @@ internal sealed class FollowSet(FollowOptions options, int clips, int pictures, 
             folder,
             FollowTruth.FileName,
             CliJson.Text(new FollowTruth(
-                FollowTruth.TaskName, options.Width, options.Height, options.Fps, options.Radius * options.ShorterSide, options, pictures, TestShare, seed, _truth)) + '\n');
+                FollowTruth.TaskName, options, pictures, TestShare, seed, _truth)) + '\n');
     }
 
     private static string PictureName(int index) => $"{PictureFolder}/{index.ToString("00000", CultureInfo.InvariantCulture)}.png";

@@ -3,10 +3,6 @@ namespace Ata.Cli.Synth;
 /// <summary>Where everything is in the clips of a folder: <c>truth.json</c>. Lengths are in pixels, places count from the
 /// frame's top left corner.</summary>
 /// <param name="Task">What the clips are for: "follow".</param>
-/// <param name="Width">Width of a frame.</param>
-/// <param name="Height">Height of a frame.</param>
-/// <param name="Fps">Frames per second.</param>
-/// <param name="Radius">Radius of the discs.</param>
 /// <param name="Options">What the clips look like, to make others with one thing changed; lengths in it are fractions of the
 /// shorter side.</param>
 /// <param name="Pictures">How many pictures there are.</param>
@@ -15,10 +11,6 @@ namespace Ata.Cli.Synth;
 /// <param name="Clips">The clips, in the order of the list.</param>
 internal sealed record FollowTruth(
     string Task,
-    int Width,
-    int Height,
-    double Fps,
-    double Radius,
     FollowOptions Options,
     int Pictures,
     double TestShare,
@@ -30,6 +22,18 @@ internal sealed record FollowTruth(
 
     /// <summary>Name of the file.</summary>
     public const string FileName = "truth.json";
+
+    /// <summary>Width of a frame.</summary>
+    public int Width => Options.Width;
+
+    /// <summary>Height of a frame.</summary>
+    public int Height => Options.Height;
+
+    /// <summary>Frames per second.</summary>
+    public double Fps => Options.Fps;
+
+    /// <summary>Radius of the discs.</summary>
+    public double Radius => Options.Radius * Options.ShorterSide;
 
     /// <summary>A clip.</summary>
     /// <param name="Path">Its file, as in the list.</param>

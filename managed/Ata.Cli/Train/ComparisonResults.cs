@@ -1,6 +1,7 @@
 namespace Ata.Cli.Train;
 
 /// <summary>How one variant did with one seed.</summary>
+/// <param name="Name">See <see cref="ComparedVariant.Name"/>.</param>
 /// <param name="Seed">The seed.</param>
 /// <param name="Mode">The temporal mode.</param>
 /// <param name="Alignment">How frames were aligned; null in modes without alignment.</param>
@@ -12,6 +13,7 @@ namespace Ata.Cli.Train;
 /// <param name="OnObject">For each block, of the patches that are on an object in the first frame, the share whose trajectory
 /// is on the same object in the last one; null without a truth to compare with, and without trajectories.</param>
 internal sealed record VariantResult(
+    [property: System.Text.Json.Serialization.JsonIgnore] string Name,
     ulong Seed,
     string Mode,
     string? Alignment,
@@ -20,12 +22,7 @@ internal sealed record VariantResult(
     double MillisecondsPerClip,
     double TrainingSeconds,
     IReadOnlyList<CurvePoint> Curve,
-    IReadOnlyList<double>? OnObject)
-{
-    /// <summary>See <see cref="ComparedVariant.Name"/>.</summary>
-    [System.Text.Json.Serialization.JsonIgnore]
-    public string Name => Alignment is null or "exact" ? Mode : $"{Mode}-{Alignment}";
-}
+    IReadOnlyList<double>? OnObject);
 
 /// <summary>The test videos after some updates.</summary>
 /// <param name="Step">Updates made.</param>

@@ -53,6 +53,7 @@ internal sealed class TemporalComparison(
             EvaluationResult result = EvaluationResult.ReadJson(run.Validation);
             using Model trained = Model.Load(run.FinalModel, new ModelOptions { Device = device });
             results.Modes.Add(new VariantResult(
+                variant.Name,
                 seed,
                 Names.Temporal.Of(variant.Mode),
                 variant.Alignment is { } alignment ? Names.Alignment.Of(alignment) : null,

@@ -74,20 +74,23 @@ internal sealed class TrajectoryTruth
         var positions = new int[blocks.Length * perBlock];
         var begun = 0L;
         var kept = new long[blocks.Length];
-        ClipOptions options = ClipOptions.For(config) with
+        LoaderOptions options = video.ValidationLoader(config, found: null) with
         {
-            Sampling = video.Spread == FrameSpread.Segments ? FrameSampling.Segments : FrameSampling.Dense,
-            Stride = video.Stride,
-            FramesPerSecond = video.FramesPerSecond > 0 ? video.FramesPerSecond : null,
-            ShortPolicy = ShortVideoPolicy.Loop,
-            Crop = new CropRectangle(0, 0, 1, 1),
+            ClipViews = 1,
+            CropViews = 1,
+            Augmentation = AugmentationOptions.None with { Crop = CropMode.Full },
         };
+        using var sampler = new ClipSampler(test, options);
         using Session session = model.CreateSession();
-        foreach (VideoItem item in test.Items.Where(i => _clips.ContainsKey(Path.GetFullPath(i.Path))).Take(MeasuredVideos))
+        foreach ((int index, FollowTruth.Clip truth) in Known(test).Take(MeasuredVideos))
         {
-            FollowTruth.Clip truth = _clips[Path.GetFullPath(item.Path)];
-            using VideoReader reader = VideoReader.Open(item.Path);
-            using VideoClip clip = reader.Sample(options, cancellationToken);
+            sampler.VisitViews(index, (_, clip) => Measure(truth, clip), cancellationToken);
+        }
+
+        return begun > 0 ? Array.ConvertAll(kept, k => (double)k / begun) : null;
+
+        void Measure(FollowTruth.Clip truth, VideoClip clip)
+        {
             if (follows)
             {
                 session.Run(clip.Tensor, new SessionOutputs { TrajectoryBlocks = blocks, Trajectories = positions }, cancellationToken);
@@ -117,8 +120,18 @@ internal sealed class TrajectoryTruth
                 }
             }
         }
+    }
 
-        return begun > 0 ? Array.ConvertAll(kept, k => (double)k / begun) : null;
+    /// <summary>The videos of which the truth is known, by their places in the dataset.</summary>
+    private IEnumerable<(int Index, FollowTruth.Clip Truth)> Known(VideoDataset test)
+    {
+        for (int i = 0; i < test.Count; ++i)
+        {
+            if (_clips.TryGetValue(Path.GetFullPath(test[i].Path), out FollowTruth.Clip? truth))
+            {
+                yield return (i, truth);
+            }
+        }
     }
 
     private int FrameAt(double time) => Math.Clamp((int)Math.Round(time * Truth.Fps), 0, Truth.Options.Frames - 1);

@@ -95,19 +95,14 @@ internal sealed class SynthVerb : Verb<SynthVerb.Arguments>
             throw new UsageException($"{other.Name} has no meaning with --task {s_tasks.Of(task)}; it belongs to --task {s_tasks.Of(otherTask)}.");
         }
 
-        (int width, int height) = _size.In(parse);
         int clips = _clips.In(parse);
         double test = _test.In(parse);
         ulong seed = _seed.In(parse);
         string folder = parse.GetRequiredValue(_output);
         if (task == SynthTask.Follow)
         {
-            var follow = new FollowOptions
+            FollowOptions follow = WithFrames(s_follow, parse) with
             {
-                Width = width,
-                Height = height,
-                Frames = _frames.In(parse),
-                Fps = _fps.In(parse),
                 Objects = _objects.In(parse),
                 Radius = _radius.In(parse),
                 Speed = _speed.In(parse),
@@ -121,15 +116,16 @@ internal sealed class SynthVerb : Verb<SynthVerb.Arguments>
             return new Arguments(folder, follow, clips, pictures, new FollowSet(follow, clips, pictures, test, seed));
         }
 
-        var act = new ActionOptions
-        {
-            Width = width,
-            Height = height,
-            Frames = _frames.In(parse),
-            Fps = _fps.In(parse),
-            Difficulty = _difficulty.In(parse),
-        };
+        ActionOptions act = WithFrames(s_act, parse) with { Difficulty = _difficulty.In(parse) };
         return new Arguments(folder, act, clips, 0, new ActionSet(act, clips, test, seed, parse.GetValue(_classes) ?? ActionSet.MostClasses));
+    }
+
+    /// <summary>The options with what all tasks have: the size, number and rate of frames.</summary>
+    private T WithFrames<T>(T options, ParseResult parse)
+        where T : SynthOptions
+    {
+        (int width, int height) = _size.In(parse);
+        return (T)(options with { Width = width, Height = height, Frames = _frames.In(parse), Fps = _fps.In(parse) });
     }
 
     protected override int Run(Arguments arguments, FileGuard files, CancellationToken cancellationToken)
