@@ -13,17 +13,7 @@ public sealed class CliFiles : IDisposable
         Clip = In("clip.mp4");
         WriteVideo(Clip);
         Model = In("model.safetensors");
-        var config = new ModelConfig
-        {
-            ImageSize = 32,
-            PatchSize = 8,
-            Dim = 32,
-            Depth = 2,
-            Heads = 2,
-            Frames = 4,
-            Classes = 6,
-        };
-        using Model model = Ata.Model.Create(config, 3);
+        using Model model = Ata.Model.Create(TinyModel.Config with { Classes = 6 }, 3);
         model.SetLabels(["walk", "run", "jump", "sit", "[wave]", "größer"]);
         model.Save(Model);
     }

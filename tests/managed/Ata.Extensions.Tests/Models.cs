@@ -3,16 +3,7 @@ namespace Ata.Extensions.Tests;
 /// <summary>A model that runs in milliseconds.</summary>
 internal static class Models
 {
-    public static ModelConfig Tiny { get; } = new()
-    {
-        ImageSize = 32,
-        PatchSize = 8,
-        Dim = 32,
-        Depth = 2,
-        Heads = 2,
-        Frames = 4,
-        Classes = 6,
-    };
+    public static ModelConfig Tiny { get; } = TinyModel.Config with { Classes = 6 };
 
     public static float[] Clip => new float[3 * Tiny.Frames * Tiny.ImageSize * Tiny.ImageSize];
 

@@ -1,4 +1,4 @@
-namespace Ata.Tests;
+namespace Ata.Tests.Support;
 
 /// <summary>A model that runs in milliseconds, and clips for it.</summary>
 internal static class TinyModel
