@@ -188,6 +188,18 @@ test_native() {
   skipped="$(($(xml_number "$report" testsuite skipped) + $(xml_number "$report" testsuite disabled)))"
   if ((status != 0 && bad == 0)); then bad=1; fi
   count "native tests" $((total - bad - skipped)) "$bad"
+  mapfile -t -O "${#failures[@]}" failures < <(native_failures "$report")
+}
+
+# The failed tests of a report of ctest, each with the first lines that say why.
+native_failures() { # FILE
+  awk '/<testcase / { name = $0; sub(/.*<testcase name="/, "", name); sub(/".*/, "", name)
+                      failed = /status="fail"/; lines = 0; follows = 0
+                      if (failed) print name }
+       !failed { next }
+       /<failure message="[^"]/ { why = $0; sub(/.*message="/, "", why); sub(/".*/, "", why); print "  " why }
+       /: Failure$|runtime error:|ERROR:/ { follows = 5 }
+       follows > 0 && lines < 15 { print "  " $0; --follows; ++lines }' "$1"
 }
 
 test_managed() {

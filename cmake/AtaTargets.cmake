@@ -55,7 +55,7 @@ function(ata_add_test name)
   target_compile_definitions(${name}_test PRIVATE
     ATA_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
   gtest_discover_tests(${name}_test TEST_PREFIX "${arg_PREFIX}" DISCOVERY_MODE PRE_TEST
-    PROPERTIES TIMEOUT 300)
+    NO_PRETTY_VALUES PROPERTIES TIMEOUT 300)
 endfunction()
 
 # ata_run_on_emulated_gpu(NAME PLUGIN [OPTIONS OPTIONS] [ONLY TEST...] [WITHOUT TEST...])

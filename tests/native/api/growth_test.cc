@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -16,6 +16,7 @@
 
 #include "ata/ata.h"
 #include "handles.h"
+#include "support/scratch.h"
 
 namespace {
 
@@ -86,7 +87,8 @@ class Growth : public testing::Test {
     ata_model* model = nullptr;
     ASSERT_EQ(ata_model_create(&config, 1, nullptr, &model), ATA_OK) << ata_last_error();
     model_.reset(model);
-    path_ = testing::TempDir() + "growth.safetensors";
+    scratch_ = std::make_unique<ata::Scratch>();
+    path_ = scratch_->path("growth.safetensors");
     ASSERT_EQ(ata_model_save(model, path_.c_str()), ATA_OK) << ata_last_error();
     ata_session* session = nullptr;
     ASSERT_EQ(ata_session_create(model, nullptr, &session), ATA_OK);
@@ -99,7 +101,7 @@ class Growth : public testing::Test {
     static_cast<float*>(info_of(forbidding_.get()).data)[1] =
         -std::numeric_limits<float>::infinity();
     features_ = make({1, 2, 4, 8});
-    video_path_ = testing::TempDir() + "growth.avi";
+    video_path_ = scratch_->path("growth.avi");
     ata_video_writer* writer = nullptr;
     const ata_status status = ata_video_writer_create(video_path_.c_str(), 32, 32, 25, &writer);
     if (status == ATA_LIBRARY_UNAVAILABLE) GTEST_SKIP() << ata_last_error();
@@ -117,8 +119,7 @@ class Growth : public testing::Test {
     for (auto* tensor : {&clip_, &samples_, &others_, &forbidding_, &features_}) tensor->reset();
     session_.reset();
     model_.reset();
-    std::filesystem::remove(path_);
-    std::filesystem::remove(video_path_);
+    scratch_.reset();
   }
 
   static Handle<ata_tensor> make(std::initializer_list<int64_t> shape) {
@@ -271,6 +272,7 @@ class Growth : public testing::Test {
   }
 
   static inline ata_model_config config_;
+  static inline std::unique_ptr<ata::Scratch> scratch_;
   static inline std::string path_, video_path_;
   static inline Handle<ata_model> model_;
   static inline Handle<ata_session> session_;

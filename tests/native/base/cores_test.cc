@@ -6,6 +6,8 @@
 #include <fstream>
 #include <string>
 
+#include "support/scratch.h"
+
 namespace ata {
 namespace {
 
@@ -23,24 +25,16 @@ TEST(Cores, SettingsAreNumbersOfThreads) {
 
 class ControlGroups : public testing::Test {
  protected:
-  void SetUp() override {
-    root_ =
-        fs::path(testing::TempDir()) /
-        (std::string("cgroup-") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(root_);
-    fs::create_directories(root_);
-  }
-  void TearDown() override { fs::remove_all(root_); }
-
   void write(const std::string& path, const std::string& text) const {
-    fs::create_directories((root_ / path).parent_path());
-    std::ofstream(root_ / path) << text;
+    const fs::path file = scratch_.folder() / path;
+    fs::create_directories(file.parent_path());
+    std::ofstream(file) << text;
   }
   std::optional<double> quota(const std::string& membership) const {
-    return quota_of_control_groups(root_.string(), membership);
+    return quota_of_control_groups(scratch_.folder().string(), membership);
   }
 
-  fs::path root_;
+  Scratch scratch_;
 };
 
 TEST_F(ControlGroups, Version2TakesTheTightestOfNestedGroups) {
@@ -77,7 +71,8 @@ TEST_F(ControlGroups, Version1MayBeMountedUnderTheControllersOwnName) {
 TEST_F(ControlGroups, PathsThatLeadOutOfTheMountAreItsRoot) {
   write("mount/cpu.max", "200000 100000\n");
   write("outside/cpu.max", "100000 100000\n");
-  EXPECT_EQ(quota_of_control_groups((root_ / "mount").string(), "0::/../outside\n"), 2.0);
+  EXPECT_EQ(quota_of_control_groups((scratch_.folder() / "mount").string(), "0::/../outside\n"),
+            2.0);
 }
 
 TEST_F(ControlGroups, NonsenseIsNoQuota) {

@@ -7,19 +7,25 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <random>
+#include <sstream>
 #include <string>
 
 namespace ata {
 
-/// An empty folder of its own for the running test, removed with the object.
+/// An empty folder of its own for the running test or suite, removed with the object. No two have
+/// the same name: ctest runs tests of a suite beside one another, and some on each device at once.
 class Scratch {
  public:
   Scratch() {
-    const ::testing::TestInfo* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    std::string name = std::string(test->test_suite_name()) + "." + test->name();
-    std::replace(name.begin(), name.end(), '/', '.');
-    folder_ = std::filesystem::path(::testing::TempDir()) / name;
-    std::filesystem::remove_all(folder_);
+    const ::testing::UnitTest& unit = *::testing::UnitTest::GetInstance();
+    std::ostringstream name;
+    name << unit.current_test_suite()->name();
+    if (unit.current_test_info() != nullptr) name << '.' << unit.current_test_info()->name();
+    name << '.' << std::random_device()();
+    std::string text = name.str();
+    std::replace(text.begin(), text.end(), '/', '.');
+    folder_ = std::filesystem::path(::testing::TempDir()) / text;
     std::filesystem::create_directories(folder_);
   }
   ~Scratch() {
