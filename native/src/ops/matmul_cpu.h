@@ -36,8 +36,8 @@ void matmul(const MatrixView& a, const MatrixView& b, const MatmulOptions& optio
 void matmul(const MatrixView& a, const PackedFactor& b, const MatmulOptions& options, Tensor& c,
             const std::shared_ptr<Allocator>& scratch);
 
-/// False when this processor (or oneDNN's build for it) has no bf16 products; matmul() then takes
-/// f32 alone.
+/// False when this processor (or oneDNN's build for it) has no bf16 products, or slower ones than
+/// f32: callers then round to bf16 and multiply in f32, which gives the same sums.
 bool has_bf16_matmul();
 
 /// Forgets the products that were compiled; those that run end normally. Thread-safe.
