@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "ops/devices.h"
@@ -17,8 +19,31 @@ namespace {
 
 Device* current = nullptr;
 
-// Of contexts that tests made: a tape keeps them, and their work may still be queued.
-std::vector<std::weak_ptr<Stream>> streams;
+// Of contexts that tests made, on several threads at once: a tape keeps them, and their work may
+// still be queued.
+class MadeStreams {
+ public:
+  void add(const std::shared_ptr<Stream>& stream) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(streams_, [](const auto& known) { return known.expired(); });
+    streams_.push_back(stream);
+  }
+  void synchronize() {
+    std::vector<std::weak_ptr<Stream>> known;
+    {
+      const std::lock_guard lock(mutex_);
+      known = streams_;
+    }
+    for (const auto& weak : known) {
+      if (const auto stream = weak.lock()) stream->device.synchronize(*stream);
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::weak_ptr<Stream>> streams_;
+};
+MadeStreams streams;
 
 struct DeviceTolerance {
   const char* device;
@@ -78,8 +103,7 @@ Context test_context(Tape* tape) {
   Context context = make_context(test_device());
   context.stream->allocator = make_workspace(test_device().memory());
   context.tape = tape;
-  std::erase_if(streams, [](const auto& stream) { return stream.expired(); });
-  streams.push_back(context.stream);
+  streams.add(context.stream);
   return context;
 }
 
@@ -88,9 +112,7 @@ Tensor on_device(const Tensor& host) {
 }
 
 Tensor on_host(const Tensor& tensor) {
-  for (const auto& weak : streams) {
-    if (const auto stream = weak.lock()) stream->device.synchronize(*stream);
-  }
+  streams.synchronize();
   return make_context(test_device()).download(tensor);
 }
 
