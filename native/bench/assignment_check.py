@@ -20,7 +20,7 @@ import sys
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from assignment_vs_scipy import Ata
+from libata import AssignOptions, Ata
 
 GREATEST = 784
 
@@ -70,7 +70,7 @@ def solve(ata, values, maximize, polish):
     tensor = ata.wrap(values)
     matching = ctypes.c_void_p()
     total = ctypes.c_double()
-    options = ata.Options(ctypes.sizeof(ata.Options), maximize, polish, 0)
+    options = AssignOptions(maximize=maximize, polish=polish)
     try:
         ata.check(ata.library.ata_assign(tensor, ctypes.byref(options), ctypes.byref(matching),
                                          ctypes.byref(total), ctypes.c_size_t(1)))

@@ -29,7 +29,7 @@ from fractions import Fraction
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from assignment_vs_scipy import Ata
+from libata import AssignOptions, Ata
 
 FLOAT_MAX = float(np.finfo(np.float32).max)
 TOLERANCE = Fraction(1, 10**6)
@@ -140,7 +140,7 @@ class Assigner:
     def __init__(self, ata, maximize, polish, certify):
         self.ata = ata
         self.handle = ctypes.c_void_p()
-        options = ata.Options(ctypes.sizeof(ata.Options), maximize, polish, certify)
+        options = AssignOptions(maximize=maximize, polish=polish, certify=certify)
         ata.check(ata.library.ata_assigner_create(ctypes.byref(options), ctypes.byref(self.handle)))
 
     def solve(self, values, duals=None):

@@ -15,7 +15,6 @@ Kinds of matrices (g x g patches, N = g * g), all cosine similarities but the fi
 """
 
 import argparse
-import ctypes
 import os
 import sys
 import time
@@ -26,6 +25,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.optimize import linear_sum_assignment
+
+from libata import Ata
 
 CHANNELS = 768
 MARGIN = 3
@@ -84,65 +85,6 @@ def make_problem(random, kind, side):
         now, following = frames(smooth(random, side, 32, 1.2) @ mix + common, side)
         return cosine(noisy(random, now, 0.3), noisy(random, following, 0.3))
     raise ValueError(kind)
-
-
-class TensorInfo(ctypes.Structure):
-    """ata_tensor_info of ata.h."""
-    _fields_ = [("struct_size", ctypes.c_size_t), ("data", ctypes.c_void_p),
-                ("size", ctypes.c_size_t), ("dtype", ctypes.c_int32), ("rank", ctypes.c_int32),
-                ("shape", ctypes.c_int64 * 8), ("strides", ctypes.POINTER(ctypes.c_int64)),
-                ("device", ctypes.c_char_p), ("read_only", ctypes.c_int32),
-                ("reserved", ctypes.c_int32)]
-
-
-class Ata:
-    """The few functions of the C API that solving assignments takes."""
-
-    class Options(ctypes.Structure):
-        _fields_ = [("struct_size", ctypes.c_size_t), ("maximize", ctypes.c_int32),
-                    ("polish", ctypes.c_int32), ("certify", ctypes.c_int32)]
-
-    F32 = 0
-
-    def __init__(self, path, threads):
-        self.library = ctypes.CDLL(path)
-        self.library.ata_last_error.restype = ctypes.c_char_p
-        self.library.ata_tensor_release.restype = None
-        self.library.ata_tensor_release.argtypes = [ctypes.c_void_p]
-        self.check(self.library.ata_thread_set_count(ctypes.c_int32(threads)))
-
-    def check(self, status):
-        if status != 0:
-            raise RuntimeError(self.library.ata_last_error().decode())
-
-    def wrap(self, values):
-        """A tensor over the memory of a C-contiguous float32 array, which must outlive it."""
-        info = TensorInfo(struct_size=ctypes.sizeof(TensorInfo), data=values.ctypes.data,
-                          size=values.nbytes, dtype=self.F32, rank=values.ndim)
-        info.shape[:values.ndim] = values.shape
-        tensor = ctypes.c_void_p()
-        self.check(self.library.ata_tensor_wrap(ctypes.byref(info), None, None,
-                                                ctypes.byref(tensor)))
-        return tensor
-
-    def info(self, tensor):
-        """What a tensor is."""
-        info = TensorInfo(struct_size=ctypes.sizeof(TensorInfo))
-        self.check(self.library.ata_tensor_get_info(tensor, ctypes.byref(info)))
-        return info
-
-    def assign(self, tensor, count, polish=False, certify=False):
-        """Solves, and returns (seconds, totals)."""
-        options = self.Options(ctypes.sizeof(self.Options), 1, polish, certify)
-        totals = (ctypes.c_double * count)()
-        matching = ctypes.c_void_p()
-        start = time.perf_counter()
-        status = self.library.ata_assign(tensor, ctypes.byref(options), ctypes.byref(matching),
-                                         totals, ctypes.c_size_t(count))
-        seconds = time.perf_counter() - start
-        self.check(status)
-        self.library.ata_tensor_release(matching)
-        return seconds, np.frombuffer(totals)
 
 
 def scipy_solve(matrix):

@@ -18,18 +18,8 @@ import time
 
 import numpy as np
 
-from assignment_vs_scipy import Ata, cosine
-
-
-class Outputs(ctypes.Structure):
-    """ata_session_outputs of ata.h."""
-    _fields_ = [("struct_size", ctypes.c_size_t), ("logits", ctypes.c_void_p),
-                ("logits_count", ctypes.c_size_t), ("class_token", ctypes.c_void_p),
-                ("class_token_count", ctypes.c_size_t), ("feature_blocks", ctypes.c_void_p),
-                ("feature_block_count", ctypes.c_size_t), ("features", ctypes.c_void_p),
-                ("features_count", ctypes.c_size_t), ("trajectory_blocks", ctypes.c_void_p),
-                ("trajectory_block_count", ctypes.c_size_t), ("trajectories", ctypes.c_void_p),
-                ("trajectories_count", ctypes.c_size_t)]
+from assignment_vs_scipy import cosine
+from libata import Ata
 
 
 def tokens_of_blocks(ata, session, clip, config):
@@ -37,28 +27,23 @@ def tokens_of_blocks(ata, session, clip, config):
     blocks = np.arange(config["depth"], dtype=np.int32)
     patches = (config["image_size"] // config["patch_size"]) ** 2
     tokens = np.empty((len(blocks), config["frames"], patches, config["dim"]), np.float32)
-    outputs = Outputs(struct_size=ctypes.sizeof(Outputs),
-                      feature_blocks=blocks.ctypes.data, feature_block_count=len(blocks),
-                      features=tokens.ctypes.data, features_count=tokens.size)
-    ata.check(ata.library.ata_session_run(session, clip, None, ctypes.byref(outputs)))
+    ata.run(session, clip, feature_blocks=blocks, features=tokens)
     return tokens
 
 
 def config_of(ata, model):
-    file, config = ctypes.c_void_p(), ctypes.c_char_p()
-    ata.check(ata.library.ata_tensor_file_open(model.encode(), ctypes.byref(file)))
-    ata.check(ata.library.ata_tensor_file_get_metadata(file, b"config", ctypes.byref(config)))
+    config = ctypes.c_char_p()
+    ata.check(ata.library.ata_tensor_file_get_metadata(ata.open_tensors(model), b"config",
+                                                       ctypes.byref(config)))
     return json.loads(config.value)
 
 
 def similarities_of_blocks(ata, model, clip):
     """Cosine similarities [block, pair, N, N] of every two neighbouring frames."""
-    library = ata.library
-    loaded, session, file, pixels = (ctypes.c_void_p() for _ in range(4))
-    ata.check(library.ata_model_load(model.encode(), None, ctypes.byref(loaded)))
-    ata.check(library.ata_session_create(loaded, ctypes.byref(session)))
-    ata.check(library.ata_tensor_file_open(clip.encode(), ctypes.byref(file)))
-    ata.check(library.ata_tensor_file_get(file, b"clip", ctypes.byref(pixels)))
+    pixels = ctypes.c_void_p()
+    session = ata.create_session(ata.load_model(model))
+    ata.check(ata.library.ata_tensor_file_get(ata.open_tensors(clip), b"clip",
+                                              ctypes.byref(pixels)))
     return np.array([[cosine(now, following) for now, following in zip(tokens, tokens[1:])]
                      for tokens in tokens_of_blocks(ata, session, pixels, config_of(ata, model))])
 

@@ -4,11 +4,11 @@
     compare_with_pytorch.py CUDA_BENCH RESULT.json [--what forward,step,assignment] [--device cuda]
                             [--small] [--seconds N]
 
-The network is ViT-B/16 with divided space-time attention (TimeSformer; Bertasius et al., 2021), whose checkpoint
-Ata reads in mode `divided`. Before anything is timed, logits and the losses of a few training steps of both are
-compared. Then PyTorch (as it is, `eager`, and by torch.compile) and Ata take turns, round after round; ratios are of
-the medians over the rounds. Inference runs in bf16 throughout, training steps by autocast to bf16 with f32 weights
-and fused AdamW. Ata's logits and losses are on the host at the end of each call, and so are PyTorch's.
+The network is native/bench/peers/timesformer.py as ViT-B/16; Ata reads its checkpoint in mode `divided`. Before
+anything is timed, logits and the losses of a few training steps of both are compared. Then PyTorch (as it is,
+`eager`, and by torch.compile) and Ata take turns, round after round; ratios are of the medians over the rounds.
+Inference runs in bf16 throughout, training steps by autocast to bf16 with f32 weights and fused AdamW. Ata's logits
+and losses are on the host at the end of each call, and so are PyTorch's.
 
 `assignment` compares exact assignment with torch-linear-assignment (`batch_linear_assignment`), where that is
 installed, and totals with scipy's.
@@ -31,97 +31,13 @@ import traceback
 import numpy
 import torch
 from safetensors.torch import save_file
-from torch import nn
-from torch.nn import functional
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../native/bench/peers"))
+from timesformer import Config, TimeSformer, adamw, train_step
 
 ROUNDS = 5
 BATCHES = (1, 16)
-
-
-class Config:
-    def __init__(self, small):
-        self.image_size, self.patch_size = (24, 8) if small else (224, 16)
-        self.dim, self.depth, self.heads = (32, 2, 2) if small else (768, 12, 12)
-        self.frames, self.classes = (3, 5) if small else (8, 400)
-
-    def metadata(self):
-        return {"config": json.dumps({
-            "architecture": "vit", "image_size": self.image_size, "patch_size": self.patch_size, "dim": self.dim,
-            "depth": self.depth, "heads": self.heads, "mlp_ratio": 4, "frames": self.frames,
-            "classes": self.classes, "temporal": "divided", "alignment": "exact"})}
-
-
-class Attention(nn.Module):
-    def __init__(self, config):
-        super().__init__()
-        self.heads = config.heads
-        self.qkv = nn.Linear(config.dim, 3 * config.dim)
-        self.proj = nn.Linear(config.dim, config.dim)
-
-    def forward(self, x):  # [sequences, length, D]
-        sequences, length, dim = x.shape
-        qkv = self.qkv(x).view(sequences, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
-        y = functional.scaled_dot_product_attention(qkv[0], qkv[1], qkv[2])
-        return self.proj(y.transpose(1, 2).reshape(sequences, length, dim))
-
-
-class Mlp(nn.Module):
-    def __init__(self, config):
-        super().__init__()
-        self.fc1 = nn.Linear(config.dim, 4 * config.dim)
-        self.fc2 = nn.Linear(4 * config.dim, config.dim)
-
-    def forward(self, x):
-        return self.fc2(functional.gelu(self.fc1(x)))
-
-
-class Block(nn.Module):
-    def __init__(self, config):
-        super().__init__()
-        norm = lambda: nn.LayerNorm(config.dim, eps=1e-6)
-        self.temporal_norm1, self.temporal_attn = norm(), Attention(config)
-        self.temporal_fc = nn.Linear(config.dim, config.dim)
-        self.norm1, self.attn = norm(), Attention(config)
-        self.norm2, self.mlp = norm(), Mlp(config)
-
-    def forward(self, c, x):  # class tokens [B, 1, D], patches [B, T, N, D]
-        batch, frames, patches, dim = x.shape
-        over_time = x.transpose(1, 2).reshape(batch * patches, frames, dim)
-        over_time = self.temporal_fc(self.temporal_attn(self.temporal_norm1(over_time)))
-        x = x + over_time.view(batch, patches, frames, dim).transpose(1, 2)
-        frame = torch.cat([c[:, None].expand(batch, frames, 1, dim), x], 2).reshape(batch * frames, 1 + patches, dim)
-        frame = self.attn(self.norm1(frame)).view(batch, frames, 1 + patches, dim)
-        c, x = c + frame[:, :, 0].mean(1, keepdim=True), x + frame[:, :, 1:]
-        tokens = torch.cat([c, x.reshape(batch, frames * patches, dim)], 1)
-        tokens = tokens + self.mlp(self.norm2(tokens))
-        return tokens[:, :1], tokens[:, 1:].view(batch, frames, patches, dim)
-
-
-class TimeSformer(nn.Module):
-    """Parameters have the names of TimeSformer's checkpoints, which are those of Ata's."""
-
-    def __init__(self, config):
-        super().__init__()
-        patches = (config.image_size // config.patch_size) ** 2
-        self.cls_token = nn.Parameter(torch.randn(1, 1, config.dim) * 0.5)
-        self.pos_embed = nn.Parameter(torch.randn(1, 1 + patches, config.dim) * 0.5)
-        self.time_embed = nn.Parameter(torch.randn(1, config.frames, config.dim) * 0.5)
-        self.patch_embed = nn.ModuleDict({
-            "proj": nn.Conv2d(3, config.dim, config.patch_size, config.patch_size)})
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
-        self.norm = nn.LayerNorm(config.dim, eps=1e-6)
-        self.head = nn.Linear(config.dim, config.classes)
-
-    def forward(self, clips):  # [B, 3, T, H, W]
-        batch, _, frames, height, width = clips.shape
-        images = clips.transpose(1, 2).reshape(batch * frames, 3, height, width)
-        x = self.patch_embed["proj"](images).flatten(2).transpose(1, 2)
-        x = x + self.pos_embed[:, 1:]
-        x = x.view(batch, frames, x.shape[1], x.shape[2]) + self.time_embed[:, :, None]
-        c = (self.cls_token + self.pos_embed[:, :1]).expand(batch, 1, -1)
-        for block in self.blocks:
-            c, x = block(c, x)
-        return self.head(self.norm(c[:, 0]))
+SMALL = Config(image_size=24, patch_size=8, dim=32, depth=2, heads=2, frames=3, classes=5)
 
 
 class Ata:
@@ -152,7 +68,7 @@ class Comparison:
         self.end = time.monotonic() + arguments.seconds
         self.device = torch.device(arguments.device)
         self.times_it = self.device.type == "cuda"
-        self.config = Config(arguments.small)
+        self.config = SMALL if arguments.small else Config()
         self.ata = Ata(arguments.cuda_bench, arguments.small)
         self.folder = tempfile.TemporaryDirectory()
         # A later run of one RESULT.json keeps what an earlier one found of other things.
@@ -214,15 +130,8 @@ class Comparison:
         path = os.path.join(self.folder.name, "clips.f32")
         clips.numpy().tofile(path)
         network = self.copy().float()
-        optimizer = self.optimizer(network, 1e-4, fused=False)
-        wanted = []
-        for _ in range(3):
-            loss = functional.cross_entropy(network(clips), labels)
-            wanted.append(loss.item())
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
+        optimizer = adamw(network, 1e-4, fused=False)
+        wanted = [train_step(network, network, optimizer, clips, labels, "f32")[0] for _ in range(3)]
         for precision, tolerance in (("f32", 1e-3), ("bf16", 2e-2)):
             found = self.ata.ask(do="losses", precision=precision, clips=path, batch=2, labels=labels.tolist(),
                                  rate=1e-4, steps=3)["losses"]
@@ -232,16 +141,6 @@ class Comparison:
         network = TimeSformer(self.config)
         network.load_state_dict(self.network.state_dict())
         return network
-
-    @staticmethod
-    def optimizer(network, rate, fused):
-        # As Ata's trainer groups them: matrices decay, biases, norms and embeddings do not.
-        embeddings = {"cls_token", "pos_embed", "time_embed"}
-        matrices = [p for n, p in network.named_parameters() if p.ndim > 1 and n not in embeddings]
-        chosen = {id(p) for p in matrices}
-        rest = [p for p in network.parameters() if id(p) not in chosen]
-        return torch.optim.AdamW([{"params": matrices, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}],
-                                 lr=rate, betas=(0.9, 0.999), eps=1e-8, fused=fused)
 
     def seconds_of(self, run):
         """Median of a call; each is waited for."""
@@ -266,17 +165,8 @@ class Comparison:
     def step_of(self, network, call, batch):
         clips = self.clips(batch).to(self.device)
         labels = torch.zeros(batch, dtype=torch.int64, device=self.device)
-        optimizer = self.optimizer(network, 1e-5, fused=self.times_it)
-
-        def run():
-            with torch.autocast(self.device.type, torch.bfloat16):
-                loss = functional.cross_entropy(call(clips).float(), labels)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            return loss.item()
-        return run
+        optimizer = adamw(network, 1e-5, fused=self.times_it)
+        return lambda: train_step(call, network, optimizer, clips, labels, "bf16")
 
     def take_turns(self, what):
         """Rounds of eager, compiled and Ata, for each batch; compiled comes when there is time for it."""
