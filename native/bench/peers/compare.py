@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,11 +36,11 @@ PARTS = {
 }
 USUAL = ["forward", "train", "assignment", "start"]
 WARM_UPS = 2
+HEAVY_ROUNDS = 3  # At most, after one call to warm up, of work that takes many seconds.
 LEAST_SECONDS = 0.25  # Of a round.
 REST_SECONDS = 0.2  # Between turns: threads of the one before may spin a while, waiting for work.
 COMPARED = 5  # So many first answers are compared: training steps depend on those before.
 TOLERANCE = {"f32": 1e-4, "bf16": 5e-2, "totals": 1e-6}
-OTHER_NETWORK = "another network"
 
 BEGIN = time.monotonic()
 
@@ -96,8 +97,8 @@ class Contender:
             self.answers.append(answer["result"])
         return answer["seconds"]
 
-    def warm_up(self):
-        for _ in range(WARM_UPS):
+    def warm_up(self, calls):
+        for _ in range(calls):
             self.work()
 
     def round(self):
@@ -117,7 +118,9 @@ class Contender:
         seconds = time.perf_counter() - begin
         if done.returncode != 0:
             raise ContenderFailed((done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1])
-        self.take(json.loads(done.stdout))
+        versions, answer = map(json.loads, done.stdout.splitlines())
+        settings.versions.update(versions["versions"])
+        self.take(answer)
         return seconds
 
     def stop(self):
@@ -214,7 +217,7 @@ class Comparison:
 
     # --- turns
 
-    def take_turns(self, title, contenders):
+    def take_turns(self, title, contenders, heavy=False):
         """The contenders that did the work, of the first of which are the right answers. Others are noted."""
         running, first = [], contenders[0]
         try:
@@ -223,7 +226,7 @@ class Comparison:
                 begin = time.monotonic()
                 try:
                     contender.start(self.settings)
-                    contender.warm_up()
+                    contender.warm_up(1 if heavy else WARM_UPS)
                 except ContenderFailed as error:
                     self.fail(title, contender.name, str(error))
                     contender.stop()
@@ -232,13 +235,14 @@ class Comparison:
                     continue
                 running.append(contender)
                 say(f"{title}: {contender.name} is warm after {time.monotonic() - begin:.0f} s")
-            for number in range(self.settings.rounds):
+            rounds = min(self.settings.rounds, HEAVY_ROUNDS) if heavy else self.settings.rounds
+            for number in range(rounds):
                 # Each is first once in a while: what follows a long wait may be slower.
                 turn = number % len(running)
                 for contender in running[turn:] + running[:turn]:
                     contender.round()
-                say(f"{title}: round {number + 1} of {self.settings.rounds}: " +
-                    ", ".join(f"{contender.name} {contender.samples[-1]:.3g} s" for contender in running))
+                say(f"{title}: round {number + 1} of {rounds}: " +
+                    "; ".join(f"{contender.name} {report.quantity(contender.samples[-1:])}" for contender in running))
             return running
         finally:
             for contender in contenders:
@@ -248,78 +252,82 @@ class Comparison:
         say(f"{title}: {name} FAILED: {why}")
         self.rows.append(report.Row(title, name, [], [], "", failure=why))
 
-    def add_row(self, title, ours, theirs, tolerance):
+    def add_row(self, title, ours, theirs, tolerance, note=""):
         """`tolerance` is None where the two compute different things."""
-        answers, failure = OTHER_NETWORK, ""
+        answers, failure = "another network", ""
         if tolerance is not None:
             count = min(len(ours.answers), len(theirs.answers))
             right, found = np.asarray(ours.answers[:count]), np.asarray(theirs.answers[:count])
             difference = float(np.abs(found - right).max() / np.abs(right).max())
-            answers = f"{difference:.0e}"
+            answers = f"{difference:.0e}" if difference else "0"
             if not difference <= tolerance:
                 failure = f"the answers differ by {difference:.1e}, and {tolerance:.0e} is allowed"
                 say(f"{title}: {theirs.name} FAILED: {failure}")
-        self.rows.append(report.Row(title, theirs.name, ours.samples, theirs.samples, answers, failure=failure))
+        self.rows.append(report.Row(title, theirs.name, ours.samples, theirs.samples, answers, failure=failure,
+                                    note=note))
 
     def add_memory_row(self, title, ours, theirs):
         self.rows.append(report.Row(title, theirs.name, ours.peaks, theirs.peaks, "", unit="bytes"))
 
-    def compare_models(self, title, kind, model, clips, precision, compiled=True, memory=False):
-        """Ata in mode `divided`, which is the peers' network, and with exact alignment."""
+    def compare_models(self, title, kind, model, clips, precision, compiled=False, exact=False, memory=False,
+                       heavy=False):
+        """Ata in mode `divided`, which is the peers' network, and with `exact` alignment, too."""
         common = dict(model=model, clips=clips, threads=self.settings.threads, precision=precision)
         ours = dict(common, maker=f"make_ata_{kind}", library=self.settings.arguments.library)
         theirs = dict(common, maker=f"make_pytorch_{kind}")
-        contenders = [Contender("Ata, divided", temporal="divided", **ours),
-                      Contender("Ata, exact alignment", temporal="ata", **ours),
-                      Contender("PyTorch, eager", compiled=False, **theirs)]
-        if compiled:
-            contenders.append(Contender("PyTorch, compiled", compiled=True, **theirs))
         title = f"{title}, {precision}"
+        divided = Contender("Ata, divided", temporal="divided", **ours)
+        aligned = [Contender("Ata, exact alignment", temporal="ata", **ours)] if exact else []
+        peers = [Contender("PyTorch, eager", compiled=False, **theirs)]
+        if compiled:
+            peers.append(Contender("PyTorch, compiled", compiled=True, **theirs))
         if kind == "forward" and precision == "f32":
-            contenders += self.onnxruntime(title, model, clips)
-        running = self.take_turns(title, contenders)
-        divided = running[:1]
-        exact = [contender for contender in running if contender.name == "Ata, exact alignment"]
-        peers = [contender for contender in running if not contender.name.startswith("Ata")]
-        for contender in divided:
-            for peer in peers:
-                self.add_row(title, contender, peer, TOLERANCE[precision])
-            for peer in peers:
-                # A compiler's memory is not the work's.
-                if memory and peer.name != "PyTorch, compiled":
-                    self.add_memory_row(f"{title}: most memory", contender, peer)
-        for contender in exact:
-            for other in divided + peers:
-                self.add_row(f"{title}, with exact alignment", contender, other, None)
+            peers += self.onnxruntime(title, model, clips)
+        running = self.take_turns(title, [divided, *aligned, *peers], heavy)
+        if divided not in running:
+            return
+        peers = [peer for peer in peers if peer in running]
+        for peer in peers:
+            self.add_row(title, divided, peer, TOLERANCE[precision])
+        for contender in aligned:
+            if contender in running:
+                title_of_aligned = f"{title}, with exact alignment"
+                self.add_row(title_of_aligned, contender, divided, None, note="the price of alignment")
+                for peer in peers:
+                    self.add_row(title_of_aligned, contender, peer, None)
+        for peer in peers:
+            # A compiler's memory is not the work's.
+            if memory and peer.name != "PyTorch, compiled":
+                self.add_memory_row(f"{title}: most memory", divided, peer)
 
     # --- parts
 
     def forward(self):
         model, clips = self.model("vit-base", 8, 224), self.clips(1, 8, 224)
         for precision in ("f32", "bf16"):
-            self.compare_models("forward", "forward", model, clips, precision)
+            self.compare_models("forward", "forward", model, clips, precision, compiled=True, exact=True)
 
     def train(self):
         model, clips = self.model("vit-base", 8, 224), self.clips(1, 8, 224)
         for precision in ("f32", "bf16"):
-            self.compare_models("training step", "step", model, clips, precision, memory=True)
+            self.compare_models("training step", "step", model, clips, precision, compiled=self.settings.arguments.all,
+                                exact=True, memory=True)
 
     def small(self):
         model, clips = self.model("vit-tiny", 8, 96), self.clips(1, 8, 96)
         for precision in ("f32", "bf16"):
-            self.compare_models("ViT-Ti/16, 96 pixels: forward", "forward", model, clips, precision)
-            self.compare_models("ViT-Ti/16, 96 pixels: training step", "step", model, clips, precision,
-                                compiled=False)
+            self.compare_models("ViT-Ti/16, 96 pixels: forward", "forward", model, clips, precision, compiled=True)
+            self.compare_models("ViT-Ti/16, 96 pixels: training step", "step", model, clips, precision)
 
     def batch(self):
         model, clips = self.model("vit-base", 8, 224), self.clips(8, 8, 224)
         for precision in ("f32", "bf16"):
-            self.compare_models("8 clips: forward", "forward", model, clips, precision)
+            self.compare_models("8 clips: forward", "forward", model, clips, precision, memory=True, heavy=True)
 
     def long(self):
         model, clips = self.model("vit-base", 96, 224), self.clips(1, 96, 224)
         for precision in ("f32", "bf16"):
-            self.compare_models("96 frames: forward", "forward", model, clips, precision, compiled=False, memory=True)
+            self.compare_models("96 frames: forward", "forward", model, clips, precision, memory=True, heavy=True)
 
     def assignment(self):
         from assignment_vs_scipy import make_problem
@@ -381,12 +389,13 @@ def processor():
 
 def facts_of(settings, load):
     """What a reader of the table must know."""
+    busy = " OTHERS USE THIS MACHINE: threads that spin suffer most, and ratios say little" if load > 0.5 else ""
     return [
-        f"Processor: {processor()}, {settings.threads} threads; load when it began: {load:.1f}",
+        f"Processor: {processor()}, {settings.threads} threads; load when it began: {load:.1f}{busy}",
         f"Versions: {', '.join(f'{name} {version}' for name, version in settings.versions.items())}; "
         f"{platform.system()} {platform.release()}",
-        f"Rounds: {settings.rounds}, in turns, after {WARM_UPS} calls to warm up; medians (the best in brackets); ratios: "
-        "the peer's over Ata's",
+        f"Rounds: {settings.rounds}, in turns, after {WARM_UPS} calls to warm up ({HEAVY_ROUNDS} after one of 8 clips and "
+        "of 96 frames); medians (the best in brackets); ratios: the peer's over Ata's",
         "Answers: logits; loss and norm of the gradient, step by step; totals. Greatest difference, relative to the "
         "greatest value",
         "bf16: Ata keeps residual stream and norms in f32. PyTorch's forward pass is bf16 throughout, its training step "
@@ -403,7 +412,7 @@ def parse(words):
     parser.add_argument("--only", default=",".join(USUAL), help=f"some of {', '.join(PARTS)}")
     parser.add_argument("--all", action="store_true", help="every part, and every kind of similarities")
     arguments = parser.parse_args(words)
-    arguments.parts = list(PARTS) if arguments.all else arguments.only.split(",")
+    arguments.parts = list(PARTS) if arguments.all else [part for part in arguments.only.split(",") if part]
     for part in arguments.parts:
         if part not in PARTS:
             parser.error(f"--only: there is no part '{part}'; there are: {', '.join(PARTS)}")
@@ -414,6 +423,9 @@ def parse(words):
 
 def main():
     arguments = parse(sys.argv[1:])
+    # So that what was made on the way is removed.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     load = os.getloadavg()[0]
     table = os.path.join(arguments.output, "table.md")
     with tempfile.TemporaryDirectory(dir=arguments.output) as folder:

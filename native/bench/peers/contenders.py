@@ -6,8 +6,8 @@
 
 REQUEST is a JSON object: `maker`, one of the functions below that are named make_..., and its other arguments
 by name. It makes everything that the work needs; what it returns does the work and returns numbers, which the
-other contenders must find as well. Answers have `seconds`, `result` and `peak_bytes`, the most memory that the
-process ever had; the first, before any work, has `versions`. Only the library at hand is loaded.
+other contenders must find as well. The first line that is written, before any work, has `versions`; answers have
+`seconds`, `result` and `peak_bytes`, the most memory that the process ever had. Only the library at hand is loaded.
 """
 
 import json
@@ -179,12 +179,8 @@ def main():
 
     request = json.loads(sys.argv[1])
     work, versions = globals()[request.pop("maker")](**request)
-    if sys.argv[2:] != ["--once"]:
-        answer(versions=versions)
-        requests = sys.stdin
-    else:
-        requests = [""]
-    for _ in requests:
+    answer(versions=versions)
+    for _ in [""] if sys.argv[2:] == ["--once"] else sys.stdin:
         start = time.perf_counter()
         result = work()
         seconds = time.perf_counter() - start

@@ -15,6 +15,7 @@ class Row:
     answers: str  # By how much the results differ, or why they are not compared.
     unit: str = "seconds"
     failure: str = ""  # Why there are no times, or what is wrong with the answers.
+    note: str = ""  # What the row tells, where it does not tell who is ahead.
 
     def ratios(self):
         """The peer's over Ata's: of the medians, and of the best."""
@@ -23,6 +24,8 @@ class Row:
     def verdict(self):
         if self.failure:
             return f"FAILED: {self.failure}"
+        if self.note:
+            return self.note
         ahead = [ratio < 1 for ratio in self.ratios()]
         if all(ahead):
             return "the peer is ahead"
@@ -36,12 +39,20 @@ class Row:
                 f"{medians:.2f}", f"{best:.2f}", self.answers, self.verdict()]
 
 
-def quantity(samples, unit):
+UNITS = {"seconds": ((1, "s"), (1e-3, "ms"), (1e-6, "µs")), "bytes": ((1e9, "GB"), (1e6, "MB"))}
+
+
+def quantity(samples, unit="seconds"):
     """Median and best of samples, in a unit that suits them: "1.72 s (1.68)"."""
     median, best = statistics.median(samples), min(samples)
-    units = {"seconds": ((1, "s"), (1e-3, "ms"), (1e-6, "µs")), "bytes": ((1e9, "GB"), (1e6, "MB"))}[unit]
-    scale, name = next(((s, n) for s, n in units if median >= s), units[-1])
-    return f"{median / scale:.3g} {name} ({best / scale:.3g})"
+    scale, name = next(((s, n) for s, n in UNITS[unit] if median >= s), UNITS[unit][-1])
+    text = f"{three_digits(median / scale)} {name}"
+    return text if len(samples) == 1 else f"{text} ({three_digits(best / scale)})"
+
+
+def three_digits(value):
+    """1.72, 17.2, 172, 1720."""
+    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}"
 
 
 def markdown(facts, rows):

@@ -39,6 +39,7 @@ while (($# > 0)); do
       (($# > 1)) || die "$1 needs a value"
       case "$1" in
         --only)
+          [[ -n ${2//,/} ]] || die "--only: nothing is named; there are: ${PARTS[*]}"
           for name in ${2//,/ }; do
             [[ " ${PARTS[*]} " == *" $name "* ]] || die "--only: there is no part '$name'; there are: ${PARTS[*]}"
           done
@@ -69,13 +70,13 @@ readonly output upgrade
 
 say() { printf '[%4d s] %s\n' "$SECONDS" "$*" >&2; }
 
-mkdir -p "$output" || die "--output: '$output' cannot be made"
+mkdir -p "$output" 2>/dev/null || die "--output: '$output' cannot be made"
 
 # --- Ata ------------------------------------------------------------------------------------------
 
 if [[ -z $build ]]; then
   build="$PWD/out/release"
-  say "libata is built, if it is not (output/build.log)"
+  say "libata is built, if it is not ($output/build.log)"
   { [[ -f $build/build.ninja ]] || cmake --preset release; } >"$output/build.log" 2>&1 &&
     cmake --build --preset release --target ata >>"$output/build.log" 2>&1 ||
     die "libata cannot be built ($output/build.log); ./build.sh setup installs what it needs"
