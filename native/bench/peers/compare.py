@@ -389,7 +389,7 @@ def processor():
 
 def facts_of(settings, load):
     """What a reader of the table must know."""
-    busy = " OTHERS USE THIS MACHINE: threads that spin suffer most, and ratios say little" if load > 0.5 else ""
+    busy = " (OTHERS USE THIS MACHINE: threads that spin suffer most, and ratios say little)" if load > 0.5 else ""
     return [
         f"Processor: {processor()}, {settings.threads} threads; load when it began: {load:.1f}{busy}",
         f"Versions: {', '.join(f'{name} {version}' for name, version in settings.versions.items())}; "
