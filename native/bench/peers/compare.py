@@ -240,7 +240,13 @@ class Comparison:
                 # Each is first once in a while: what follows a long wait may be slower.
                 turn = number % len(running)
                 for contender in running[turn:] + running[:turn]:
-                    contender.round()
+                    try:
+                        contender.round()
+                    except ContenderFailed as error:
+                        self.fail(title, contender.name, str(error))
+                        running.remove(contender)
+                if first not in running:
+                    return []
                 say(f"{title}: round {number + 1} of {rounds}: " +
                     "; ".join(f"{contender.name} {report.quantity(contender.samples[-1:])}" for contender in running))
             return running
@@ -430,11 +436,7 @@ def main():
     table = os.path.join(arguments.output, "table.md")
     with tempfile.TemporaryDirectory(dir=arguments.output) as folder:
         settings = Settings(arguments, folder)
-        try:
-            comparison = Comparison(settings)
-        except (OSError, RuntimeError) as error:
-            print(f"compare.py: {error}", file=sys.stderr)
-            return 2
+        comparison = Comparison(settings)
         for part in arguments.parts:
             say(f"{part}: {PARTS[part]}")
             getattr(comparison, part)()
@@ -446,4 +448,8 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except (OSError, RuntimeError) as error:  # No library, another version of it, no space left.
+        print(f"compare.py: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -110,4 +110,5 @@ python="$environment/bin/python"
 missing="$("$python" -c "import $MODULES" 2>&1)" || die "the environment is incomplete: ${missing##*$'\n'}"
 command -v c++ >/dev/null || die "there is no C++ compiler (c++), which torch.compile needs"
 
+export PYTHONDONTWRITEBYTECODE=1 # Nothing is written beside the sources.
 exec "$python" native/bench/peers/compare.py "$library" "$output" "${options[@]}"
