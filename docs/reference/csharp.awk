@@ -122,7 +122,7 @@ function flush_comment(without_params,   i, line, inside) {
 
 /^ *: (base|this)\(.*=>.*;$/ { $0 = ";" }
 
-match($0, / \([A-Z][^()]*, [^()]*\) [A-Z][A-Za-z]*\(/) {
+/^ *public / && match($0, / \([A-Za-z][^()]*, [^()]*\) [A-Z][A-Za-z]*\(/) {
   start = RSTART
   tuple = substr($0, start + 2)
   rest = tuple

@@ -13,11 +13,20 @@ function shorten(line, pattern, to,   link, result) {
   return result line
 }
 
+# The project's name, which is no link to the namespace.
+function named(text) { sub(/Ata/, "\001", text); return text }
+
+/^```/ { code = !code }
+
+code { print; next }
+
 {
   $0 = shorten($0, "\\[[^][]*\\]\\(#[^()]*\\)", "")
   $0 = shorten($0, "\\[[^][]*\\]\\([^():]+/README\\.md[^()]*\\)", "")
   $0 = shorten($0, "\\[[^][]*\\]\\([^():]*LICENSE\\)", "")
   $0 = shorten($0, "\\[[^][]*\\]\\([^():]+\\.(h|hpp|py|sh)\\)", "")
   $0 = shorten($0, "\\]\\([^()#: ]+\\.md#[^()]*\\)", ")")
+  while (match($0, /(^|[ *])Ata([ ,;:'"]|\. |\.$|$)/)) $0 = substr($0, 1, RSTART - 1) named(substr($0, RSTART, RLENGTH)) substr($0, RSTART + RLENGTH)
+  if ($0 !~ /^#/) gsub(/\001/, "%Ata"); else gsub(/\001/, "Ata")
   print
 }
