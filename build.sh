@@ -233,6 +233,7 @@ run_tests() {
     test_managed
   fi
   check "format" format --check
+  check "documentation: every link" tests/documentation/links.sh
   if command -v doxygen >/dev/null; then
     check "reference: every public declaration is documented" reference
   else
@@ -242,7 +243,7 @@ run_tests() {
   check "C++ package inside another project" tests/package/cpp/embed.sh .
   if have_dotnet; then
     check "NuGet packages: pack, restore, run" tests/package/dotnet/run.sh
-    check "README: every example" tests/readme/run.sh "$BUILD"
+    check "documentation: every example" tests/documentation/examples.sh "$BUILD"
   fi
   if compgen -G "artifacts/*.tar.gz" >/dev/null; then
     check "artifacts of ./build.sh pack: check, install, run" tests/package/packed.sh artifacts
