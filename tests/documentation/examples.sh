@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# examples.sh BUILD, or examples.sh --packages ARTIFACTS: does what README.md and the pages of docs/start say, as it is printed: each page in
-# an empty folder, from its first block to its last, as a user whose home is new and whose NuGet cache is empty. BUILD is a
+# examples.sh BUILD [PAGE...], or examples.sh --packages ARTIFACTS [PAGE...]: does what README.md and the pages of docs/start, or the pages that
+# are named, say, as it is printed: each page in an empty folder, from its first block to its last, as a user whose home is new. BUILD is a
 # native build folder, whose packages are made first and whose `ata` is that of the build tree; ARTIFACTS is what
 # `./build.sh pack` wrote, with its `ata` as a tool. In a page,
 #   a block below a line that ends with `NAME`:   is the file NAME;
@@ -20,7 +20,8 @@ config="$work/home/.nuget/NuGet/NuGet.Config"
 if [[ -f $HOME/.nuget/NuGet/NuGet.Config ]]; then cp "$HOME/.nuget/NuGet/NuGet.Config" "$config"; fi
 others="$(dotnet nuget locals global-packages --list | sed 's/^[^:]*: //')"
 if [[ $1 == --packages ]]; then
-  artifacts="$(cd "$2" && pwd)"
+  shift
+  packed=1 artifacts="$(cd "$1" && pwd)"
   tar -C "$work/home/.local" --strip-components=1 -xf "$artifacts"/ata-*.tar.gz
 else
   build="$(cd "$1" && pwd)"
@@ -33,12 +34,13 @@ export HOME="$work/home" DOTNET_CLI_HOME="$work/home" NUGET_PACKAGES="$work/home
 if [[ -d $others && ! -d $others/ata ]]; then
   dotnet nuget add source "$others" --name cached --configfile "$config" >/dev/null 2>&1 || true
 fi
-if [[ $1 == --packages ]]; then
+if [[ -n ${packed:-} ]]; then
   ln -s "$artifacts" "$work/artifacts"
   install="$(grep -o 'dotnet tool install [^`]*' "$root/README.md")"
   (cd "$work" && bash -euo pipefail -c "$install") >"$work/output" 2>&1 || { cat "$work/output" >&2 && exit 1; }
   export PATH="$HOME/.dotnet/tools:$PATH"
 fi
+touch "$config" && cp "$config" "$work/NuGet.Config"
 command -v ata >/dev/null || { echo "the ata command was not built; run ./build.sh build" >&2 && exit 1; }
 
 # Each block of PAGE that counts to FOLDER: NN.run, or NN.file, whose first line is the file's name.
@@ -64,6 +66,7 @@ run_page() { # PAGE
   mkdir -p "$folder/blocks" "$folder/empty"
   cut_blocks "$root/$page" "$folder/blocks"
   cd "$folder/empty"
+  cp "$work/NuGet.Config" "$config"
   ln -s "$artifacts" artifacts
   for block in "$folder"/blocks/*; do
     if [[ $block == *.file ]]; then
@@ -82,7 +85,8 @@ run_page() { # PAGE
   done
 }
 
-for page in README.md docs/start/train.md docs/start/dotnet.md docs/start/cpp.md; do
+shift
+for page in ${*:-README.md docs/start/train.md docs/start/dotnet.md docs/start/cpp.md}; do
   before=$ran
   run_page "$page"
   if ((ran == before)); then echo "no example was found in $page" >&2 && exit 1; fi

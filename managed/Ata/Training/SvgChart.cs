@@ -10,7 +10,7 @@ internal static class SvgChart
     private const int Width = 640;
     private const int Height = 260;
     private const int Left = 56;
-    private const int Right = 12;
+    private const int Right = 24; // Room for half of the last label.
     private const int Top = 12;
     private const int Bottom = 32;
     private const int MostTicks = 6;
@@ -58,9 +58,7 @@ internal static class SvgChart
 
         foreach (double x in RoundTicks(x0, x1))
         {
-            // The last label would be cut off if it were centred at the edge.
-            string anchor = X(x) > Width - Right - 16 ? "end" : "middle";
-            svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{(anchor == "end" ? Width - 2 : X(x)):F1}\" y=\"{Height - 10}\" text-anchor=\"{anchor}\">{Number(x)}</text>");
+            svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{X(x):F1}\" y=\"{Height - 10}\" text-anchor=\"middle\">{Number(x)}</text>");
         }
 
         for (int i = 0; i < drawn.Length; ++i)
@@ -95,7 +93,7 @@ internal static class SvgChart
         double step = RoundStep(low, high);
         for (double i = Math.Ceiling((low / step) - 1e-9); i * step <= high + (1e-9 * step); ++i)
         {
-            yield return i * step;
+            yield return (i * step) + 0.0; // Not -0.
         }
     }
 

@@ -31,6 +31,11 @@ public static class TrainingReport
         if (evaluation is not null)
         {
             AppendClasses(html, evaluation);
+        }
+
+        html.Append("</div>\n");
+        if (evaluation is not null)
+        {
             AppendConfusion(html, evaluation);
         }
 
@@ -74,7 +79,7 @@ public static class TrainingReport
     {
         SvgChart.Line Line(string name, MetricsKind kind, Func<MetricsRecord, double?> value) => new(name,
             metrics.Where(m => m.Kind == kind && value(m) is not null).Select(m => ((double)m.Step, value(m)!.Value)).ToArray());
-        html.Append("<section><h2>Loss</h2>")
+        html.Append("<div class=\"charts\">\n<section><h2>Loss</h2>")
             .Append(SvgChart.Draw("Loss over steps", [Line("training", MetricsKind.Train, m => m.Loss), Line("validation", MetricsKind.Validation, m => m.Loss)], low: 0))
             .Append("</section>\n<section><h2>Accuracy</h2>")
             .Append(SvgChart.Draw(
@@ -157,7 +162,7 @@ public static class TrainingReport
     private const string Style = """
         .summary{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:.5rem 2rem}.summary b{font-size:1.2rem}
         .wide{overflow-x:auto}table{border-collapse:collapse}th,td{padding:.25rem .6rem;border:1px solid var(--faint);text-align:right}
-        th[scope=row],td:first-child{text-align:left;font-weight:normal}tbody td{overflow-wrap:anywhere}
+        th[scope=row],th:first-child,td:first-child{text-align:left}th[scope=row]{font-weight:normal}tbody td{overflow-wrap:anywhere}
         .confusion thead th{height:7rem;vertical-align:bottom}.confusion thead span{writing-mode:vertical-rl;transform:rotate(180deg)}
         .confusion td{text-align:center;min-width:1.6rem}
         .confusion .right{background:color-mix(in srgb,var(--c2) var(--share),transparent)}

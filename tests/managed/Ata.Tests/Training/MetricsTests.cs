@@ -103,6 +103,8 @@ public sealed class MetricsTests : IDisposable
         // Every number of the confusion matrix is there; 3 of the walks were taken for runs.
         Assert.Contains(">3</td>", html);
         Assert.DoesNotContain("NaN", html);
+        Assert.Contains(">0</text>", html);
+        Assert.DoesNotContain(">-0</text>", html);
     }
 
     [Fact]
