@@ -1,32 +1,41 @@
-# markdown.awk: what GitHub says otherwise than Doxygen. Its headings have other anchors, so that links lead to pages; files that are
-# no pages of the reference (LICENSE, folders' README.md, sources) are shown by their names.
+# markdown.awk: what GitHub says otherwise than Doxygen. Its headings have other anchors, so that links lead to whole pages; what is no page
+# of the reference (folders and their README.md, sources, LICENSE) is shown by its name; and Ata is no link to the namespace.
 
-# LINE with every link that matches PATTERN cut to its text, "", or to the page without its anchor, ")".
-function shorten(line, pattern, to,   link, result) {
+# LINE with its links turned.
+function turn(line,   link, text, target, result) {
   result = ""
-  while (match(line, pattern)) {
-    link = substr(line, RSTART, RLENGTH)
-    if (to == "") { sub(/^\[/, "", link); sub(/\]\([^()]*\)$/, "", link) } else sub(/#[^#]*\)$/, ")", link)
-    result = result substr(line, 1, RSTART - 1) link
+  while (match(line, /!?\[[^][]*\]\([^()]*\)/)) {
+    link = text = target = substr(line, RSTART, RLENGTH)
+    result = result substr(line, 1, RSTART - 1)
     line = substr(line, RSTART + RLENGTH)
+    sub(/\]\([^()]*\)$/, "", text)
+    sub(/^\[/, "", text)
+    sub(/.*\]\(/, "", target)
+    sub(/\)$/, "", target)
+    if (link !~ /^!/ && target !~ /:/ && (target !~ /\.md(#.*)?$/ || target ~ /README\.md/)) link = text
+    result = result link
   }
   return result line
 }
-
-# The project's name, which is no link to the namespace.
-function named(text) { sub(/Ata/, "\001", text); return text }
 
 /^```/ { code = !code }
 
 code { print; next }
 
 {
-  $0 = shorten($0, "\\[[^][]*\\]\\(#[^()]*\\)", "")
-  $0 = shorten($0, "\\[[^][]*\\]\\([^():]+/README\\.md[^()]*\\)", "")
-  $0 = shorten($0, "\\[[^][]*\\]\\([^():]*LICENSE\\)", "")
-  $0 = shorten($0, "\\[[^][]*\\]\\([^():]+\\.(h|hpp|py|sh)\\)", "")
-  $0 = shorten($0, "\\]\\([^()#: ]+\\.md#[^()]*\\)", ")")
-  while (match($0, /(^|[ *])Ata([ ,;:'"]|\. |\.$|$)/)) $0 = substr($0, 1, RSTART - 1) named(substr($0, RSTART, RLENGTH)) substr($0, RSTART + RLENGTH)
-  if ($0 !~ /^#/) gsub(/\001/, "%Ata"); else gsub(/\001/, "Ata")
-  print
+  line = turn($0)
+  # Also of links whose text began on the line before.
+  while (match(line, /\]\([^()#: ]+\.md#[^()]*\)/)) {
+    page = substr(line, RSTART, RLENGTH)
+    sub(/#.*/, ")", page)
+    line = substr(line, 1, RSTART - 1) page substr(line, RSTART + RLENGTH)
+  }
+  name = line ~ /^#/ ? "Ata" : "%Ata"
+  while (match(line, /(^|[ *])Ata([ ,;:'"]|\. |\.$|$)/)) {
+    word = substr(line, RSTART, RLENGTH)
+    sub(/Ata/, "\001", word)
+    line = substr(line, 1, RSTART - 1) word substr(line, RSTART + RLENGTH)
+  }
+  gsub(/\001/, name, line)
+  print line
 }

@@ -17,7 +17,7 @@ internal static class PageStyle
         .line0{stroke:var(--c0)}.line1{stroke:var(--c1)}.line2{stroke:var(--c2);stroke-dasharray:6 3}.line3{stroke:var(--c3);stroke-dasharray:2 3}
         .line4{stroke:var(--c4)}.line5{stroke:var(--c5);stroke-dasharray:8 2 2 2}.line6{stroke:var(--c6);stroke-dasharray:4 4}.line7{stroke:var(--c7)}
         .dot0{fill:var(--c0)}.dot1{fill:var(--c1)}.dot2{fill:var(--c2)}.dot3{fill:var(--c3)}.dot4{fill:var(--c4)}.dot5{fill:var(--c5)}.dot6{fill:var(--c6)}.dot7{fill:var(--c7)}
-        figcaption{color:var(--soft);font-size:.9rem}.key{margin-right:1rem;border-bottom:3px solid}
+        figcaption{color:var(--soft);font-size:.9rem}figcaption span{white-space:nowrap}.key{margin-right:1rem;border-bottom:3px solid}
         .key0{border-color:var(--c0)}.key1{border-color:var(--c1)}.key2{border-color:var(--c2)}.key3{border-color:var(--c3)}.key4{border-color:var(--c4)}.key5{border-color:var(--c5)}.key6{border-color:var(--c6)}.key7{border-color:var(--c7)}
         @media(max-width:40rem){svg text{font-size:18px}}
         """;

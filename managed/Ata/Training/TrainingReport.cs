@@ -39,7 +39,7 @@ public static class TrainingReport
             AppendConfusion(html, evaluation);
         }
 
-        html.Append("<section><h2>Configuration</h2><div class=\"wide\"><table><tbody>\n");
+        html.Append("<section><h2>Configuration</h2><div class=\"wide\"><table class=\"configuration\"><tbody>\n");
         foreach ((string name, string value) in configuration)
         {
             html.Append(CultureInfo.InvariantCulture, $"<tr><th scope=\"row\">{Text(name)}</th><td>{Text(value)}</td></tr>\n");
@@ -164,6 +164,7 @@ public static class TrainingReport
         .wide{overflow-x:auto}table{border-collapse:collapse}th,td{padding:.25rem .6rem;border:1px solid var(--faint);text-align:right}
         th[scope=row],th:first-child,td:first-child{text-align:left}th[scope=row]{font-weight:normal}tbody td{overflow-wrap:anywhere}
         .confusion thead th{height:7rem;vertical-align:bottom}.confusion thead span{writing-mode:vertical-rl;transform:rotate(180deg)}
+        .configuration td{text-align:left}
         .confusion td{text-align:center;min-width:1.6rem}
         .confusion .right{background:color-mix(in srgb,var(--c2) var(--share),transparent)}
         .confusion .wrong{background:color-mix(in srgb,var(--c1) var(--share),transparent)}
