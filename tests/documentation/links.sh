@@ -38,7 +38,7 @@ while read -r page; do
       complain "$page: $link: the page has no such heading"
     fi
   done < <(prose "$page" | tr '\n' ' ' | grep -oE '\]\([^() ]+\)' | sed -E 's/^\]\(//; s/\)$//' | grep -vE '^[a-z]+:')
-done < <(git ls-files --cached --others --exclude-standard '*.md')
+done < <(find . -type d \( -name out -o -name artifacts -o -name bin -o -name obj -o -name '.?*' \) -prune -o -name '*.md' -print)
 if ((count < 50)); then complain "only $count links were found"; fi
 if ((status == 0)); then echo "$count links lead somewhere"; fi
 exit "$status"
