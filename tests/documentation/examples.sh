@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# examples.sh BUILD [PAGE...], or examples.sh --packages ARTIFACTS [PAGE...]: does what README.md and the pages of docs/start, or the pages that
-# are named, say, as it is printed: each page in an empty folder, from its first block to its last, as a user whose home is new. BUILD is a
+# examples.sh BUILD [PAGE...], or examples.sh --packages ARTIFACTS [PAGE...]: does what README.md, the pages of docs/start and docs/plug-in.md, or
+# the pages that are named, say, as it is printed: each page in an empty folder, from its first block to its last, as a user whose home is new. BUILD is a
 # native build folder, whose packages are made first and whose `ata` is that of the build tree; ARTIFACTS is what
 # `./build.sh pack` wrote, with its `ata` as a tool. In a page,
 #   a block below a line that ends with `NAME`:   is the file NAME;
@@ -87,7 +87,7 @@ run_page() { # PAGE
 }
 
 shift
-for page in ${*:-README.md docs/start/train.md docs/start/dotnet.md docs/start/cpp.md}; do
+for page in ${*:-README.md docs/start/train.md docs/start/dotnet.md docs/start/cpp.md docs/plug-in.md}; do
   before=$ran
   run_page "$page"
   if ((ran == before)); then echo "no example was found in $page" >&2 && exit 1; fi

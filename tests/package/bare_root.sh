@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bare_root.sh SUITE FOLDER [ARTIFACTS]: runs the lines of README.md and docs/start for .NET and the command line in a Debian of that suite (bookworm,
+# bare_root.sh SUITE FOLDER [ARTIFACTS]: runs the examples of the documentation for .NET and the command line in a Debian of that suite (bookworm,
 # trixie) that has only what debootstrap's variant minbase has, the .NET SDK of this machine with the OpenSSL that NuGet needs,
 # and what `./build.sh pack` wrote. Needs root and Debian's mirror; the system stays in FOLDER/SUITE for the next time.
 set -euo pipefail
@@ -28,7 +28,7 @@ unshare --mount --propagation private bash -euo pipefail -s -- "${sources[@]}" <
 bind() { mkdir -p "$system$2" && mount --bind "$1" "$system$2" && mount -o remount,ro,bind "$system$2"; }
 bind "$dotnet" /usr/share/dotnet
 bind "$root/tests/documentation" /ata/tests/documentation
-bind "$root/docs/start" /ata/docs/start
+bind "$root/docs" /ata/docs
 bind "$artifacts" /ata/artifacts
 for source in "$@"; do bind "$source" "$source"; done
 mkdir -p "$system/proc" "$system/dev"
