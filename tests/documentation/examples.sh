@@ -40,7 +40,7 @@ if [[ -n ${packed:-} ]]; then
   (cd "$work" && bash -euo pipefail -c "$install") >"$work/output" 2>&1 || { cat "$work/output" >&2 && exit 1; }
   export PATH="$HOME/.dotnet/tools:$PATH"
 fi
-if [[ -f $config ]]; then cp "$config" "$work/NuGet.Config"; fi
+if [[ -f $config ]]; then cp "$config" "$work/sources"; fi
 command -v ata >/dev/null || { echo "the ata command was not built; run ./build.sh build" >&2 && exit 1; }
 
 # Each block of PAGE that counts to FOLDER: NN.run, or NN.file, whose first line is the file's name.
@@ -67,7 +67,7 @@ run_page() { # PAGE
   cut_blocks "$root/$page" "$folder/blocks"
   cd "$folder/empty"
   rm -f "$config"
-  if [[ -f $work/NuGet.Config ]]; then cp "$work/NuGet.Config" "$config"; fi
+  if [[ -f $work/sources ]]; then cp "$work/sources" "$config"; fi
   ln -s "$artifacts" artifacts
   for block in "$folder"/blocks/*; do
     if [[ $block == *.file ]]; then
