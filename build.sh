@@ -314,6 +314,13 @@ reference() {
   rm -rf out/reference
   mkdir -p out
   ATA_VERSION="$(<VERSION)" doxygen docs/reference/Doxyfile
+  # It passes over what it does not understand in silence: every function of C and every type of C# is there.
+  local missing
+  missing="$({
+    tr '\n' ' ' <native/include/ata/ata.h | grep -oE 'ATA_API\([^)]*\) +ata_[a-z0-9_]+' | sed 's/.* //'
+    sed -nE 's/^Ata(\.[A-Za-z]+)*\.([A-Za-z]+)(<.*>)?\r?$/\2/p' managed/Ata/PublicAPI.*.txt
+  } | sort -u | comm -23 - <(sed -nE 's/.*<name>(.*::)?([A-Za-z0-9_]+)(&lt;.*)?<\/name>.*/\2/p' out/reference/ata.tag | sort -u))"
+  if [[ -n $missing ]]; then die "the reference lacks" $missing; fi
   say "the reference is out/reference/html/index.html"
 }
 
