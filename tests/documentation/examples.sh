@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# examples.sh BUILD [PAGE...], or examples.sh --packages ARTIFACTS [PAGE...]: does what README.md, the pages of docs/start and docs/plug-in.md, or
-# the pages that are named, say, as it is printed: each page in an empty folder, from its first block to its last, as a user whose home is new. BUILD is a
-# native build folder, whose packages are made first and whose `ata` is that of the build tree; ARTIFACTS is what
-# `./build.sh pack` wrote, with its `ata` as a tool. In a page,
+# examples.sh BUILD [PAGE...], or examples.sh --packages ARTIFACTS [PAGE...]: does what README.md, the pages of docs/start and
+# docs/plug-in.md, or the pages that are named, say, as it is printed: each page in an empty folder, from its first block to its
+# last, as a user whose home is new. BUILD is a native build folder, whose packages are made first and whose `ata` is that of the
+# build tree; ARTIFACTS is what `./build.sh pack` wrote, with its `ata` as a tool. In a page,
 #   a block below a line that ends with `NAME`:   is the file NAME;
 #   other blocks in bash or sh                    are run, with `ata` on the PATH, beside the folder `artifacts`, where Ata is
 #                                                 installed in ~/.local; what one prints is shown when it fails;
