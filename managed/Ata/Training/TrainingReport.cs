@@ -27,6 +27,7 @@ public static class TrainingReport
         html.Append(CultureInfo.InvariantCulture, $"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{Text(title)}</title><style>{PageStyle.Text}\n{Style}</style></head><body><main>\n");
         html.Append(CultureInfo.InvariantCulture, $"<h1>{Text(title)}</h1>\n");
         AppendSummary(html, metrics, evaluation);
+        html.Append("<div class=\"charts\">\n");
         AppendCurves(html, metrics);
         if (evaluation is not null)
         {
@@ -79,7 +80,7 @@ public static class TrainingReport
     {
         SvgChart.Line Line(string name, MetricsKind kind, Func<MetricsRecord, double?> value) => new(name,
             metrics.Where(m => m.Kind == kind && value(m) is not null).Select(m => ((double)m.Step, value(m)!.Value)).ToArray());
-        html.Append("<div class=\"charts\">\n<section><h2>Loss</h2>")
+        html.Append("<section><h2>Loss</h2>")
             .Append(SvgChart.Draw("Loss over steps", [Line("training", MetricsKind.Train, m => m.Loss), Line("validation", MetricsKind.Validation, m => m.Loss)], low: 0))
             .Append("</section>\n<section><h2>Accuracy</h2>")
             .Append(SvgChart.Draw(
