@@ -52,6 +52,14 @@ switch ($Verb) {
         Invoke-Checked clang-format @mode @sources
         Invoke-Checked dotnet format Ata.sln --no-restore @verify
     }
+    'reference' {
+        # The filters of its sources are written in awk and sed, which Git for Windows brings.
+        $env:PATH += ";$env:ProgramFiles/Git/usr/bin"
+        $env:ATA_VERSION = (Get-Content VERSION).Trim()
+        Remove-Item -Recurse -Force -ErrorAction SilentlyContinue out/reference
+        New-Item -ItemType Directory -Force out | Out-Null
+        Invoke-Checked doxygen docs/reference/Doxyfile
+    }
     'pack' {
         Invoke-Build
         Invoke-Checked cmake --install $build --prefix artifacts/ata
@@ -59,7 +67,7 @@ switch ($Verb) {
     }
     'clean' { Remove-Item -Recurse -Force -ErrorAction SilentlyContinue out, artifacts }
     default {
-        'build.ps1 VERB: setup, build, test, demo, bench, format [--check], pack, clean'
+        'build.ps1 VERB: setup, build, test, demo, bench, reference, format [--check], pack, clean'
         if ($Verb -notin 'help', '-h', '--help') { exit 1 }
     }
 }

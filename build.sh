@@ -24,6 +24,7 @@ usage() {
   bench [OPTION]   build, then run the benchmarks; options go to Google Benchmark, e.g.
                    --benchmark_filter=NAME
   sanitize NAME    build and run the native tests under a sanitizer: asan or tsan
+  reference        write the reference of the C, C++ and .NET API to out/reference/html (by Doxygen)
   format           format all sources; with --check only report what is not formatted
   pack             write the NuGet packages and the C++ package to artifacts/, with the libraries that they
                    need inside (on Debian 12; builds those from Debian's sources the first time)
@@ -47,6 +48,7 @@ readonly PACKAGES="
   libgtest-dev:- libbenchmark-dev:- ffmpeg:ffmpeg clang-format-14:clang-format-14"
 readonly BROWSER_PACKAGES="chromium:chromium" # The pages that ata writes are tried in it.
 readonly PACK_PACKAGES="dpkg-dev:dpkg-source nasm:nasm make:make patch:patch unzip:unzip"
+readonly REFERENCE_PACKAGES="doxygen:doxygen"
 readonly TSAN_PACKAGES="clang:clang++ libclang-rt-dev:-"
 
 is_installed() { # PACKAGE PROGRAM
@@ -231,11 +233,17 @@ run_tests() {
     test_managed
   fi
   check "format" format --check
+  check "documentation: every link" tests/documentation/links.sh
+  if command -v doxygen >/dev/null; then
+    check "reference: every public declaration is documented" reference
+  else
+    skipped+=("reference: every public declaration is documented (Doxygen is not installed)")
+  fi
   check "C++ package: install, find_package, pkg-config, run" tests/package/cpp/run.sh "$BUILD"
   check "C++ package inside another project" tests/package/cpp/embed.sh .
   if have_dotnet; then
     check "NuGet packages: pack, restore, run" tests/package/dotnet/run.sh
-    check "README: every example" tests/readme/run.sh "$BUILD"
+    check "documentation: every example" tests/documentation/examples.sh "$BUILD"
   fi
   if compgen -G "artifacts/*.tar.gz" >/dev/null; then
     check "artifacts of ./build.sh pack: check, install, run" tests/package/packed.sh artifacts
@@ -299,6 +307,23 @@ format() {
   return "$status"
 }
 
+# --- reference ------------------------------------------------------------------------------------
+
+# What is public and not documented, or documented wrongly, is an error.
+reference() {
+  rm -rf out/reference
+  mkdir -p out
+  ATA_VERSION="$(<VERSION)" doxygen docs/reference/Doxyfile
+  # It passes over what it does not understand in silence: every function of C and every type of C# is there.
+  local missing
+  missing="$({
+    tr '\n' ' ' <native/include/ata/ata.h | grep -oE 'ATA_API\([^)]*\) +ata_[a-z0-9_]+' | sed 's/.* //'
+    sed -nE 's/^Ata(\.[A-Za-z]+)*\.([A-Za-z]+)(<.*>)?\r?$/\2/p' managed/Ata/PublicAPI.*.txt
+  } | sort -u | comm -23 - <(sed -nE 's/.*<name>(.*::)?([A-Za-z0-9_]+)(&lt;.*)?<\/name>.*/\2/p' out/reference/ata.tag | sort -u))"
+  if [[ -n $missing ]]; then die "the reference lacks" $missing; fi
+  say "the reference is out/reference/html/index.html"
+}
+
 # --- bench, pack, demo, clean ---------------------------------------------------------------------
 
 bench() {
@@ -342,10 +367,11 @@ main() {
   local verb="${1:-help}"
   if (($# > 0)); then shift; fi
   case "$verb" in
-    setup | build | pack | clean) (($# == 0)) || die "$verb takes no arguments" ;;&
+    setup | build | reference | pack | clean) (($# == 0)) || die "$verb takes no arguments" ;;&
     demo) [[ $# == 0 || "$*" == --quick || "$*" == --full ]] ||
       die "demo takes no argument but --quick or --full" ;;&
     setup) setup && say "all system packages are there" ;;
+    reference) setup $REFERENCE_PACKAGES && reference ;;
     build | bench | sanitize | format | pack | demo | clean) "$verb" "$@" ;;
     test) run_tests "$@" ;;
     help | -h | --help) usage ;;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bare_root.sh SUITE FOLDER [ARTIFACTS]: runs README.md's lines for .NET and the command line in a Debian of that suite (bookworm,
+# bare_root.sh SUITE FOLDER [ARTIFACTS]: runs the examples of the documentation for .NET and the command line in a Debian of that suite (bookworm,
 # trixie) that has only what debootstrap's variant minbase has, the .NET SDK of this machine with the OpenSSL that NuGet needs,
 # and what `./build.sh pack` wrote. Needs root and Debian's mirror; the system stays in FOLDER/SUITE for the next time.
 set -euo pipefail
@@ -27,7 +27,8 @@ export root system artifacts dotnet config="$HOME/.nuget/NuGet/NuGet.Config"
 unshare --mount --propagation private bash -euo pipefail -s -- "${sources[@]}" <<'SH'
 bind() { mkdir -p "$system$2" && mount --bind "$1" "$system$2" && mount -o remount,ro,bind "$system$2"; }
 bind "$dotnet" /usr/share/dotnet
-bind "$root/tests/readme" /ata/tests/readme
+bind "$root/tests/documentation" /ata/tests/documentation
+bind "$root/docs" /ata/docs
 bind "$artifacts" /ata/artifacts
 for source in "$@"; do bind "$source" "$source"; done
 mkdir -p "$system/proc" "$system/dev"
@@ -38,5 +39,5 @@ mkdir -p "$system/root/.nuget/NuGet"
 cp "$config" "$system/root/.nuget/NuGet/"
 chroot "$system" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/share/dotnet \
   DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 \
-  /ata/tests/readme/run.sh --packages /ata/artifacts
+  /ata/tests/documentation/examples.sh --packages /ata/artifacts
 SH

@@ -9,7 +9,7 @@ namespace Ata.Cli.Train;
 internal static class ComparisonPage
 {
     private const string Style = """
-        .wide{overflow-x:auto}table{border-collapse:collapse;margin:1rem 0}th,td{padding:.25rem .6rem;border:1px solid var(--faint);text-align:right}
+        .wide{overflow-x:auto}table{border-collapse:collapse;margin:1rem 0}th,td{padding:.25rem .6rem;border:1px solid var(--faint);text-align:right;white-space:nowrap}
         th:first-child,td:first-child{text-align:left;font-weight:normal}
         """;
 
@@ -18,6 +18,7 @@ internal static class ComparisonPage
     {
         var html = new StringBuilder();
         html.Append(CultureInfo.InvariantCulture, $"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>Temporal modes compared</title><style>{PageStyle.Text}\n{Style}</style></head><body><main>\n<h1>Temporal modes compared</h1>\n");
+        html.Append("<div class=\"charts\">\n");
         AppendSweep(html, report.Sweep);
         AppendCurves(html, report.Results, "Test accuracy while training");
         foreach (SweepPoint point in report.Sweep)
@@ -25,7 +26,7 @@ internal static class ComparisonPage
             AppendCurves(html, point.Results, $"Test accuracy while training, {point.Option} {Options.Text(point.Value)}");
         }
 
-        html.Append("<section><h2>Numbers</h2>\n");
+        html.Append("</div>\n<section><h2>Numbers</h2>\n");
         foreach (ResultTable table in report.Tables())
         {
             Append(html, table);

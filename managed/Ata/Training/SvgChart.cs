@@ -9,11 +9,10 @@ internal static class SvgChart
 {
     private const int Width = 640;
     private const int Height = 260;
-    private const int Left = 56;
-    private const int Right = 12;
     private const int Top = 12;
     private const int Bottom = 32;
     private const int MostTicks = 6;
+    private const double Digit = 10.5; // Width of a digit of the largest type, that of narrow windows.
     private const int Colors = 8;
 
     internal sealed record Line(string Name, IReadOnlyList<(double X, double Y)> Points);
@@ -45,22 +44,24 @@ internal static class SvgChart
         double step = RoundStep(y0, y1);
         y0 = low ?? Math.Floor((y0 / step) + 1e-9) * step;
         y1 = high ?? Math.Ceiling((y1 / step) - 1e-9) * step;
-        double X(double x) => Left + ((x - x0) / (x1 - x0) * (Width - Left - Right));
+
+        // Room for the longest label of the y axis, and for half of the last one of the x axis.
+        int left = 8 + (int)(Digit * RoundTicks(y0, y1).Select(y => Number(y).Length).DefaultIfEmpty(0).Max());
+        int right = 4 + (int)(Digit / 2 * RoundTicks(x0, x1).Select(x => Number(x).Length).DefaultIfEmpty(0).Last());
+        double X(double x) => left + ((x - x0) / (x1 - x0) * (Width - left - right));
         double Y(double y) => Height - Bottom - ((y - y0) / (y1 - y0) * (Height - Top - Bottom));
 
         var svg = new StringBuilder();
-        svg.Append(CultureInfo.InvariantCulture, $"<figure><svg viewBox=\"0 0 {Width} {Height}\" role=\"img\" aria-label=\"{WebUtility.HtmlEncode(title)}\" data-plot=\"{Left} {Top} {Width - Right} {Height - Bottom} {x0} {x1} {y0} {y1}\">");
+        svg.Append(CultureInfo.InvariantCulture, $"<figure><svg viewBox=\"0 0 {Width} {Height}\" role=\"img\" aria-label=\"{WebUtility.HtmlEncode(title)}\" data-plot=\"{left} {Top} {Width - right} {Height - Bottom} {x0} {x1} {y0} {y1}\">");
         foreach (double y in RoundTicks(y0, y1))
         {
-            svg.Append(CultureInfo.InvariantCulture, $"<line class=\"grid\" x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{Y(y):F1}\" y2=\"{Y(y):F1}\"/>");
-            svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{Left - 6}\" y=\"{Y(y) + 4:F1}\" text-anchor=\"end\">{Number(y)}</text>");
+            svg.Append(CultureInfo.InvariantCulture, $"<line class=\"grid\" x1=\"{left}\" x2=\"{Width - right}\" y1=\"{Y(y):F1}\" y2=\"{Y(y):F1}\"/>");
+            svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{left - 6}\" y=\"{Y(y) + 4:F1}\" text-anchor=\"end\">{Number(y)}</text>");
         }
 
         foreach (double x in RoundTicks(x0, x1))
         {
-            // The last label would be cut off if it were centred at the edge.
-            string anchor = X(x) > Width - Right - 16 ? "end" : "middle";
-            svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{(anchor == "end" ? Width - 2 : X(x)):F1}\" y=\"{Height - 10}\" text-anchor=\"{anchor}\">{Number(x)}</text>");
+            svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{X(x):F1}\" y=\"{Height - 10}\" text-anchor=\"middle\">{Number(x)}</text>");
         }
 
         for (int i = 0; i < drawn.Length; ++i)
@@ -95,7 +96,7 @@ internal static class SvgChart
         double step = RoundStep(low, high);
         for (double i = Math.Ceiling((low / step) - 1e-9); i * step <= high + (1e-9 * step); ++i)
         {
-            yield return i * step;
+            yield return (i * step) + 0.0; // Not -0.
         }
     }
 

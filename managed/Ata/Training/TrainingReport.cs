@@ -27,14 +27,20 @@ public static class TrainingReport
         html.Append(CultureInfo.InvariantCulture, $"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{Text(title)}</title><style>{PageStyle.Text}\n{Style}</style></head><body><main>\n");
         html.Append(CultureInfo.InvariantCulture, $"<h1>{Text(title)}</h1>\n");
         AppendSummary(html, metrics, evaluation);
+        html.Append("<div class=\"charts\">\n");
         AppendCurves(html, metrics);
         if (evaluation is not null)
         {
             AppendClasses(html, evaluation);
+        }
+
+        html.Append("</div>\n");
+        if (evaluation is not null)
+        {
             AppendConfusion(html, evaluation);
         }
 
-        html.Append("<section><h2>Configuration</h2><div class=\"wide\"><table><tbody>\n");
+        html.Append("<section><h2>Configuration</h2><div class=\"wide\"><table class=\"configuration\"><tbody>\n");
         foreach ((string name, string value) in configuration)
         {
             html.Append(CultureInfo.InvariantCulture, $"<tr><th scope=\"row\">{Text(name)}</th><td>{Text(value)}</td></tr>\n");
@@ -157,8 +163,9 @@ public static class TrainingReport
     private const string Style = """
         .summary{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:.5rem 2rem}.summary b{font-size:1.2rem}
         .wide{overflow-x:auto}table{border-collapse:collapse}th,td{padding:.25rem .6rem;border:1px solid var(--faint);text-align:right}
-        th[scope=row],td:first-child{text-align:left;font-weight:normal}tbody td{overflow-wrap:anywhere}
+        th[scope=row],th:first-child,td:first-child{text-align:left}th[scope=row]{font-weight:normal}tbody td{overflow-wrap:anywhere}
         .confusion thead th{height:7rem;vertical-align:bottom}.confusion thead span{writing-mode:vertical-rl;transform:rotate(180deg)}
+        .configuration td{text-align:left}
         .confusion td{text-align:center;min-width:1.6rem}
         .confusion .right{background:color-mix(in srgb,var(--c2) var(--share),transparent)}
         .confusion .wrong{background:color-mix(in srgb,var(--c1) var(--share),transparent)}

@@ -52,12 +52,15 @@ inline Assignment assign(const Tensor& values,
 /// batch.
 class Assigner {
  public:
+  /// With no memory yet: the first call allocates it.
   explicit Assigner(const ata_assign_options& options = defaults<ata_assign_options>())
       : handle_(detail::make<ata_assigner>(
             [&](ata_assigner** out) { return ata_assigner_create(&options, out); })) {}
 
   /// Solves one problem.
   /// @param values `rows` x `columns` values, row-major.
+  /// @param rows Rows, 1 to 4096.
+  /// @param columns Columns, 1 to 4096.
   /// @param matching Receives the column of each row, or -1.
   /// @param column_duals Prices of the columns to start from, which become those of the solution;
   ///   empty when not needed. Square problems only.
@@ -70,6 +73,10 @@ class Assigner {
   }
 
   /// Solves `count` problems. All or nothing: when one fails nothing is written for any.
+  /// @param values `count` x `rows` x `columns` values, row-major.
+  /// @param count Number of problems.
+  /// @param rows Rows of each, 1 to 4096.
+  /// @param columns Columns of each, 1 to 4096.
   /// @param matchings Receives `count` x `rows` columns.
   /// @param totals Receives `count` sums; empty when not needed.
   /// @param column_duals `count` x `columns` prices in and out; empty when not needed.
@@ -82,6 +89,7 @@ class Assigner {
         column_duals.empty() ? nullptr : column_duals.data(), column_duals.size()));
   }
 
+  /// The handle, for functions of the C API; it stays this object's.
   ata_assigner* get() const noexcept { return handle_.get(); }
 
  private:
@@ -128,6 +136,7 @@ class OnlineAligner {
   /// Forgets all frames, as after a cut.
   void reset() { detail::check(ata_online_aligner_reset(handle_.get())); }
 
+  /// The handle, for functions of the C API; it stays this object's.
   ata_online_aligner* get() const noexcept { return handle_.get(); }
 
  private:

@@ -38,11 +38,14 @@
 #define ATA_EXPORT __declspec(dllimport)
 #endif
 #else
+/** Exported from the shared library. */
 #define ATA_EXPORT __attribute__((visibility("default")))
 #endif
 
 #if defined(__cplusplus)
+/** `noexcept` in C++. */
 #define ATA_NOEXCEPT noexcept
+/** Begins an enumeration of 32 bits, whatever the language. */
 #define ATA_ENUM(name) enum name : int32_t
 extern "C" {
 #else
@@ -55,9 +58,10 @@ extern "C" {
 /** Declares an exported function. */
 #define ATA_API(type) ATA_EXPORT type
 
-/* ---------------------------------------------------------------------------------------------
- * Errors, versions, logging, threads
- * ------------------------------------------------------------------------------------------ */
+/* ------------------------------------------------------------------------------------------ */
+/** @defgroup c_library Errors, versions, logging, threads
+ *  @ingroup c
+ *  @{ */
 
 /** Version of the binary interface. It changes when a struct or a function changes incompatibly;
  * not when a function is added, or a field at the end of a struct. */
@@ -263,9 +267,12 @@ ATA_API(ata_status) ata_device_get_info(size_t index, ata_device_info* info) ATA
  */
 ATA_API(void) ata_release_caches(void) ATA_NOEXCEPT;
 
-/* ---------------------------------------------------------------------------------------------
- * Tensors
- * ------------------------------------------------------------------------------------------ */
+/** @} */
+
+/* ------------------------------------------------------------------------------------------ */
+/** @defgroup c_tensors Tensors
+ *  @ingroup c
+ *  @{ */
 
 /** Element types. */
 ATA_ENUM(ata_dtype){
@@ -485,9 +492,12 @@ ata_tensor_file_set_metadata(ata_tensor_file* file, const char* key,
 ATA_API(ata_status)
 ata_tensor_file_save(const ata_tensor_file* file, const char* path) ATA_NOEXCEPT;
 
-/* ---------------------------------------------------------------------------------------------
- * Alignment
- * ------------------------------------------------------------------------------------------ */
+/** @} */
+
+/* ------------------------------------------------------------------------------------------ */
+/** @defgroup c_alignment Alignment
+ *  @ingroup c
+ *  @{ */
 
 /** How neighbouring frames are aligned; see the table in docs/alignment.md. */
 ATA_ENUM(ata_alignment){
@@ -751,9 +761,12 @@ ata_assigner_solve(ata_assigner* assigner, const float* values, size_t values_le
                    double* totals, size_t totals_capacity, double* column_duals,
                    size_t duals_capacity) ATA_NOEXCEPT;
 
-/* ---------------------------------------------------------------------------------------------
- * Models
- * ------------------------------------------------------------------------------------------ */
+/** @} */
+
+/* ------------------------------------------------------------------------------------------ */
+/** @defgroup c_models Models
+ *  @ingroup c
+ *  @{ */
 
 /** How a model looks over time. All modes share one set of parameters. */
 ATA_ENUM(ata_temporal_mode){
@@ -1308,9 +1321,12 @@ ATA_API(ata_status)
 ata_model_load_memory(const void* data, size_t size, const char* name,
                       const ata_model_options* options, ata_model** model) ATA_NOEXCEPT;
 
-/* ---------------------------------------------------------------------------------------------
- * Temporal attention for other backbones
- * ------------------------------------------------------------------------------------------ */
+/** @} */
+
+/* ------------------------------------------------------------------------------------------ */
+/** @defgroup c_temporal_block Temporal attention for other backbones
+ *  @ingroup c
+ *  @{ */
 
 /** Parameters of a temporal block. */
 typedef struct ata_temporal_block_options {
@@ -1451,9 +1467,12 @@ ATA_API(ata_status)
 ata_temporal_block_get_trajectories(const ata_temporal_block* block,
                                     ata_tensor** trajectories) ATA_NOEXCEPT;
 
-/* ---------------------------------------------------------------------------------------------
- * Training
- * ------------------------------------------------------------------------------------------ */
+/** @} */
+
+/* ------------------------------------------------------------------------------------------ */
+/** @defgroup c_training Training
+ *  @ingroup c
+ *  @{ */
 
 /** Update rules. */
 ATA_ENUM(ata_optimizer){
@@ -1610,9 +1629,12 @@ ata_trainer_save(const ata_trainer* trainer, const char* path, const char* state
  */
 ATA_API(ata_status) ata_trainer_load(ata_trainer* trainer, const char* path) ATA_NOEXCEPT;
 
-/* ---------------------------------------------------------------------------------------------
- * Video
- * ------------------------------------------------------------------------------------------ */
+/** @} */
+
+/* ------------------------------------------------------------------------------------------ */
+/** @defgroup c_video Video
+ *  @ingroup c
+ *  @{ */
 
 /** An open video: a file, on disk or in memory, or a folder of numbered JPEG or PNG frames. */
 typedef struct ata_video ata_video;
@@ -1995,10 +2017,14 @@ ata_clip_from_frames(const void* const* planes, size_t count, const ata_frame_la
                      const ata_clip_options* options, const ata_cancellation* cancellation,
                      ata_tensor** clip, double* frame_times) ATA_NOEXCEPT;
 
-/* ---------------------------------------------------------------------------------------------
- * Files: the library's own way to read and write them, for what a program keeps beside models and
- * videos. Thread-safe.
- * ------------------------------------------------------------------------------------------ */
+/** @} */
+
+/* ------------------------------------------------------------------------------------------ */
+/** @defgroup c_files Files
+ *  @ingroup c
+ *  The library's own way to read and write files, for what a program keeps beside models and
+ *  videos. Thread-safe.
+ *  @{ */
 
 /** What a path leads to. */
 ATA_ENUM(ata_file_kind){
@@ -2053,6 +2079,8 @@ ata_file_write(const char* path, const void* data, size_t size) ATA_NOEXCEPT;
  * @param path File to write later.
  */
 ATA_API(ata_status) ata_file_check_writable(const char* path) ATA_NOEXCEPT;
+
+/** @} */
 
 #if defined(__cplusplus)
 } /* extern "C" */

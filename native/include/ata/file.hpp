@@ -16,13 +16,15 @@ inline namespace hpp1 {
 /// Which file a path leads to: two paths lead to one file if and only if their identities are
 /// equal.
 struct FileIdentity {
-  ata_file_kind kind;
-  uint64_t volume;
-  uint64_t number;
+  ata_file_kind kind;  ///< What it is.
+  uint64_t volume;     ///< The volume that it is on.
+  uint64_t number;     ///< The file on its volume.
 
+  /// Whether both are one file.
   bool operator==(const FileIdentity&) const = default;
 };
 
+/// Which file a path leads to; Error(ATA_NOT_FOUND) if to none. See ata_file_identify().
 inline FileIdentity identify_file(const std::string& path) {
   FileIdentity identity = {};
   detail::check(

@@ -27,6 +27,7 @@ inline namespace hpp1 {
 /// A failure that the library reported.
 class Error : public std::runtime_error {
  public:
+  /// A failure of that kind, described by one line of UTF-8.
   Error(ata_status status, const std::string& message)
       : std::runtime_error(message), status_(status) {}
 
@@ -209,11 +210,13 @@ inline void set_log_handler(LogHandler handler, ata_log_level minimum = ATA_LOG_
 /// A flag by which one thread stops the work of another. Thread-safe.
 class Cancellation {
  public:
+  /// A flag that is not set.
   Cancellation() : handle_(detail::make<ata_cancellation>(ata_cancellation_create)) {}
 
   /// Sets the flag: calls that were given it throw Error(ATA_CANCELLED) soon.
   void cancel() noexcept { ata_cancellation_cancel(handle_.get()); }
 
+  /// The handle, for functions of the C API; it stays this object's.
   ata_cancellation* get() const noexcept { return handle_.get(); }
 
  private:

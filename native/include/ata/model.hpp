@@ -128,9 +128,9 @@ class Model {
 
   /// Something to know about how the model was imported; see ata_model_get_import_note().
   struct ImportNote {
-    ata_import_note_kind kind;
-    std::string subject;  ///< The field, the weights or the tensor.
-    std::string text;
+    ata_import_note_kind kind;  ///< What became of it.
+    std::string subject;        ///< The field, the weights or the tensor.
+    std::string text;           ///< One line for people.
   };
 
   /// What became of the imported file; empty for a model that was not imported.
@@ -146,6 +146,7 @@ class Model {
     return result;
   }
 
+  /// The handle, for functions of the C API; it stays this object's.
   ata_model* get() const noexcept { return handle_.get(); }
 
  private:
@@ -231,6 +232,7 @@ class Session {
     return result;
   }
 
+  /// The handle, for functions of the C API; it stays this object's.
   ata_session* get() const noexcept { return handle_.get(); }
 
  private:
@@ -249,8 +251,8 @@ class Session {
 
 /// A class and how probable a model holds it.
 struct Prediction {
-  int32_t index;
-  float probability;
+  int32_t index;      ///< The class; Model::label() has its name.
+  float probability;  ///< 0 to 1.
 };
 
 /// The `count` most probable classes of one clip's logits, best first; fewer if there are fewer.

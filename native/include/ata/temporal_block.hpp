@@ -26,8 +26,10 @@ class TemporalBlock {
           return ata_temporal_block_create(channels, &options, &alignment, out);
         })) {}
 
-  /// Features f32 `[B, T, N, D]`, or feature maps `[B, T, D, H, W]`, after attention over time.
+  /// Attention over time.
+  /// @param features f32 `[B, T, N, D]`, or feature maps `[B, T, D, H, W]`.
   /// @param for_backward Keep what backward() needs.
+  /// @return The features in the shape in which they came, on the device from which they came.
   Tensor forward(const Tensor& features, bool for_backward = false) {
     return Tensor(detail::make<ata_tensor>([&](ata_tensor** out) {
       return ata_temporal_block_forward(handle_.get(), features.get(), for_backward ? 1 : 0, out);
@@ -83,6 +85,7 @@ class TemporalBlock {
         [&](ata_tensor** out) { return ata_temporal_block_get_trajectories(handle_.get(), out); }));
   }
 
+  /// The handle, for functions of the C API; it stays this object's.
   ata_temporal_block* get() const noexcept { return handle_.get(); }
 
  private:

@@ -22,7 +22,7 @@ inline namespace hpp1 {
 
 /// Storage of one bfloat16 element: the upper half of an IEEE single.
 struct BFloat16 {
-  uint16_t bits;
+  uint16_t bits;  ///< Sign, 8 bits of exponent, 7 of mantissa.
 
   /// The value; exact.
   explicit operator float() const {
@@ -54,6 +54,7 @@ constexpr ata_dtype dtype_of() {
 /// threads at once is safe.
 class Tensor {
  public:
+  /// Extents, the slowest axis first.
   using Shape = std::vector<int64_t>;
 
   /// Takes ownership of a handle of the C API.
@@ -129,8 +130,13 @@ class Tensor {
         [&](DLManagedTensorVersioned** out) { return ata_tensor_to_dlpack(handle_.get(), out); });
   }
 
+  /// Element type.
   ata_dtype dtype() const noexcept { return info_.dtype; }
+
+  /// Bytes that the elements take.
   size_t size_bytes() const noexcept { return info_.size; }
+
+  /// Number of axes.
   int rank() const noexcept { return info_.rank; }
 
   /// The extents; valid while the tensor lives.
@@ -160,11 +166,14 @@ class Tensor {
     }
     return elements<T>();
   }
+
+  /// The same, to read.
   template <typename T>
   std::span<const T> data() const {
     return elements<T>();
   }
 
+  /// The handle, for functions of the C API; it stays this object's.
   ata_tensor* get() const noexcept { return handle_.get(); }
 
   /// Gives up ownership of the handle.
@@ -247,6 +256,7 @@ class TensorFile {
     return value ? std::optional<std::string>(value) : std::nullopt;
   }
 
+  /// Sets a metadata string, in place of one under the same `key`.
   void set_metadata(const std::string& key, const std::string& value) {
     detail::check(ata_tensor_file_set_metadata(handle_.get(), key.c_str(), value.c_str()));
   }
@@ -256,6 +266,7 @@ class TensorFile {
     detail::check(ata_tensor_file_save(handle_.get(), path.c_str()));
   }
 
+  /// The handle, for functions of the C API; it stays this object's.
   ata_tensor_file* get() const noexcept { return handle_.get(); }
 
  private:

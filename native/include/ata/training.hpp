@@ -20,11 +20,14 @@ class Trainer {
       : handle_(detail::make<ata_trainer>(
             [&](ata_trainer** out) { return ata_trainer_create(model.get(), &options, out); })) {}
 
-  /// Runs forward and backward on clips f32 `[B, 3, T, H, W]` and adds `weight` times the gradient.
-  /// Returns the mean loss; see ata_trainer_accumulate(), also for how another thread brings the
-  /// next clips to a GPU meanwhile (Tensor::copy_to()).
+  /// Runs forward and backward and adds `weight` times the gradient; see ata_trainer_accumulate(),
+  /// also for how another thread brings the next clips to a GPU meanwhile (Tensor::copy_to()).
+  /// @param clips f32 `[B, 3, T, H, W]`.
   /// @param targets i64 `[B]` labels, or f32 `[B, classes]` probabilities.
+  /// @param weight What the gradient counts beside those of other calls before update().
   /// @param logits Receives B x classes values; empty for none.
+  /// @param cancellation Stops the call from another thread; null for none.
+  /// @return The mean loss.
   float accumulate(const Tensor& clips, const Tensor& targets, float weight = 1.0f,
                    std::span<float> logits = {}, const Cancellation* cancellation = nullptr) {
     float loss = 0;
@@ -41,6 +44,7 @@ class Trainer {
     return norm;
   }
 
+  /// How many updates there were, those before load() included.
   int64_t update_count() const noexcept { return ata_trainer_update_count(handle_.get()); }
 
   /// A copy of the moving average of the weights, or of the weights if no average is kept.
@@ -59,6 +63,7 @@ class Trainer {
     detail::check(ata_trainer_load(handle_.get(), path.c_str()));
   }
 
+  /// The handle, for functions of the C API; it stays this object's.
   ata_trainer* get() const noexcept { return handle_.get(); }
 
  private:

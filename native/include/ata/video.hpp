@@ -20,14 +20,15 @@ inline namespace hpp1 {
 
 /// Frames and when each of them starts, in seconds from the video's first frame.
 struct TimedFrames {
-  Tensor frames;
-  std::vector<double> times;
+  Tensor frames;              ///< u8 `[T, H, W, 3]`, or a clip f32 `[1, 3, T, H, W]`.
+  std::vector<double> times;  ///< One for each frame.
 };
 
 /// An open video: a file, on disk or in memory, or a folder of numbered JPEG or PNG frames. One
 /// thread at a time.
 class VideoReader {
  public:
+  /// Opens a file, or a folder of frames; see ata_video_open().
   explicit VideoReader(const std::string& path,
                        const ata_video_options& options = defaults<ata_video_options>())
       : handle_(detail::make<ata_video>(
@@ -62,6 +63,7 @@ class VideoReader {
     return reader;
   }
 
+  /// Size, duration, frame rate, codec.
   ata_video_info info() const {
     ata_video_info info = {};
     info.struct_size = sizeof info;
@@ -98,6 +100,7 @@ class VideoReader {
     return {std::move(clip), std::move(starts)};
   }
 
+  /// The handle, for functions of the C API; it stays this object's.
   ata_video* get() const noexcept { return handle_.get(); }
 
  private:
@@ -111,6 +114,7 @@ class VideoReader {
 /// reader.
 class VideoViews {
  public:
+  /// The clips that `options` ask for, of the reader's video; see ata_video_views_create().
   VideoViews(const VideoReader& reader, std::span<const ata_clip_options> options)
       : handle_(detail::make<ata_video_views>([&](ata_video_views** out) {
           return ata_video_views_create(reader.get(), options.data(), options.size(), out);
@@ -130,6 +134,7 @@ class VideoViews {
     return TimedFrames{std::move(clip), std::move(starts)};
   }
 
+  /// The handle, for functions of the C API; it stays this object's.
   ata_video_views* get() const noexcept { return handle_.get(); }
 
  private:
@@ -191,6 +196,7 @@ class VideoWriter {
   /// Completes the file; no frame can be added afterwards.
   void finish() { detail::check(ata_video_writer_finish(handle_.get())); }
 
+  /// The handle, for functions of the C API; it stays this object's.
   ata_video_writer* get() const noexcept { return handle_.get(); }
 
  private:

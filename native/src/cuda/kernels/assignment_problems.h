@@ -46,7 +46,8 @@ struct Problems {
   __device__ const float* problem(int64_t index) const { return values + index * rows * stride; }
 };
 
-/// Solves them; see docs/alignment.md for how. A result does not depend on how many there are.
+/// Solves them; see native/src/assignment/README.md for how. A result does not depend on how many
+/// there are.
 void solve(const Stream& stream, const Problems& problems);
 
 /// The stages of solve(): the ranges; integer solutions of problems without forbidden pairs; and

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 using Ata.Tests.Data;
 using Ata.Training;
 using Xunit;
@@ -85,7 +87,7 @@ public sealed class MetricsTests : IDisposable
         EvaluationResult evaluation = Evaluation(["<b>run</b>", "walk"]);
         MetricsRecord[] metrics =
         [
-            new() { Kind = MetricsKind.Train, Step = 10, Epoch = 1, Loss = 1.5, Top1 = 0.5, Top5 = 1, LearningRate = 1e-3 },
+            new() { Kind = MetricsKind.Train, Step = 10, Epoch = 1, Loss = 1.5, Top1 = 0.5, Top5 = 1, LearningRate = 2.5e-4 },
             new() { Kind = MetricsKind.Train, Step = 20, Epoch = 2, Loss = 0.5, Top1 = 0.75, Top5 = 1, LearningRate = 1e-4 },
             new() { Kind = MetricsKind.Validation, Step = 20, Epoch = 2, Loss = 0.7, Top1 = 0.75, Top5 = 1, MeanClassAccuracy = 0.7 },
         ];
@@ -103,6 +105,16 @@ public sealed class MetricsTests : IDisposable
         // Every number of the confusion matrix is there; 3 of the walks were taken for runs.
         Assert.Contains(">3</td>", html);
         Assert.DoesNotContain("NaN", html);
+        Assert.Contains(">0</text>", html);
+        Assert.DoesNotContain(">-0</text>", html);
+        // No label is cut off, in the largest type (18 of 640 across the chart) either.
+        foreach (Match label in Regex.Matches(html, "<text x=\"([0-9.]+)\" [^>]*text-anchor=\"(end|middle)\">([^<]*)</text>"))
+        {
+            double at = double.Parse(label.Groups[1].Value, CultureInfo.InvariantCulture);
+            double width = 10 * label.Groups[3].Length;
+            bool end = label.Groups[2].Value == "end";
+            Assert.InRange(at, end ? width : width / 2, end ? 640 : 640 - (width / 2));
+        }
     }
 
     [Fact]
