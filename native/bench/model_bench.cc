@@ -1,6 +1,8 @@
 // Speed and memory of whole forward passes of ViT-B/16, beside oneDNN's own product rate.
 //
 //   model_bench                      speed of every mode, 8 frames; long clips; peak memory
+//   model_bench --benchmark_filter=sessions_of_one_thread
+//                                    clips a second of 1, 2, 4, ... of them beside each other
 //   model_bench --benchmark_filter=  as for any Google Benchmark program; temporal_block/ is the
 //                                    plug-in on the features of the first block
 //
@@ -19,8 +21,10 @@
 #include <cstring>
 #include <filesystem>
 #include <numeric>
+#include <thread>
 
 #include "alignment/alignment.h"
+#include "base/threads.h"
 #include "model/backbones/vit_config.h"
 #include "model/session.h"
 #include "model/temporal_block.h"
@@ -129,6 +133,17 @@ void forward(benchmark::State& state, ata_temporal_mode mode, ata_precision prec
   state.counters["align"] = align_seconds(session, clip) / fastest;
 }
 
+// As servers have it: each of several host threads has a session of one thread, all of one model.
+void sessions_of_one_thread(benchmark::State& state) {
+  static const std::shared_ptr<const Model> model = Model::load(checkpoint_path(), {});
+  const ThreadLimit limit(1);
+  Session session(model);
+  const Tensor clip = moving_clip(model->config());
+  session.forward(clip);
+  for (auto _ : state) benchmark::DoNotOptimize(session.forward(clip));
+  state.SetItemsProcessed(static_cast<int64_t>(state.iterations()));
+}
+
 // The plug-in over the features that a model's first block gets; `training` goes back as well.
 void temporal_block(benchmark::State& state, ata_precision precision, bool training) {
   ModelOptions options;
@@ -189,6 +204,10 @@ int predict(char** arguments) {
 }
 
 void register_benchmarks() {
+  benchmark::RegisterBenchmark("sessions_of_one_thread", sessions_of_one_thread)
+      ->ThreadRange(1, static_cast<int>(std::thread::hardware_concurrency()))
+      ->UseRealTime()
+      ->Unit(benchmark::kMillisecond);
   const std::pair<const char*, ata_precision> precisions[] = {{"f32", ATA_PRECISION_F32},
                                                               {"bf16", ATA_PRECISION_BF16}};
   for (const auto& [name, precision] : precisions) {

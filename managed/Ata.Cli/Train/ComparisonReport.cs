@@ -68,14 +68,13 @@ internal sealed class ComparisonReport(string folder)
 
     private static IEnumerable<ResultTable> OfSet(ComparisonResults results, string? title)
     {
-        string movement = results.PatchesPerFrame is { } patches
-            ? string.Create(CultureInfo.InvariantCulture, $"objects move {patches:0.##} patches a frame")
-            : string.Empty;
-        string head = string.Join(", ", new[] { title, movement }.Where(t => !string.IsNullOrEmpty(t)));
+        string? head = results.PatchesPerFrame is { } patches
+            ? string.Create(CultureInfo.InvariantCulture, $"Objects move {patches:0.##} patches a frame{(title is null ? string.Empty : $" ({title})")}")
+            : title;
         bool truth = results.Modes.Any(m => m.OnObject is not null);
         string[] columns = ["mode", "test accuracy", "test loss", "time per clip", .. truth ? ["on the same object at the end, by block"] : Array.Empty<string>()];
         yield return new ResultTable(
-            head.Length > 0 ? head : null,
+            head,
             columns,
             results.ByVariant().Select(v => Row(v, truth)).ToArray(),
             Standings(results).ToArray());
@@ -120,17 +119,12 @@ internal sealed class ComparisonReport(string folder)
 
         double[] leads = aligned.Join(still, a => a.Seed, s => s.Seed, (a, s) => 100 * (a.Accuracy - s.Accuracy)).ToArray();
         double mean = leads.Average();
-        string lead = string.Create(CultureInfo.InvariantCulture, $"ata is right on {Math.Abs(mean):0.0} % {(mean < 0 ? "less" : "more")} of the test videos than divided");
-        if (leads.Length < 2)
-        {
-            yield return $"{lead} (one seed).";
-            yield break;
-        }
-
         double error = Deviation(leads) / Math.Sqrt(leads.Length);
-        yield return error > 0
-            ? string.Create(CultureInfo.InvariantCulture, $"{lead}: {Math.Abs(mean) / error:0.0} standard errors over {leads.Length} seeds.")
-            : $"{lead}, with each of {leads.Length} seeds.";
+        string who = Math.Abs(mean) < 0.05 ? "neither leads" : string.Create(CultureInfo.InvariantCulture, $"{(mean > 0 ? "ata" : "divided")} leads by {Math.Abs(mean):0.0} points");
+        string how = leads.Length < 2 ? "one seed"
+            : error > 0 ? string.Create(CultureInfo.InvariantCulture, $"{Math.Abs(mean) / error:0.0} standard errors over {leads.Length} seeds")
+            : $"the same with each of {leads.Length} seeds";
+        yield return string.Create(CultureInfo.InvariantCulture, $"ata is right on {100 * aligned.Average(r => r.Accuracy):0.0} % of the test videos, divided on {100 * still.Average(r => r.Accuracy):0.0} %: {who} ({how}).");
     }
 
     private static string Nats(IEnumerable<double?> estimates)

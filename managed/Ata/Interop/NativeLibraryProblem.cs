@@ -69,10 +69,14 @@ internal static partial class NativeLibraryProblem
         // A file that is there tells more than those that are not.
         LibraryAttempt? found = attempts.FirstOrDefault(a => Path.IsPathRooted(a.Path) && a.Reason != Absent);
         string problem = found is not null ? OfFound(found)
-            : places.NamedBy is not null ? $"{places.NamedBy} names '{places.Files[0]}', which does not exist: correct it, or leave it out to search."
+            : places.NamedBy is not null ? OfNamed(places.NamedBy, places.Files[0])
             : $"The native library of Ata, {NativeLibraryPlaces.FileName}, is not there. {Remedy()}";
         return $"{problem} Tried: {string.Join("; ", attempts.Select(a => $"{a.Path} ({a.Reason})"))}";
     }
+
+    private static string OfNamed(string by, string path) => Directory.Exists(path)
+        ? $"{by} names '{path}', which is a folder: name the file in it, {Path.Combine(path, NativeLibraryPlaces.FileName)}."
+        : $"{by} names '{path}', which does not exist: correct it, or leave it out to search.";
 
     private static string OfFound(LibraryAttempt attempt)
     {

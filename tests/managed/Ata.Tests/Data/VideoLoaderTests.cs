@@ -370,8 +370,9 @@ public sealed class VideoLoaderTests(TinyVideos videos) : IClassFixture<TinyVide
             }
         });
 
-        Assert.Equal(2, error.Broken.Count);
-        Assert.Contains("of 15 videos cannot be read, and 1 may be", error.Message);
+        // Two workers may each find one at once.
+        Assert.InRange(error.Broken.Count, 2, 3);
+        Assert.Contains($"{error.Broken.Count} of 15 videos cannot be read, and 1 may be", error.Message);
     }
 
     [Fact]
