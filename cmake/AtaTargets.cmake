@@ -109,6 +109,7 @@ function(ata_ship target script)
   endif()
   if(ATA_SELF_CONTAINED)
     target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc LINKER:--gc-sections)
+    target_sources(${target} PRIVATE "${PROJECT_SOURCE_DIR}/native/src/base/own_unwinder.cc")
   endif()
 endfunction()
 

@@ -44,8 +44,10 @@ Dir::State::lists "$folder/lists";
 Dir::Cache "$folder";
 APT::Sandbox::User "$(id -un)";
 CONF
-  apt-get indextargets --format '$(ORIGIN) $(REPO_URI) $(RELEASE)' 'Created-By: Packages' | sort -u |
-    sed -n "s|^Debian \([^ ]*\) bookworm\(.*\)|deb-src [signed-by=$KEYRING] \1 $1\2 main|p" >"$folder/sources.list"
+  # The release first, where all of one version are for good; the archive of security updates drops old files.
+  apt-get indextargets --format '$(ORIGIN) $(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
+    sed -n "s|^Debian \([^ ]*\) bookworm\(.*\)|deb-src [signed-by=$KEYRING] \1 $1\2 main|p" |
+    LC_ALL=C sort -u -t ' ' -k 4,4 >"$folder/sources.list"
   [[ -s $folder/sources.list ]] || die "this machine has no sources of Debian (run 'apt-get update')"
   APT_CONFIG="$folder/apt.conf" apt-get update -qq || die "the lists of Debian's sources could not be fetched; see above"
   touch "$folder/ready"

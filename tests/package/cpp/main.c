@@ -3,6 +3,17 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Fails before anything else did: what a plugin throws has to find its way. */
+static int a_file_that_is_no_video_is_refused(void) {
+  ata_video* video = NULL;
+  ata_status status;
+  FILE* file = fopen("no-video.mp4", "wb");
+  if (file == NULL || fputs("this is no video", file) < 0 || fclose(file) != 0) return 0;
+  status = ata_video_open("no-video.mp4", NULL, &video);
+  remove("no-video.mp4");
+  return status == ATA_BAD_VIDEO || status == ATA_LIBRARY_UNAVAILABLE;
+}
+
 int main(void) {
   ata_tensor* tensor = NULL;
   ata_tensor_info info;
@@ -14,6 +25,7 @@ int main(void) {
   const int64_t shape[2] = {2, 3};
   memset(&info, 0, sizeof info);
   info.struct_size = sizeof info;
+  if (!a_file_that_is_no_video_is_refused()) return 9;
   if (ata_abi_version() != ATA_ABI_VERSION) return 1;
   if (ata_tensor_create(ATA_F32, shape, 2, NULL, &tensor) != ATA_OK) return 2;
   if (ata_tensor_get_info(tensor, &info) != ATA_OK || info.size != 24) return 3;
