@@ -62,7 +62,8 @@ internal sealed class BrokenVideos(int total, double allowedFraction, Action<Bro
             int allowed = (int)(allowedFraction * total);
             if (_videos.Count > allowed)
             {
-                throw new TooManyBrokenVideosException(_videos.ToArray(), total, allowed);
+                // Several threads may find one more each: all tell the same.
+                throw new TooManyBrokenVideosException(_videos.GetRange(0, allowed + 1), total, allowed);
             }
         }
 
