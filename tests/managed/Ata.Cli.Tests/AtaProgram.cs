@@ -29,6 +29,14 @@ internal static class AtaProgram
         return new ProgramResult(process.ExitCode, output.Result, error.Result);
     }
 
+    /// <summary>Runs the program, which must succeed, and returns what it prints.</summary>
+    public static string Succeed(params string[] arguments)
+    {
+        ProgramResult result = Run(arguments);
+        Assert.True(result.Code == 0, $"ata {string.Join(' ', arguments)} ended with {result.Code}: {result.Error}");
+        return result.Output;
+    }
+
     /// <summary>Runs the program, which must succeed without a word on standard error, and reads what it prints.</summary>
     public static JsonElement Json(params string[] arguments)
     {

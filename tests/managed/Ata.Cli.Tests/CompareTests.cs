@@ -16,7 +16,7 @@ public sealed class CompareTests : IDisposable
     [Fact]
     public void TrajectoriesAreMeasuredByTheTruth()
     {
-        Succeed("synth", _folder.In("clips"), "--task", "follow", "--clips", "12", "--pictures", "8", "--size", $"{Side}x{Side}", "--frames", "4", "--speed", "0.2", "--test", "0.5");
+        AtaProgram.Succeed("synth", _folder.In("clips"), "--task", "follow", "--clips", "12", "--pictures", "8", "--size", $"{Side}x{Side}", "--frames", "4", "--speed", "0.2", "--test", "0.5");
         Compare("--modes", "divided,ata", "--alignments", "exact,none", "--seeds", "2");
 
         JsonElement results = Results();
@@ -61,7 +61,7 @@ public sealed class CompareTests : IDisposable
     [Fact]
     public void SweepsMakeTheVideosAnew()
     {
-        Succeed("synth", _folder.In("clips"), "--task", "follow", "--clips", "8", "--pictures", "8", "--size", $"{Side}x{Side}", "--frames", "4", "--speed", "0.1", "--test", "0.5");
+        AtaProgram.Succeed("synth", _folder.In("clips"), "--task", "follow", "--clips", "8", "--pictures", "8", "--size", $"{Side}x{Side}", "--frames", "4", "--speed", "0.1", "--test", "0.5");
         Compare("--modes", "divided", "--sweep", "speed=0,0.25");
 
         JsonElement[] points = Results().GetProperty("sweep").EnumerateArray().ToArray();
@@ -74,13 +74,7 @@ public sealed class CompareTests : IDisposable
     private static string Name(JsonElement run) =>
         run.TryGetProperty("alignment", out JsonElement alignment) && alignment.ValueKind == JsonValueKind.String ? alignment.GetString()! : run.GetProperty("mode").GetString()!;
 
-    private static void Succeed(params string[] arguments)
-    {
-        ProgramResult result = AtaProgram.Run(arguments);
-        Assert.True(result.Code == 0, result.Error);
-    }
-
-    private void Compare(params string[] options) => Succeed(
+    private void Compare(params string[] options) => AtaProgram.Succeed(
     [
         "compare", "--data", _folder.In("clips/list.csv"), "--image-data", _folder.In("clips/pictures.csv"), "--out", _folder.In("compared"),
         "--arch", "vit-tiny", "--image-size", $"{Side}", "--patch-size", $"{Patch}", "--dim", "16", "--depth", "2", "--heads", "2", "--frames", "4", "--stride", "1",

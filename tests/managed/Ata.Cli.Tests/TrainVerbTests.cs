@@ -25,7 +25,7 @@ public sealed class TrainVerbTests : IDisposable
             "--dropout", "0.1", "--ema", "0.9", "--mixup", "0.2", "--val-steps", "25", "--checkpoint-steps", "2", "--log-steps", "5",
             "--workers", "2", "--threads", "1",
         ];
-        Succeed(["train", "--out", In("whole"), .. settings]);
+        AtaProgram.Succeed(["train", "--out", In("whole"), .. settings]);
 
         var random = new Random(1);
         string[] arguments = ["train", "--out", In("killed"), .. settings];
@@ -45,7 +45,7 @@ public sealed class TrainVerbTests : IDisposable
             arguments = ["train", "--resume", In("killed")];
         }
 
-        Succeed(arguments);
+        AtaProgram.Succeed(arguments);
 
         Assert.True(survived > 0, "The run ended before it could be killed.");
         Assert.Equal(File.ReadAllBytes(In("whole/final.safetensors")), File.ReadAllBytes(In("killed/final.safetensors")));
@@ -57,10 +57,10 @@ public sealed class TrainVerbTests : IDisposable
     public void TrainsAndEvaluates()
     {
         string list = MakeVideos(16);
-        Succeed("train", "--data", list, "--val-split", "test", "--out", In("run"), "--arch", "vit-tiny", "--image-size", "16", "--patch-size", "8",
+        AtaProgram.Succeed("train", "--data", list, "--val-split", "test", "--out", In("run"), "--arch", "vit-tiny", "--image-size", "16", "--patch-size", "8",
             "--dim", "16", "--depth", "1", "--heads", "2", "--frames", "4", "--stride", "2", "--steps", "4", "--batch", "4");
 
-        string json = Succeed("eval", "--data", list, "--split", "test", "--model", In("run/best.safetensors"), "--views", "2x3", "--json", "--csv", In("predictions.csv"));
+        string json = AtaProgram.Succeed("eval", "--data", list, "--split", "test", "--model", In("run/best.safetensors"), "--views", "2x3", "--json", "--csv", In("predictions.csv"));
         using JsonDocument result = JsonDocument.Parse(json);
         string[] predictions = File.ReadAllLines(In("predictions.csv"));
 
@@ -71,7 +71,7 @@ public sealed class TrainVerbTests : IDisposable
         // The model of one run starts another, on other classes: the head is replaced.
         string other = In("other.csv");
         File.WriteAllLines(other, File.ReadAllLines(list).Select((line, i) => i == 0 ? line : string.Join(',', line.Split(',').Select((f, c) => c == 1 ? (i % 2 == 0 ? "x" : "y") : c == 0 ? Path.Combine("clips", f) : f))));
-        Succeed("train", "--data", other, "--out", In("second"), "--model", In("run/best.safetensors"), "--temporal", "divided", "--frames", "6", "--steps", "2", "--batch", "2", "--balance-classes");
+        AtaProgram.Succeed("train", "--data", other, "--out", In("second"), "--model", In("run/best.safetensors"), "--temporal", "divided", "--frames", "6", "--steps", "2", "--batch", "2", "--balance-classes");
         Assert.Contains("\"divided\"", File.ReadAllText(In("second/run.json")));
         Assert.Contains("\"balance_classes\": true", File.ReadAllText(In("second/run.json")));
     }
@@ -86,9 +86,9 @@ public sealed class TrainVerbTests : IDisposable
             ImageFile.Write(In($"pictures/{picture}"), Enumerable.Repeat(light, 20 * 16 * 3).ToArray(), 20, 16);
         }
 
-        Succeed("train", "--data", In("pictures"), "--out", In("image"), "--arch", "vit-tiny", "--image-size", "16", "--patch-size", "8",
+        AtaProgram.Succeed("train", "--data", In("pictures"), "--out", In("image"), "--arch", "vit-tiny", "--image-size", "16", "--patch-size", "8",
             "--dim", "16", "--depth", "1", "--heads", "2", "--frames", "1", "--temporal", "space_only", "--steps", "4", "--batch", "4");
-        Succeed("import", In("image/final.safetensors"), In("image.safetensors"), "--frames", "4", "--random-times");
+        AtaProgram.Succeed("import", In("image/final.safetensors"), In("image.safetensors"), "--frames", "4", "--random-times");
         using (TensorFile file = TensorFile.Open(In("image.safetensors")))
         using (AtaTensor times = file.Get("time_embed"))
         {
@@ -96,7 +96,7 @@ public sealed class TrainVerbTests : IDisposable
             Assert.All(times.AsSpan<float>().ToArray(), v => Assert.NotEqual(0, v));
         }
 
-        Succeed("train", "--data", MakeVideos(8), "--out", In("video"), "--model", In("image.safetensors"), "--stride", "2", "--steps", "2", "--batch", "2");
+        AtaProgram.Succeed("train", "--data", MakeVideos(8), "--out", In("video"), "--model", In("image.safetensors"), "--stride", "2", "--steps", "2", "--batch", "2");
         Assert.Contains("\"ata\"", File.ReadAllText(In("video/run.json")));
     }
 
@@ -184,7 +184,7 @@ public sealed class TrainVerbTests : IDisposable
 
     private string MakeVideos(int count)
     {
-        Succeed("synth", In("clips"), "--clips", count.ToString(), "--size", "32x32", "--frames", "8", "--difficulty", "easy");
+        AtaProgram.Succeed("synth", In("clips"), "--clips", count.ToString(), "--size", "32x32", "--frames", "8", "--difficulty", "easy");
         return In("clips/list.csv");
     }
 
@@ -196,12 +196,5 @@ public sealed class TrainVerbTests : IDisposable
         {
             Thread.Sleep(20);
         }
-    }
-
-    private static string Succeed(params string[] arguments)
-    {
-        ProgramResult result = AtaProgram.Run(arguments);
-        Assert.True(result.Code == 0, $"ata {string.Join(' ', arguments)} ended with {result.Code}: {result.Error}");
-        return result.Output;
     }
 }
