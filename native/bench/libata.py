@@ -128,6 +128,13 @@ class Ata:
         self.check(self.library.ata_tensor_file_open(path.encode(), ctypes.byref(file)))
         return file
 
+    def filled(self, struct, init, *arguments, fields):
+        """`struct` with what its function of initialisation says, but for `fields`."""
+        self.check(init(*arguments, ctypes.byref(struct), _size(ctypes.sizeof(struct))))
+        for name, value in fields.items():
+            setattr(struct, name, value)
+        return struct
+
     # --- assignment
 
     def assign(self, tensor, count, polish=False, certify=False):
@@ -147,11 +154,8 @@ class Ata:
 
     def create_model(self, size, seed, **fields):
         """A new model of a usual size ("vit-base"); `fields` are of ModelConfig."""
-        config, model = ModelConfig(), _pointer()
-        self.check(self.library.ata_model_config_init(size.encode(), ctypes.byref(config),
-                                                      _size(ctypes.sizeof(config))))
-        for name, value in fields.items():
-            setattr(config, name, value)
+        config = self.filled(ModelConfig(), self.library.ata_model_config_init, size.encode(), fields=fields)
+        model = _pointer()
         self.check(self.library.ata_model_create(ctypes.byref(config), ctypes.c_uint64(seed), None,
                                                  ctypes.byref(model)))
         return model
@@ -161,11 +165,8 @@ class Ata:
 
     def load_model(self, path, **fields):
         """`fields` are of ModelOptions."""
-        options, model = ModelOptions(), _pointer()
-        self.check(self.library.ata_model_options_init(ctypes.byref(options),
-                                                       _size(ctypes.sizeof(options))))
-        for name, value in fields.items():
-            setattr(options, name, value)
+        options = self.filled(ModelOptions(), self.library.ata_model_options_init, fields=fields)
+        model = _pointer()
         self.check(self.library.ata_model_load(path.encode(), ctypes.byref(options),
                                                ctypes.byref(model)))
         return model
@@ -189,11 +190,8 @@ class Ata:
 
     def create_trainer(self, model, **fields):
         """`fields` are of TrainOptions."""
-        options, trainer = TrainOptions(), _pointer()
-        self.check(self.library.ata_train_options_init(ctypes.byref(options),
-                                                       _size(ctypes.sizeof(options))))
-        for name, value in fields.items():
-            setattr(options, name, value)
+        options = self.filled(TrainOptions(), self.library.ata_train_options_init, fields=fields)
+        trainer = _pointer()
         self.check(self.library.ata_trainer_create(model, ctypes.byref(options),
                                                    ctypes.byref(trainer)))
         return trainer
