@@ -19,7 +19,7 @@ step "6. Train an image model on the objects' shapes, then fine-tune it in each 
   --patch-size 8 --dim 64 --depth 2 --heads 4 --frames 6 --stride 4 --crop full --batch 64 --image-steps "$image_steps" \
   --steps "$steps" --seeds "$seeds" --lr 1e-3 --warmup 50 --cache 2000
 
-held_out="videos/$(grep ',test$' videos/list.csv | head -n 1 | cut -d, -f1)"
+held_out="videos/$(grep -m 1 ',test$' videos/list.csv | cut -d, -f1)"
 step "7. What the aligned model says of a video that it has not seen" \
   ata predict "$held_out" --model compared/ata-0/final.safetensors --top 2
 printf 'The truth: %s\n' "$(grep "^$(basename "$held_out")," videos/list.csv | cut -d, -f2)"
