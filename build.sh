@@ -204,20 +204,34 @@ native_failures() { # FILE
        follows > 0 && lines < 15 { print "  " $0; --follows; ++lines }' "$1"
 }
 
+# The failed tests of a report of dotnet test, each with the first lines of its message.
+managed_failures() { # FILE
+  awk '/<UnitTestResult / { name = $0; sub(/.* testName="/, "", name); sub(/".*/, "", name)
+                            failed = /outcome="Failed"/; message = 0; lines = 0
+                            if (failed) print name }
+       !failed { next }
+       /<Message>/ { message = 1; sub(/.*<Message>/, "") }
+       message && lines < 10 { line = $0; sub(/<\/Message>.*/, "", line); print "  " line; ++lines }
+       /<\/Message>/ { message = 0 }
+       /<StackTrace>/ { sub(/.*<StackTrace>/, ""); print "  " $0 }' "$1"
+}
+
 test_managed() {
   say "managed: tests"
-  local status=0 report name bad=0 good=0
+  local status=0 report name bad=0 good=0 reasons=()
   dotnet test Ata.sln -c Release --no-build -v quiet --logger trx \
     --results-directory "$RESULTS" || status=$?
   for report in "$RESULTS"/*.trx; do
     [[ -f $report ]] || continue
     good=$((good + $(xml_number "$report" Counters passed)))
     bad=$((bad + $(xml_number "$report" Counters failed) + $(xml_number "$report" Counters error)))
+    mapfile -t -O "${#reasons[@]}" reasons < <(managed_failures "$report")
     while read -r name; do skipped+=("$name"); done < <(grep -o '<UnitTestResult [^>]*outcome="NotExecuted"' "$report" |
       sed 's/.* testName="\([^"]*\)".*/\1/')
   done
   if (((status != 0 || good == 0) && bad == 0)); then bad=1; fi
   count "managed tests" "$good" "$bad"
+  failures+=("${reasons[@]}")
 }
 
 run_tests() {

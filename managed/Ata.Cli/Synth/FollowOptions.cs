@@ -15,7 +15,7 @@ internal sealed record FollowOptions : SynthOptions
     /// <summary>Typical movement of a disc between two frames.</summary>
     public double Speed { get; init; } = 0.02;
 
-    /// <summary>How much of their textures the discs of a clip share: 0 for none, 1 for all.</summary>
+    /// <summary>How much of their colours and stripes the discs of a clip share: 0 for none, 1 for all.</summary>
     public double Likeness { get; init; }
 
     /// <summary>Posts that the discs pass behind.</summary>

@@ -3,7 +3,7 @@ using Ata.Data;
 namespace Ata.Cli.Synth;
 
 /// <summary>
-/// Textured discs that move over a background. In the first frames one of them wears a white ring; the class is the
+/// Striped discs that move over a dim background. In the first frames one of them wears a white ring; the class is the
 /// quadrant of the frame in which that one is in the last frame. Where it went only following it tells: the shell game.
 /// </summary>
 internal sealed class FollowScene : IScene
@@ -22,8 +22,8 @@ internal sealed class FollowScene : IScene
     private readonly Texture _background;
     private readonly (double X, double Y) _drift;
     private readonly double _radius;
-    private readonly Texture _shared;
-    private readonly Texture[] _textures;
+    private readonly Stripes _shared;
+    private readonly Stripes[] _stripes;
     private readonly FollowPath[] _paths;
     private readonly int[] _order;
     private readonly Texture _wood;
@@ -41,13 +41,13 @@ internal sealed class FollowScene : IScene
         _noise = noise;
         _radius = options.Radius * options.ShorterSide;
         _colors = new float[options.Width * options.Height * 3];
-        _background = new Texture(random, cells: 8, contrast: 0.35);
+        _background = new Texture(random, cells: 8, contrast: 0.15, mean: 90);
         double direction = random.Uniform(0, 2 * Math.PI);
         double drift = options.BackgroundSpeed * options.ShorterSide;
         _drift = (drift * Math.Cos(direction), drift * Math.Sin(direction));
 
-        _shared = new Texture(random, cells: 8, contrast: 1);
-        _textures = Enumerable.Range(0, options.Objects).Select(_ => new Texture(random, cells: 8, contrast: 1)).ToArray();
+        _shared = new Stripes(random);
+        _stripes = Enumerable.Range(0, options.Objects).Select(_ => new Stripes(random)).ToArray();
         _paths = new FollowPath[options.Objects];
         Marked = random.Below(options.Objects);
         _paths[Marked] = MarkedPath(random, quadrant);
@@ -101,7 +101,6 @@ internal sealed class FollowScene : IScene
         int right = Math.Min(_options.Width - 1, (int)(center.X + _radius) + 1);
         int top = Math.Max(0, (int)(center.Y - _radius - 1));
         int bottom = Math.Min(_options.Height - 1, (int)(center.Y + _radius) + 1);
-        double texelsPerPixel = 32 / _radius;
         Span<float> own = stackalloc float[3];
         Span<float> shared = stackalloc float[3];
         for (int y = top; y <= bottom; ++y)
@@ -120,8 +119,8 @@ internal sealed class FollowScene : IScene
                 }
 
                 float ring = marked ? (float)Math.Clamp(0.5 + distance - ((1 - RingWidth) * _radius), 0, 1) : 0;
-                _textures[disc].Sample(dx * texelsPerPixel, dy * texelsPerPixel, own);
-                _shared.Sample(dx * texelsPerPixel, dy * texelsPerPixel, shared);
+                _stripes[disc].Sample(dx / _radius, dy / _radius, 1 / _radius, own);
+                _shared.Sample(dx / _radius, dy / _radius, 1 / _radius, shared);
                 Span<float> pixel = _colors.AsSpan(((y * _options.Width) + x) * 3, 3);
                 for (int channel = 0; channel < 3; ++channel)
                 {

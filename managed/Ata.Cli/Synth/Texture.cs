@@ -17,7 +17,8 @@ internal sealed class Texture
     /// <param name="cells">Cells of the coarsest octave along one side; a power of two. More cells, finer
     /// grain.</param>
     /// <param name="contrast">How far the colours lie from their mean, 0 to 1.</param>
-    public Texture(SampleRandom random, int cells, double contrast)
+    /// <param name="mean">The colours' mean, of 255.</param>
+    public Texture(SampleRandom random, int cells, double contrast, double mean = 128)
     {
         float[] blend = Noise(random, cells);
         float[] accent = Noise(random, cells * 2);
@@ -27,7 +28,7 @@ internal sealed class Texture
             colors[i] = new float[3];
             for (int channel = 0; channel < 3; ++channel)
             {
-                colors[i][channel] = (float)(128 + (contrast * random.Uniform(-127, 127)));
+                colors[i][channel] = (float)(mean + (contrast * random.Uniform(-127, 127)));
             }
         }
 

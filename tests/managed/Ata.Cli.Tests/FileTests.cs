@@ -147,7 +147,7 @@ public sealed class FileTests : IDisposable
         {
             using Process run = AtaProgram.Start([], command);
             Task<string> error = run.StandardError.ReadToEndAsync();
-            await run.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
+            await run.WaitForExitAsync().WaitAsync(Patience.Limit);
             string said = await error;
             Assert.NotEqual(0, run.ExitCode);
             Assert.DoesNotContain("internal error", said);

@@ -126,6 +126,8 @@ class Opening {
   Opening& operator=(const Opening&) = delete;
 };
 
+std::atomic<int64_t> entries = 0;
+
 // An entry of the CPU with the fence open around it.
 template <auto Entry>
 struct Fenced;
@@ -133,6 +135,7 @@ template <typename Result, typename... Parameters, Result (*Entry)(Stream&, Para
 struct Fenced<Entry> {
   static Result run(Stream& stream, Parameters... parameters) {
     const Opening opening;
+    ++entries;
     return Entry(stream, std::forward<Parameters>(parameters)...);
   }
 };
@@ -202,6 +205,10 @@ FencedMemory& fenced_memory() {
 Device& fenced_device() {
   static FencedDevice& device = *new FencedDevice;
   return device;
+}
+
+int64_t fenced_entries() {
+  return entries;
 }
 
 }  // namespace ata

@@ -51,7 +51,7 @@ public sealed class VideoLoaderTests(TinyVideos videos) : IClassFixture<TinyVide
 
         loader.Dispose();
 
-        await Assert.ThrowsAsync<ObjectDisposedException>(() => waiting.WaitAsync(TimeSpan.FromSeconds(30)));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => waiting.WaitAsync(Patience.Limit));
         await Assert.ThrowsAsync<ObjectDisposedException>(() => loader.NextAsync());
     }
 
@@ -62,7 +62,7 @@ public sealed class VideoLoaderTests(TinyVideos videos) : IClassFixture<TinyVide
         using VideoLoader loader = VideoLoader.ForTraining(dataset, s_options with { AllowedBroken = 0 });
         for (int i = 0; i < 5; ++i)
         {
-            await Assert.ThrowsAsync<TooManyBrokenVideosException>(() => loader.NextAsync().WaitAsync(TimeSpan.FromSeconds(30)));
+            await Assert.ThrowsAsync<TooManyBrokenVideosException>(() => loader.NextAsync().WaitAsync(Patience.Limit));
         }
     }
 

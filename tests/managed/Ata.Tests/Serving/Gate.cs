@@ -44,7 +44,7 @@ internal sealed class Gate : IProgress<int>, IDisposable
     /// <summary>Waits for something that happens on other threads.</summary>
     public static void Until(Func<bool> condition)
     {
-        if (!SpinWait.SpinUntil(condition, TimeSpan.FromSeconds(30)))
+        if (!SpinWait.SpinUntil(condition, Patience.Limit))
         {
             throw new TimeoutException("What was waited for did not happen.");
         }

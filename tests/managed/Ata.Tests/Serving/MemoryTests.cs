@@ -45,8 +45,8 @@ public sealed class MemoryTests
             model.CreateSession();
         }
 
-        // 0.8 GB without the collector.
-        Assert.InRange(Environment.WorkingSet - before, long.MinValue, 300L * 1000 * 1000);
+        // 0.8 GB without the collector; other tests' garbage may come to lie in it.
+        Assert.InRange(Environment.WorkingSet - before, long.MinValue, 500L * 1000 * 1000);
     }
 
     [Fact]
@@ -123,14 +123,19 @@ public sealed class MemoryTests
         Serve(500);
         Collect();
         long live = Live();
-        long resident = Environment.WorkingSet;
+        long least = long.MaxValue;
+        for (int round = 0; round < 6; ++round)
+        {
+            long resident = Environment.WorkingSet;
+            Serve(500);
+            Collect();
+            least = Math.Min(least, Environment.WorkingSet - resident);
+        }
 
-        Serve(3000);
-
-        Collect();
         Assert.InRange(Live() - live, long.MinValue, 0);
-        // Of the whole process, in which other tests run.
-        Assert.InRange(Environment.WorkingSet - resident, long.MinValue, 60L * 1000 * 1000);
+
+        // The runtime grows and shrinks as it likes, but what requests leave behind comes in every round: 10 kB each.
+        Assert.InRange(least, long.MinValue, 5 * 1000 * 1000);
 
         void Serve(int requests)
         {
