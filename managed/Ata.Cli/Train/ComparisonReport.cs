@@ -73,18 +73,16 @@ internal sealed class ComparisonReport(string folder)
             : title;
         bool truth = results.Modes.Any(m => m.OnObject is not null);
         string[] columns = ["mode", "test accuracy", "test loss", "time per clip", .. truth ? ["on the same object at the end, by block"] : Array.Empty<string>()];
-        yield return new ResultTable(
-            head,
-            columns,
-            results.ByVariant().Select(v => Row(v, truth)).ToArray(),
-            Standings(results).ToArray());
-        if (results.Information.Count > 0)
+        string[] standings = Standings(results).ToArray();
+        bool informed = results.Information.Count > 0;
+        yield return new ResultTable(head, columns, results.ByVariant().Select(v => Row(v, truth)).ToArray(), informed ? [] : standings);
+        if (informed)
         {
             yield return new ResultTable(
                 null,
                 ["mutual information", "same position", "same trajectory"],
                 results.Information.GroupBy(r => r.Estimator).Select(e => new[] { e.Key, Nats(e.Select(r => r.Before)), Nats(e.Select(r => r.After)) }).ToArray(),
-                results.Information.Where(r => r.Undefined is not null).Select(r => $"{r.Estimator}, seed {r.Seed}: {r.Undefined}").ToArray());
+                [.. results.Information.Where(r => r.Undefined is not null).Select(r => $"{r.Estimator}, seed {r.Seed}: {r.Undefined}"), .. standings]);
         }
     }
 
@@ -102,13 +100,19 @@ internal sealed class ComparisonReport(string folder)
 
     private static string OnObject(IEnumerable<VariantResult> variant)
     {
-        IReadOnlyList<double>[] measured = variant.Select(r => r.OnObject).OfType<IReadOnlyList<double>>().ToArray();
-        return measured.Length == 0
-            ? "-"
-            : string.Join(", ", Enumerable.Range(0, measured[0].Count).Select(block => (100 * measured.Average(m => m[block])).ToString("0", CultureInfo.InvariantCulture))) + " %";
+        double[] shares = OnObjectByBlock(variant);
+        return shares.Length == 0 ? "-" : string.Join(", ", shares.Select(Percent)) + " %";
     }
 
-    /// <summary>In words: how far aligned attention is ahead of attention at fixed places.</summary>
+    private static double[] OnObjectByBlock(IEnumerable<VariantResult> variant)
+    {
+        IReadOnlyList<double>[] measured = variant.Select(r => r.OnObject).OfType<IReadOnlyList<double>>().ToArray();
+        return measured.Length == 0 ? [] : Enumerable.Range(0, measured[0].Count).Select(block => measured.Average(m => m[block])).ToArray();
+    }
+
+    private static string Percent(double share) => (100 * share).ToString("0", CultureInfo.InvariantCulture);
+
+    /// <summary>In words: how far aligned attention is ahead of attention at fixed places, and whether it followed anything.</summary>
     private static IEnumerable<string> Standings(ComparisonResults results)
     {
         Dictionary<string, VariantResult[]> variants = results.ByVariant().ToDictionary(v => v.Key, v => v.ToArray(), StringComparer.Ordinal);
@@ -125,6 +129,11 @@ internal sealed class ComparisonReport(string folder)
             : error > 0 ? string.Create(CultureInfo.InvariantCulture, $"{Math.Abs(mean) / error:0.0} standard errors over {leads.Length} seeds")
             : $"the same with each of {leads.Length} seeds";
         yield return string.Create(CultureInfo.InvariantCulture, $"ata is right on {100 * aligned.Average(r => r.Accuracy):0.0} % of the test videos, divided on {100 * still.Average(r => r.Accuracy):0.0} %: {who} ({how}).");
+        if (OnObjectByBlock(aligned) is { Length: > 0 } along && OnObjectByBlock(still) is { Length: > 0 } fixedPlace)
+        {
+            yield return $"Of the patches that begin on an object, {string.Join(", ", along.Select(Percent))} % are on it in the last frame along ata's trajectories (by block), "
+                + $"{Percent(fixedPlace[0])} % at a place that stays.";
+        }
     }
 
     private static string Nats(IEnumerable<double?> estimates)
