@@ -19,8 +19,8 @@ usage() {
   build            build the native library and, with the .NET SDK, the managed part
   test             build, then run every test and check the formatting
   demo [OPTION]    build, then make videos, align one, train a model in each temporal mode and
-                   compare them (4 minutes); --quick leaves out the training, --full trains with
-                   more videos, more steps and 5 seeds, which takes up to half an hour
+                   compare them (4 minutes); --quick leaves out the training, --full trains every
+                   mode and alignment with 5 seeds and sweeps a speed, which takes hours
   bench [OPTION]   build, then run the benchmarks; options go to Google Benchmark, e.g.
                    --benchmark_filter=NAME
   sanitize NAME    build and run the native tests under a sanitizer: asan or tsan

@@ -69,7 +69,7 @@ internal sealed class ComparisonReport(string folder)
     private static IEnumerable<ResultTable> OfSet(ComparisonResults results, string? title)
     {
         string? head = results.PatchesPerFrame is { } patches
-            ? string.Create(CultureInfo.InvariantCulture, $"Objects move {patches:0.##} patches a frame{(title is null ? string.Empty : $" ({title})")}")
+            ? string.Create(CultureInfo.InvariantCulture, $"Objects move {patches:0.0#} patches a frame{(title is null ? string.Empty : $" ({title})")}")
             : title;
         bool truth = results.Modes.Any(m => m.OnObject is not null);
         string[] columns = ["mode", "test accuracy", "test loss", "time per clip", .. truth ? ["on the same object at the end, by block"] : Array.Empty<string>()];
