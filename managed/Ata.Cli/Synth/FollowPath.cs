@@ -2,7 +2,7 @@ using Ata.Data;
 
 namespace Ata.Cli.Synth;
 
-/// <summary>The way of a disc: steps of one length, up to twice the usual, along a bend, thrown back by the edges of the frame.</summary>
+/// <summary>The way of a disc: steps of one length, half to one and a half of the usual, along a bend, thrown back by the edges of the frame.</summary>
 internal sealed class FollowPath
 {
     private readonly (double X, double Y)[] _centers;
@@ -18,7 +18,7 @@ internal sealed class FollowPath
         double y = random.Uniform(radius, bottom);
         double heading = random.Uniform(0, 2 * Math.PI);
         double turn = random.Uniform(-0.5, 0.5) * Math.PI / options.Frames;
-        double step = random.Uniform(0, 2) * options.Speed * options.ShorterSide;
+        double step = random.Uniform(0.5, 1.5) * options.Speed * options.ShorterSide;
         _centers = new (double, double)[options.Frames];
         for (int i = 0; i < _centers.Length; ++i)
         {

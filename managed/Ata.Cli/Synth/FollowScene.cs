@@ -151,17 +151,16 @@ internal sealed class FollowScene : IScene
         }
     }
 
-    // Ends in the quadrant, clearly; where it begins says as little of that as its speed allows.
+    // Ends in the quadrant, clearly.
     private FollowPath MarkedPath(SampleRandom random, int quadrant)
     {
         double margin = 0.4 * _radius;
         while (true)
         {
-            var path = new FollowPath(random, _options);
+            FollowPath path = PathTo(random, quadrant);
             double x = path.End.X - (_options.Width / 2.0);
             double y = path.End.Y - (_options.Height / 2.0);
-            bool clear = Math.Abs(x) >= margin && Math.Abs(y) >= margin;
-            if (clear && quadrant == (y > 0 ? 2 : 0) + (x > 0 ? 1 : 0))
+            if (Math.Abs(x) >= margin && Math.Abs(y) >= margin)
             {
                 return path;
             }
@@ -171,14 +170,30 @@ internal sealed class FollowScene : IScene
     // Begins beside the marked disc, so that the ring is seen.
     private FollowPath OtherPath(SampleRandom random)
     {
-        FollowPath path = new(random, _options);
+        FollowPath path = PathTo(random, random.Below(Quadrants.Length));
         for (int attempt = 0; attempt < Attempts && Touches(path.Start); ++attempt)
         {
-            path = new FollowPath(random, _options);
+            path = PathTo(random, random.Below(Quadrants.Length));
         }
 
         return path;
     }
+
+    // Ends in the quadrant, and begins in any, so that where a disc begins says as little of where it ends as its speed allows.
+    private FollowPath PathTo(SampleRandom random, int end)
+    {
+        int start = random.Below(Quadrants.Length);
+        FollowPath? found = null;
+        for (int attempt = 0; found is null || (attempt < Attempts && Quadrant(found.Start) != start); ++attempt)
+        {
+            var path = new FollowPath(random, _options);
+            found = Quadrant(path.End) == end ? path : found;
+        }
+
+        return found;
+    }
+
+    private int Quadrant((double X, double Y) point) => (point.Y > _options.Height / 2.0 ? 2 : 0) + (point.X > _options.Width / 2.0 ? 1 : 0);
 
     private bool Touches((double X, double Y) start)
     {

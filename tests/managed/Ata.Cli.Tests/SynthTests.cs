@@ -52,7 +52,7 @@ public sealed class SynthTests : IDisposable
                 .ToArray();
 
             // One that is thrown back by an edge gets less far.
-            Assert.All(steps, s => Assert.InRange(s, 0, (2 * pixels) + 0.01));
+            Assert.All(steps, s => Assert.InRange(s, 0, (1.5 * pixels) + 0.01));
             Assert.InRange(steps.Average(), 0.7 * pixels, (1.2 * pixels) + 0.01);
         }
     }
