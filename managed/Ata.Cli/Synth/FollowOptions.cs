@@ -12,7 +12,7 @@ internal sealed record FollowOptions : SynthOptions
     /// <summary>Radius of a disc.</summary>
     public double Radius { get; init; } = 0.16;
 
-    /// <summary>Movement between two frames, on average over discs; some are up to half of it slower or faster.</summary>
+    /// <summary>Movement between two frames, on average over discs: some hardly move, some twice as fast.</summary>
     public double Speed { get; init; } = 0.02;
 
     /// <summary>How much of their colours and stripes the discs of a clip share: 0 for none, 1 for all.</summary>

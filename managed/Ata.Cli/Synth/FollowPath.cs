@@ -2,31 +2,47 @@ using Ata.Data;
 
 namespace Ata.Cli.Synth;
 
-/// <summary>The way of a disc: steps of one length, half to one and a half of the usual, along a bend, thrown back by the edges of the frame.</summary>
+/// <summary>The way of a disc: on bends from one random place to the next, each reached after the same number of frames, so
+/// that discs whose places are far apart move fast.</summary>
 internal sealed class FollowPath
 {
+    // Mean distance of two random places in a square, over its side; a bend makes the way longer by about so much.
+    private const double MeanDistance = 0.52;
+    private const double Detour = 1.2;
+
+    // How far a bend leads aside, of the frame's shorter side.
+    private const double MostBend = 0.15;
+
     private readonly (double X, double Y)[] _centers;
 
     /// <summary>Draws a way.</summary>
-    /// <param name="random">Source of its start, direction and bend.</param>
+    /// <param name="random">Source of its places and bends.</param>
     /// <param name="options">Size of the frame, number of frames, radius, speed.</param>
     public FollowPath(SampleRandom random, FollowOptions options)
     {
         double radius = options.Radius * options.ShorterSide;
         (double right, double bottom) = (options.Width - radius, options.Height - radius);
-        double x = random.Uniform(radius, right);
-        double y = random.Uniform(radius, bottom);
-        double heading = random.Uniform(0, 2 * Math.PI);
-        double turn = random.Uniform(-0.5, 0.5) * Math.PI / options.Frames;
-        double step = random.Uniform(0.5, 1.5) * options.Speed * options.ShorterSide;
+        double side = Math.Sqrt((((right - radius) * (right - radius)) + ((bottom - radius) * (bottom - radius))) / 2);
+        double placesPerFrame = options.Speed * options.ShorterSide / (MeanDistance * Detour * side);
+        (double X, double Y) Place() => (random.Uniform(radius, right), random.Uniform(radius, bottom));
+        double Bend() => random.Uniform(-MostBend, MostBend) * options.ShorterSide;
+
+        ((double X, double Y) from, (double X, double Y) to, (double X, double Y) bend) = (Place(), Place(), (Bend(), Bend()));
+        int leg = 0;
         _centers = new (double, double)[options.Frames];
         for (int i = 0; i < _centers.Length; ++i)
         {
-            _centers[i] = (x, y);
-            (x, bool turnedX) = Advance(x, step * Math.Cos(heading), radius, right);
-            (y, bool turnedY) = Advance(y, step * Math.Sin(heading), radius, bottom);
-            heading = turnedX ? Math.PI - heading : heading;
-            heading = (turnedY ? -heading : heading) + turn;
+            double way = placesPerFrame * i;
+            for (; leg < (int)way; ++leg)
+            {
+                (from, to, bend) = (to, Place(), (Bend(), Bend()));
+            }
+
+            double t = way - leg;
+            double aside = 4 * t * (1 - t);
+            _centers[i] = (
+                Math.Clamp(from.X + ((to.X - from.X) * t) + (bend.X * aside), radius, right),
+                Math.Clamp(from.Y + ((to.Y - from.Y) * t) + (bend.Y * aside), radius, bottom));
         }
     }
 
@@ -38,14 +54,4 @@ internal sealed class FollowPath
 
     /// <summary>Where it ends.</summary>
     public (double X, double Y) End => _centers[^1];
-
-    // One step; whether it was thrown back an odd number of times.
-    private static (double Position, bool Turned) Advance(double position, double step, double low, double high)
-    {
-        double range = high - low;
-        double phase = (position + step - low) / range;
-        phase -= 2 * Math.Floor(phase / 2);
-        bool turned = Math.Floor((position + step - low) / range) % 2 != 0;
-        return (low + (range * (phase <= 1 ? phase : 2 - phase)), turned);
-    }
 }

@@ -43,7 +43,7 @@ internal sealed class SynthVerb : Verb<SynthVerb.Arguments>
 
     private readonly ValueOption<int> _objects = Options.Whole("--objects", "follow: number of discs.", most: 100).WithDefault(s_follow.Objects);
     private readonly ValueOption<double> _radius = Options.Real("--radius", "follow: radius of a disc, as a fraction of the frame's shorter side.", 0.01, FollowOptions.MostRadius).WithDefault(s_follow.Radius);
-    private readonly ValueOption<double> _speed = Options.Real("--speed", "follow: movement of a disc from one frame to the next, on average over discs, as a fraction of the shorter side.", most: 10).WithDefault(s_follow.Speed);
+    private readonly ValueOption<double> _speed = Options.Real("--speed", "follow: movement of a disc from one frame to the next, on average, as a fraction of the shorter side.", most: 10).WithDefault(s_follow.Speed);
     private readonly ValueOption<double> _likeness = Options.Real("--likeness", "follow: how much of their colours and stripes the discs of a video share, 0 to 1.", most: 1).WithDefault(s_follow.Likeness);
     private readonly ValueOption<int> _posts = Options.Whole("--posts", "follow: posts that the discs pass behind.", least: 0, most: 100).WithDefault(s_follow.Posts);
     private readonly ValueOption<int> _marked = Options.Whole("--marked", "follow: in how many frames, from the first on, the ring is seen.").WithDefault(s_follow.Marked);

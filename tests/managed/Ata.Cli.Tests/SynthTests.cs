@@ -51,9 +51,9 @@ public sealed class SynthTests : IDisposable
                 .SelectMany(p => p.Zip(p.Skip(1), (a, b) => Math.Sqrt(((a.X - b.X) * (a.X - b.X)) + ((a.Y - b.Y) * (a.Y - b.Y)))))
                 .ToArray();
 
-            // One that is thrown back by an edge gets less far.
-            Assert.All(steps, s => Assert.InRange(s, 0, (1.5 * pixels) + 0.01));
-            Assert.InRange(steps.Average(), 0.7 * pixels, (1.2 * pixels) + 0.01);
+            // Discs whose places are near each other are slow.
+            Assert.InRange(steps.Average(), 0.7 * pixels, (1.3 * pixels) + 0.01);
+            Assert.All(steps, s => Assert.InRange(s, 0, (4 * pixels) + 0.01));
         }
     }
 
