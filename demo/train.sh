@@ -2,13 +2,13 @@
 # train.sh FOLDER [--full]: when following pays. A ring marks one of three moving discs, in the first frame only; the
 # class is the quadrant in which that disc ends. An image model learns from single frames where a ring is, the temporal
 # modules are plugged in at zero, and the model is fine-tuned on clips in each mode with equal steps on equal data.
-# --full takes more clips and updates, every mode and alignment, and 5 seeds, and sweeps the speed: about eight hours on
-# two cores. Needs `ata` on the PATH.
+# --full takes more clips and updates, every mode and alignment, and 5 seeds, and sweeps the speed: about three hours
+# on two cores. Needs `ata` on the PATH.
 set -euo pipefail
 clips=2000 pictures=3000 steps=300 image_steps=1000 full=
 compared=(--modes divided,ata)
 if [[ "${2:-}" == --full ]]; then
-  clips=4800 pictures=6000 steps=1600 image_steps=1500 full=1
+  clips=4800 pictures=6000 steps=800 image_steps=1500 full=1
   compared=(--modes space_only,divided,joint,ata --alignments exact,nearest,window,soft --seeds 5)
 fi
 mkdir -p "$1"
@@ -41,5 +41,5 @@ printf '\nThe page of trajectories: %s\nThe report with curves: %s\nThe table as
   "$PWD/followed.html" "$PWD/compared/report.html" "$PWD/compared/table.md"
 grep -E '^(\*\*Objects move|ata is right|Of the patches)' compared/table.md | tr -d '*'
 if [[ ! $full ]]; then
-  printf 'A demonstration is short. What five times as many updates give, with 5 seeds: docs/benchmark.md\n'
+  printf 'A demonstration is short. What more updates and 5 seeds give: docs/benchmark.md\n'
 fi
