@@ -2,8 +2,8 @@
 # train.sh FOLDER [--full]: when following pays. A ring marks one of three moving discs, in the first frame only; the
 # class is the quadrant in which that disc ends. An image model learns from single frames where a ring is, the temporal
 # modules are plugged in at zero, and the model is fine-tuned on clips in each mode with equal steps on equal data.
-# --full takes more clips and updates, every mode and alignment, and 5 seeds, and sweeps the speed: about three hours
-# on two cores. Needs `ata` on the PATH.
+# --full takes more clips and updates, every mode and alignment, and 5 seeds, and sweeps the speed, which takes
+# hours. Needs `ata` on the PATH.
 set -euo pipefail
 clips=2000 pictures=3000 steps=300 image_steps=1000 full=
 compared=(--modes divided,ata)
