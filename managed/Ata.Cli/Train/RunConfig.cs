@@ -70,6 +70,9 @@ internal sealed record ModelSource
     /// <summary>Alignment of mode ata.</summary>
     public AlignmentMethod? Alignment { get; init; }
 
+    /// <summary>Every how many blocks mode ata aligns; the blocks between follow the last trajectories.</summary>
+    public int? AlignEvery { get; init; }
+
     /// <summary>A new model of the architecture: what is null is the architecture's.</summary>
     /// <exception cref="ArgumentException">There is no such architecture.</exception>
     public ModelConfig NewModel()
@@ -85,6 +88,7 @@ internal sealed record ModelSource
             Frames = Frames ?? named.Frames,
             Temporal = Temporal ?? named.Temporal,
             Alignment = Alignment ?? named.Alignment,
+            AlignEvery = AlignEvery ?? named.AlignEvery,
         };
     }
 }

@@ -41,6 +41,7 @@ internal static class RunModel
             Trainable = true,
             Temporal = source.Temporal,
             Alignment = source.Alignment,
+            AlignEvery = source.AlignEvery,
             Frames = source.Frames,
             ImageSize = source.ImageSize,
         };

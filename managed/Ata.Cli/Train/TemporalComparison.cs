@@ -5,11 +5,12 @@ using Ata.Training;
 namespace Ata.Cli.Train;
 
 /// <summary>
-/// The paper's protocol in small: an image model is trained on single frames; the temporal modules are plugged in at
+/// The paper's protocol in small: an image model, given or trained on single frames; the temporal modules are plugged in at
 /// zero, and frames get a random time embedding; the same model is then fine-tuned on clips as each variant, with the same data in the same order.
 /// </summary>
 /// <param name="variants">What is compared.</param>
 /// <param name="config">The model with the frames of a clip and the classes.</param>
+/// <param name="given">Checkpoint of the image model; null to train one with each seed.</param>
 /// <param name="images">Videos whose single frames the image model learns to tell apart.</param>
 /// <param name="train">Training videos.</param>
 /// <param name="test">Test videos, which nothing is chosen by.</param>
@@ -21,6 +22,7 @@ namespace Ata.Cli.Train;
 internal sealed class TemporalComparison(
     IReadOnlyList<ComparedVariant> variants,
     ModelConfig config,
+    string? given,
     VideoDataset images,
     VideoDataset train,
     VideoDataset test,
@@ -42,11 +44,18 @@ internal sealed class TemporalComparison(
     public async Task RunAsync(ulong seed, ComparisonResults results, CancellationToken cancellationToken)
     {
         string plugged = Path.Combine(folder, $"image-{seed}.safetensors");
-        await TrainImageModelAsync(seed, plugged, cancellationToken);
+        PlugIn(given ?? await TrainImageModelAsync(seed, cancellationToken), seed, plugged);
         foreach (ComparedVariant variant in variants)
         {
             var run = new RunDirectory(Path.Combine(folder, $"{variant.Name}-{seed}"));
-            using Model model = Model.Load(plugged, new ModelOptions { Device = device, Trainable = true, Temporal = variant.Mode, Alignment = variant.Alignment });
+            using Model model = Model.Load(plugged, new ModelOptions
+            {
+                Device = device,
+                Trainable = true,
+                Temporal = variant.Mode,
+                Alignment = variant.Alignment,
+                AlignEvery = config.AlignEvery,
+            });
             long start = Stopwatch.GetTimestamp();
             await FitAsync($"{variant.Name}, seed {seed}", model, train, test, video with { Seed = seed, OutputDirectory = run.Path }, cancellationToken);
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
@@ -75,14 +84,19 @@ internal sealed class TemporalComparison(
         .Select(m => new CurvePoint(m.Step, m.Top1, m.Loss))
         .ToArray();
 
-    private async Task TrainImageModelAsync(ulong seed, string plugged, CancellationToken cancellationToken)
+    private async Task<string> TrainImageModelAsync(ulong seed, CancellationToken cancellationToken)
     {
         using Model model = Model.Create(
             config with { Frames = 1, Temporal = TemporalMode.SpaceOnly, Classes = images.Labels.Count }, seed, device);
         model.SetLabels(images.Labels);
         string run = Path.Combine(folder, $"image-{seed}");
         await FitAsync($"image model, seed {seed}", model, images, null, image with { Seed = seed, OutputDirectory = run }, cancellationToken);
-        using (Model trained = Model.Load(new RunDirectory(run).FinalModel, new ModelOptions { Trainable = true }))
+        return new RunDirectory(run).FinalModel;
+    }
+
+    private void PlugIn(string imageModel, ulong seed, string plugged)
+    {
+        using (Model trained = Model.Load(imageModel, new ModelOptions { Trainable = true, ImageSize = config.ImageSize }))
         using (Model headed = trained.ReplaceHead(train.Labels.Count, seed))
         {
             headed.Save(plugged);

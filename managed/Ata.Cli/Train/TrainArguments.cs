@@ -94,6 +94,7 @@ internal static class TrainArguments
         options.Add(Options.Whole("--frames", "Frames of a clip.", most: NativeMethods.ATA_MAX_FRAMES), (c, v) => WithModel(c, m => m with { Frames = v }));
         options.Add(Options.Choice("--temporal", "Temporal mode; the model's if not given.", Names.Temporal), (c, v) => WithModel(c, m => m with { Temporal = v }));
         options.Add(Options.Choice("--alignment", "Alignment of mode ata; the model's if not given.", Names.Alignment), (c, v) => WithModel(c, m => m with { Alignment = v }));
+        options.Add(Options.Whole("--align-every", "Every how many blocks mode ata aligns; the blocks between follow the last trajectories; the model's if not given.", most: NativeMethods.ATA_MAX_DEPTH), (c, v) => WithModel(c, m => m with { AlignEvery = v }));
     }
 
     private static void AddOptimization(ConfigOptions options)

@@ -26,6 +26,7 @@ internal sealed class CompareVerb : Verb<CompareVerb.Arguments>
 
     private readonly ValueOption<int> _seeds = Options.Whole("--seeds", "How many seeds, from --seed on.", most: 1000).WithDefault(1);
     private readonly Option<string> _imageData = Options.Input("--image-data", "List of videos whose single frames the image model learns to tell apart, such as shapes.csv or pictures.csv of ata synth. Default: --data.");
+    private readonly ValueOption<double> _imageRate = Options.PositiveReal("--image-lr", "Largest learning rate of the image model. Default: --lr.");
     private readonly Option<int?> _imageSteps = Options.Whole("--image-steps", "Updates of the image model. Default: as many as --steps.");
     private readonly ConfigOptions _training = TrainArguments.Training();
     private readonly Option<string> _device = Options.Device();
@@ -35,11 +36,12 @@ internal sealed class CompareVerb : Verb<CompareVerb.Arguments>
     public CompareVerb()
         : base(
             "compare",
-            "Compares temporal modes and alignments: trains an image model on single frames, plugs the temporal modules in at zero, and fine-tunes it on clips in each mode, with equal steps on equal data.",
+            "Compares temporal modes and alignments: trains an image model on single frames, or takes that of --model, plugs the temporal modules in at zero, and fine-tunes it on clips in each mode, with equal steps on equal data.",
             "ata compare --data clips/list.csv --image-data clips/shapes.csv --out compared --arch vit-tiny --image-size 32 --patch-size 8 --dim 64 --depth 2 --frames 6 --stride 1",
             "ata compare --data clips/list.csv --out compared --arch vit-tiny --steps 2000 --seeds 5",
+            "ata compare --data clips/list.csv --out compared --model vit.safetensors --frames 8 --modes divided,ata --seeds 5",
             "ata compare --data shells/list.csv --image-data shells/pictures.csv --out swept --arch vit-tiny --image-size 48 --patch-size 4 --modes divided,ata --alignments exact,nearest --sweep speed=0.02,0.08,0.16") =>
-        Add([.. _data.All, _output, _modes, _alignments, _sweep, _seeds, _imageData, _imageSteps, .. _training.All, _device, .. _speed.All, _json]);
+        Add([.. _data.All, _output, _modes, _alignments, _sweep, _seeds, _imageData, _imageSteps, _imageRate, .. _training.All, _device, .. _speed.All, _json]);
 
     /// <summary>What a command line means.</summary>
     /// <param name="Config">What is trained on what, and how.</param>
@@ -49,18 +51,27 @@ internal sealed class CompareVerb : Verb<CompareVerb.Arguments>
     /// <param name="Seeds">How many seeds.</param>
     /// <param name="ImageData">List of the image model's videos; null for those of the configuration.</param>
     /// <param name="ImageSteps">Updates of the image model; null for as many as in each mode.</param>
+    /// <param name="ImageRate">Largest learning rate of the image model; null for that of the modes.</param>
     /// <param name="Device">Where models are trained and run.</param>
     /// <param name="Speed">How fast videos are read.</param>
     /// <param name="Json">Whether a program reads the result.</param>
     internal sealed record Arguments(
-        RunConfig Config, string Folder, IReadOnlyList<ComparedVariant> Variants, FollowSweep? Sweep, int Seeds, string? ImageData, int? ImageSteps, string Device, Speed Speed, bool Json);
+        RunConfig Config, string Folder, IReadOnlyList<ComparedVariant> Variants, FollowSweep? Sweep, int Seeds, string? ImageData, int? ImageSteps, double? ImageRate, string Device, Speed Speed, bool Json);
 
     public override Arguments Parse(ParseResult parse)
     {
         RunConfig config = _training.Applied(parse, _data.Applied(parse, new RunConfig()));
-        if (config.Model.Checkpoint is not null || config.Model.Temporal is not null)
+        if (config.Model.Temporal is not null)
         {
-            throw new UsageException("--model and --temporal have no place here: the comparison trains its own image model and tries every mode.");
+            throw new UsageException("--temporal has no place here: the comparison tries every mode of --modes.");
+        }
+
+        string? imageData = parse.GetValue(_imageData);
+        int? imageSteps = parse.GetValue(_imageSteps);
+        double? imageRate = parse.GetValue(_imageRate);
+        if (config.Model.Checkpoint is not null && (imageData is not null || imageSteps is not null || imageRate is not null))
+        {
+            throw new UsageException("--image-data, --image-steps and --image-lr say how an image model is trained; with --model none is.");
         }
 
         IReadOnlyList<TemporalMode> modes = parse.GetValue(_modes) ?? s_modes;
@@ -68,6 +79,11 @@ internal sealed class CompareVerb : Verb<CompareVerb.Arguments>
         if (alignments is not null && !modes.Contains(TemporalMode.Ata))
         {
             throw new UsageException("--alignments has no meaning without mode ata among --modes.");
+        }
+
+        if (config.Model.AlignEvery > 1 && alignments?.Contains(AlignmentMethod.Soft) == true)
+        {
+            throw new UsageException("Alignment soft has no trajectories that other blocks could follow: leave out soft or --align-every.");
         }
 
         FollowSweep? sweep = parse.GetValue(_sweep) is { } text ? FollowSweep.Parse(text) : null;
@@ -78,8 +94,9 @@ internal sealed class CompareVerb : Verb<CompareVerb.Arguments>
             ComparedVariant.Of(modes, alignments ?? [AlignmentMethod.Exact]),
             sweep,
             _seeds.In(parse),
-            parse.GetValue(_imageData),
-            parse.GetValue(_imageSteps),
+            imageData,
+            imageSteps,
+            imageRate,
             Options.DeviceIn(parse, _device),
             _speed.Of(parse),
             parse.GetValue(_json));
@@ -149,15 +166,33 @@ internal sealed class CompareVerb : Verb<CompareVerb.Arguments>
         TrainingRunOptions video = arguments.Speed.Applied(config.Training) with { ValidateEveryEpochs = 0, CheckpointEverySteps = int.MaxValue };
         long steps = video.TotalSteps(train.Count);
         video = video with { Steps = steps, ValidateEverySteps = (int)Math.Max(1, steps / CurvePoints) };
-        TrainingRunOptions image = video with { Steps = arguments.ImageSteps ?? steps };
+        TrainingRunOptions image = video with
+        {
+            Steps = arguments.ImageSteps ?? steps,
+            LearningRate = video.LearningRate with { Peak = arguments.ImageRate ?? video.LearningRate.Peak },
+        };
         TrajectoryTruth? truth = TrajectoryTruth.Beside(config.Data.Train!);
         using Model shape = RunModel.Create(config.Model, train.Labels, 0, arguments.Device);
+        RequireImageModel(config.Model, shape.Config);
         results.PatchesPerFrame = truth?.PatchesPerFrame(shape.Config, video);
-        var comparison = new TemporalComparison(arguments.Variants, shape.Config, images, train, test!, image, video, folder, arguments.Device, truth);
+        var comparison = new TemporalComparison(arguments.Variants, shape.Config, config.Model.Checkpoint, images, train, test!, image, video, folder, arguments.Device, truth);
         for (int i = 0; i < arguments.Seeds; ++i)
         {
             comparison.RunAsync(config.Training.Seed + (ulong)i, results, cancellationToken).GetAwaiter().GetResult();
             report.Write();
+        }
+    }
+
+    private static void RequireImageModel(ModelSource source, ModelConfig config)
+    {
+        if (source.Checkpoint is { } path && config.Temporal != TemporalMode.SpaceOnly)
+        {
+            throw new UsageException($"{path} is a video model of mode {Names.Temporal.Of(config.Temporal)}; --model takes an image model (space_only), into which temporal modules are plugged.");
+        }
+
+        if (source.Checkpoint is not null && source.Frames is null)
+        {
+            throw new UsageException("--frames is missing: an image model does not say how many frames a clip has.");
         }
     }
 }

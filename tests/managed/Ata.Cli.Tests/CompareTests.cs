@@ -71,6 +71,48 @@ public sealed class CompareTests : IDisposable
         Assert.InRange(stays[1], 0, 0.9);
     }
 
+    [Fact]
+    public void ImageModelsCanBeGiven()
+    {
+        AtaProgram.Succeed("synth", _folder.In("clips"), "--task", "follow", "--clips", "8", "--pictures", "8", "--size", $"{Side}x{Side}", "--frames", "4", "--speed", "0.1", "--test", "0.5");
+        AtaProgram.Succeed("init", _folder.In("image.safetensors"), "--arch", "vit-tiny", "--image-size", $"{Side}", "--patch-size", $"{Patch}", "--dim", "16", "--depth", "2", "--heads", "2", "--temporal", "space_only", "--frames", "1", "--classes", "3");
+        AtaProgram.Succeed(
+            "compare", "--data", _folder.In("clips/list.csv"), "--out", _folder.In("compared"), "--model", _folder.In("image.safetensors"), "--frames", "4", "--stride", "1",
+            "--crop", "full", "--flip", "0", "--batch", "2", "--steps", "2", "--modes", "divided,ata", "--align-every", "2", "--seeds", "2");
+
+        Assert.False(Directory.Exists(_folder.In("compared/image-0")));
+        Assert.Equal(4, Results().GetProperty("modes").GetArrayLength());
+        using Model trained = Model.Load(_folder.In("compared/ata-1/final.safetensors"));
+        Assert.Equal((4, 4, 2), (trained.Config.Frames, trained.Config.Classes, trained.Config.AlignEvery));
+
+        // The second block follows the trajectories of the first.
+        JsonElement ata = Results().GetProperty("modes").EnumerateArray().First(r => r.GetProperty("mode").GetString() == "ata");
+        double[] shares = ata.GetProperty("on_object").EnumerateArray().Select(s => s.GetDouble()).ToArray();
+        Assert.Equal(shares[0], shares[1]);
+    }
+
+    [Theory]
+    [InlineData("say how an image model is trained; with --model none is", "--model", "image.safetensors", "--frames", "4", "--image-steps", "3")]
+    [InlineData("say how an image model is trained; with --model none is", "--model", "image.safetensors", "--frames", "4", "--image-lr", "0.1")]
+    [InlineData("--frames is missing", "--model", "image.safetensors")]
+    [InlineData("is a video model of mode divided", "--model", "video.safetensors", "--frames", "4")]
+    [InlineData("Alignment soft has no trajectories", "--arch", "vit-tiny", "--alignments", "exact,soft", "--align-every", "2")]
+    public void WhatMakesNoSenseIsRefused(string message, params string[] options)
+    {
+        AtaProgram.Succeed("synth", _folder.In("clips"), "--task", "follow", "--clips", "8", "--pictures", "8", "--size", $"{Side}x{Side}", "--frames", "4", "--test", "0.5");
+        foreach ((string name, string mode, string frames) in new[] { ("image", "space_only", "1"), ("video", "divided", "4") })
+        {
+            AtaProgram.Succeed("init", _folder.In($"{name}.safetensors"), "--arch", "vit-tiny", "--image-size", $"{Side}", "--patch-size", "8", "--dim", "16", "--depth", "2", "--heads", "2", "--temporal", mode, "--frames", frames, "--classes", "4");
+        }
+
+        ProgramResult result = AtaProgram.Run(
+        [
+            "compare", "--data", _folder.In("clips/list.csv"), "--out", _folder.In("compared"), .. options.Select(o => o.EndsWith(".safetensors", StringComparison.Ordinal) ? _folder.In(o) : o),
+        ]);
+        Assert.Equal(2, result.Code);
+        Assert.Contains(message, result.Error);
+    }
+
     private static string Name(JsonElement run) =>
         run.TryGetProperty("alignment", out JsonElement alignment) && alignment.ValueKind == JsonValueKind.String ? alignment.GetString()! : run.GetProperty("mode").GetString()!;
 
