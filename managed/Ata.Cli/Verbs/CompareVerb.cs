@@ -187,7 +187,7 @@ internal sealed class CompareVerb : Verb<CompareVerb.Arguments>
     {
         if (source.Checkpoint is { } path && config.Temporal != TemporalMode.SpaceOnly)
         {
-            throw new UsageException($"{path} is a video model of mode {Names.Temporal.Of(config.Temporal)}; --model takes an image model (space_only), into which temporal modules are plugged.");
+            throw new UsageException($"{path} is a video model of mode {Names.Temporal.Of(config.Temporal)}; --model takes an image model, into which temporal modules are plugged (ata import --temporal space_only --frames 1 makes one of an image checkpoint).");
         }
 
         if (source.Checkpoint is not null && source.Frames is null)
