@@ -5,7 +5,7 @@
 # --full takes more clips and updates and 5 seeds, fine-tunes one of the image models with 5 seeds in every mode and
 # alignment, and sweeps the speed, which takes hours. Needs `ata` on the PATH.
 set -euo pipefail
-clips=2000 pictures=3000 steps=300 image_steps=1000 full=
+clips=2000 pictures=3000 steps=230 image_steps=1000 full=
 compared=(--modes divided,ata)
 if [[ "${2:-}" == --full ]]; then
   clips=4800 pictures=6000 steps=800 image_steps=1500 full=1
